@@ -1,0 +1,1 @@
+"""The agent: who has the floor, what is said, what is done."""

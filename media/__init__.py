@@ -1,0 +1,1 @@
+"""Samples and packets: knows nothing of calls."""

@@ -1,0 +1,1 @@
+"""Codecs between wire bytes and 16-bit samples."""

@@ -1,0 +1,1 @@
+"""The front door: what customers import, the command line, the configuration."""

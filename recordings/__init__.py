@@ -1,0 +1,1 @@
+"""The sealed audio: vault, evidence, verification."""

@@ -1,0 +1,1 @@
+"""The durable state plane: typed rows, reducers, one log."""

@@ -1,0 +1,1 @@
+"""Lines: what any line can say and be told."""

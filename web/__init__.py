@@ -1,0 +1,1 @@
+"""The browser's side: HTTP routes over committed rows."""
