@@ -3,15 +3,16 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
-from functools import lru_cache
-from json.encoder import encode_basestring as _quote
+from collections.abc import Iterable
 from typing import Any, cast
 
 # RFC 8785 section 3.2.2.3: beyond this an IEEE 754 double no longer holds every integer.
 INTEGER_MAX = 2**53 - 1
 DEPTH_MAX = 64
 BYTES_KEY = "$bytes"
+
+_ALWAYS_PLAIN = frozenset((str, bool, bytes, type(None)))
+_LAST_OF_BMP = "\uffff"
 
 
 def encode(value: object) -> bytes:
@@ -21,10 +22,13 @@ def encode(value: object) -> bytes:
     bytes, written {"$bytes": base64}. TypeError for any other type, ValueError for a value out
     of range: an integer beyond 2^53-1, a lone surrogate, nesting beyond DEPTH_MAX.
     """
-    pieces: list[str] = []
-    _write(value, pieces.append, DEPTH_MAX)
+    _check(value, DEPTH_MAX)
+    text = _BY_CODE_POINT.encode(value)
+    # RFC 8785 section 3.2.3 sorts by UTF-16 code units, which is another order only here.
+    if not text.isascii() and max(text) > _LAST_OF_BMP:
+        text = _AS_IT_STANDS.encode(_by_code_unit(value))
     try:
-        return "".join(pieces).encode()
+        return text.encode()
     except UnicodeEncodeError as error:
         raise ValueError("text holds a lone surrogate, which UTF-8 cannot carry") from error
 
@@ -43,80 +47,61 @@ def decode(data: bytes) -> Any:
         raise ValueError("JSON is nested too deeply") from error
 
 
-def _write(value: object, put: Callable[[str], None], depth: int) -> None:
+def _check(value: object, depth: int) -> None:
     kind = type(value)
-    if kind is str:
-        put(_quote(cast(str, value)))
-    elif kind is int:
-        put(_integer(cast(int, value)))
-    elif value is None:
-        put("null")
-    elif kind is bool:
-        put("true" if value else "false")
-    elif kind is dict:
-        _write_object(cast("dict[str, object]", value), put, depth)
+    if kind is dict:
+        _check_keys(cast("dict[object, object]", value))
+        _check_items(cast("dict[object, object]", value).values(), depth)
     elif kind is list or kind is tuple:
-        _write_array(cast("list[object]", value), put, depth)
-    elif kind is bytes:
-        put(f'{{"{BYTES_KEY}":"{base64.b64encode(cast(bytes, value)).decode()}"}}')
-    else:
-        _write_subclass(value, put)
+        _check_items(cast("list[object]", value), depth)
+    elif isinstance(value, int):
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise ValueError(f"integer {value:#x} is beyond 2^53-1")
+    # An enumeration is written as the text or number it is.
+    elif not isinstance(value, (str, bytes)) and value is not None:
+        raise TypeError(f"a log entry cannot hold a {kind.__name__}")
 
 
-def _write_object(value: dict[str, object], put: Callable[[str], None], depth: int) -> None:
+def _check_items(items: Iterable[object], depth: int) -> None:
     if depth == 0:
         raise ValueError(f"value is nested deeper than {DEPTH_MAX}")
+    for item in items:
+        if type(item) not in _ALWAYS_PLAIN:
+            _check(item, depth - 1)
+
+
+def _check_keys(value: dict[object, object]) -> None:
+    for key in value:
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of a log entry are text, not {type(key).__name__}")
     if BYTES_KEY in value:
         raise ValueError(f"the key {BYTES_KEY} is kept for bytes")
-    before = "{"
-    for key in _sorted_keys(value):
-        put(before)
-        put(_quoted_key(key))
-        _write(value[key], put, depth - 1)
-        before = ","
-    put("}" if value else "{}")
 
 
-def _write_array(value: list[object], put: Callable[[str], None], depth: int) -> None:
-    if depth == 0:
-        raise ValueError(f"value is nested deeper than {DEPTH_MAX}")
-    before = "["
-    for item in value:
-        put(before)
-        _write(item, put, depth - 1)
-        before = ","
-    put("]" if value else "[]")
+def _by_code_unit(value: object) -> object:
+    """The same value, the keys of its objects in the order of their UTF-16 code units."""
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        ordered = sorted(items, key=lambda item: item[0].encode("utf-16-be", "surrogatepass"))
+        return {key: _by_code_unit(item) for key, item in ordered}
+    if isinstance(value, (list, tuple)):
+        return [_by_code_unit(item) for item in cast("list[object]", value)]
+    return value
 
 
-def _write_subclass(value: object, put: Callable[[str], None]) -> None:
-    """Enumerations are written as the text or number they are."""
-    if isinstance(value, str):
-        put(_quote(str.__str__(value)))
-    elif isinstance(value, int):
-        put(_integer(int(value)))
-    else:
-        raise TypeError(f"a log entry cannot hold a {type(value).__name__}")
+def _tag_bytes(value: bytes) -> dict[str, str]:
+    return {BYTES_KEY: base64.b64encode(value).decode()}
 
 
-def _integer(value: int) -> str:
-    if not -INTEGER_MAX <= value <= INTEGER_MAX:
-        raise ValueError(f"integer {value:#x} is beyond 2^53-1")
-    return int.__repr__(value)
-
-
-def _sorted_keys(value: dict[str, object]) -> list[str]:
-    try:
-        if "".join(value).isascii():
-            return sorted(value)
-        # RFC 8785 section 3.2.3 sorts by UTF-16 code units, not by code points.
-        return sorted(value, key=lambda key: key.encode("utf-16-be"))
-    except TypeError as error:
-        raise TypeError("the keys of a log entry are text") from error
-
-
-@lru_cache(maxsize=4096)
-def _quoted_key(key: str) -> str:
-    return _quote(key) + ":"
+# On checked values, what the standard library writes is RFC 8785 but for the order of keys.
+_BY_CODE_POINT = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    check_circular=False,
+    default=_tag_bytes,
+)
+_AS_IT_STANDS = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_tag_bytes)
 
 
 def _restore_bytes(value: dict[str, Any]) -> Any:
