@@ -1,0 +1,78 @@
+"""SQLite as the engine: one file, one connection that writes, any number that read."""
+
+from pathlib import Path
+
+import apsw
+
+BUSY_MS = 5_000
+STATEMENTS_KEPT = 512
+WAL_PAGES = 4_096
+"""Checkpoint the WAL when it holds this many pages (16 MiB)."""
+
+_FORBIDDEN_FUNCTIONS = frozenset(
+    [
+        "random",
+        "randomblob",
+        "date",
+        "time",
+        "datetime",
+        "julianday",
+        "unixepoch",
+        "strftime",
+        "timediff",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "load_extension",
+        "changes",
+        "total_changes",
+        "last_insert_rowid",
+    ]
+)
+_FORBIDDEN_ACTIONS = frozenset({apsw.SQLITE_PRAGMA, apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH})
+
+
+def open_writer(path: Path) -> apsw.Connection:
+    """The one connection that writes and checkpoints. An acknowledged commit is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_KEPT)
+    connection.set_busy_timeout(BUSY_MS)
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        f"wal_autocheckpoint={WAL_PAGES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """A connection that can not write and never checkpoints."""
+    connection = apsw.Connection(
+        str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=STATEMENTS_KEPT
+    )
+    connection.set_busy_timeout(BUSY_MS)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def open_memory() -> apsw.Connection:
+    """A database of its own, for replays and for looking back in time."""
+    return apsw.Connection(":memory:", statementcachesize=STATEMENTS_KEPT)
+
+
+def confine(connection: apsw.Connection) -> None:
+    """Refuse clocks, chance and settings in any statement that is prepared from now on."""
+    connection.authorizer = _authorize
+
+
+def _authorize(
+    action: int, first: str | None, second: str | None, database: str | None, trigger: str | None
+) -> int:
+    if action in _FORBIDDEN_ACTIONS:
+        return apsw.SQLITE_DENY
+    if action == apsw.SQLITE_FUNCTION and (second or "").lower() in _FORBIDDEN_FUNCTIONS:
+        return apsw.SQLITE_DENY
+    return apsw.SQLITE_OK

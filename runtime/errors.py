@@ -1,0 +1,25 @@
+"""What can go wrong with an action, and who can mend it."""
+
+
+class Refused(Exception):
+    """The rules say no: nothing was changed, the sender may correct and try again."""
+
+
+class Busy(Refused):
+    """The queue is full: try again after `retry_after_ms`."""
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__(f"too many actions are waiting; try again in {retry_after_ms} ms")
+        self.retry_after_ms = retry_after_ms
+
+
+class StoreFull(Refused):
+    """The disk is full: the action was not taken, what is stored stays readable."""
+
+
+class StoreBroken(Exception):
+    """The disk failed in the middle of a commit: only a restart tells what was written."""
+
+
+class Nondeterminism(Exception):
+    """A reducer does what a replay could not repeat."""

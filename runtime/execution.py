@@ -1,0 +1,36 @@
+"""One action folded into the rows: the same code for the live store, replay and audit."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from runtime.context import Context
+from runtime.reducers import Reducer
+from runtime.tables import Delta
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is asked for. `args` are plain values (see `values.py`)."""
+
+    reducer: str
+    args: dict[str, Any]
+    sender: str
+    scope: str | None
+    request: str | None
+    closes: str | None
+
+
+def execute(
+    connection: apsw.Connection, reducer: Reducer, action: Action, now: int, seed: str
+) -> tuple[Any, list[Delta]]:
+    """Run the reducer inside the caller's transaction. Answers its result and its deltas.
+
+    Raises what the reducer raises; the caller then rolls its savepoint back.
+    """
+    ctx = Context(connection, now=now, sender=action.sender, scope=action.scope, seed=seed)
+    result = reducer.run(ctx, action.args)
+    if action.closes is not None:
+        ctx.close(action.closes)
+    return result, ctx.deltas

@@ -1,0 +1,51 @@
+"""Committed rows for readers: aiosqlite over the same SQLite library that writes.
+
+Two different SQLite libraries on one file in one process would break each other's file locks,
+so aiosqlite is given connections of the writer's library.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import aiosqlite
+
+from runtime.engines import sqlite
+from runtime.tables import schema_of, to_row
+from runtime.values import to_column
+
+R = TypeVar("R")
+
+
+class Reader:
+    """Reads on a thread of its own; sees every commit that was acknowledged before."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: Path) -> "Reader":
+        """Open the file read-only; it must exist."""
+        connect = cast("Any", lambda: cast(sqlite3.Connection, sqlite.open_reader(path)))
+        return cls(await aiosqlite.Connection(connect, iter_chunk_size=64))
+
+    async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        cursor = await self._connection.execute(statement, list(values))
+        return cast("list[tuple[Any, ...]]", await cursor.fetchall())
+
+    async def rows(self, cls: type[R], **equals: Any) -> list[R]:
+        """Typed rows with these values, in the order of the primary key."""
+        schema = schema_of(cls)
+        where = " AND ".join(f"{name} IS ?" for name in equals) or "1"
+        found = await self.sql(
+            f"SELECT {', '.join(schema.columns)} FROM {schema.name}"
+            f" WHERE {where} ORDER BY {', '.join(schema.key)}",
+            [to_column(value) for value in equals.values()],
+        )
+        return [to_row(cls, row) for row in found]
+
+    async def close(self) -> None:
+        """Close the connection and its thread."""
+        await self._connection.close()

@@ -1,0 +1,127 @@
+"""The log played again: to look back in time, and to audit that the reducers still agree."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from runtime import reducers
+from runtime.engines import sqlite
+from runtime.execution import Action, execute
+from runtime.log import Entry
+from runtime.tables import Delta, Schema, all_schemas, apply_delta
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a reducer, run again, did not do what the log says it did."""
+
+    seq: int
+    reducer: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How many actions were run again, and where they differed."""
+
+    replayed: int
+    differences: tuple[Difference, ...]
+
+
+def entries(path: Path, until_seq: int | None = None, until_us: int | None = None) -> list[Entry]:
+    """The log of a store at rest or at work, in order, up to and with a seq or a time."""
+    connection = sqlite.open_reader(path)
+    try:
+        return list(_read(connection, until_seq, until_us))
+    finally:
+        connection.close()
+
+
+def _read(
+    connection: apsw.Connection, until_seq: int | None, until_us: int | None
+) -> Iterator[Entry]:
+    rows = connection.execute(
+        "SELECT entry FROM log WHERE seq <= coalesce(?, seq) AND at_us <= coalesce(?, at_us)"
+        " ORDER BY seq",
+        (until_seq, until_us),
+    )
+    for (data,) in rows:
+        yield Entry.decode(data)
+
+
+def rebuild(history: Iterable[Entry]) -> apsw.Connection:
+    """The rows as they were after `history`, from its deltas, in memory."""
+    connection, schemas = _empty()
+    for entry in history:
+        _apply(connection, schemas, entry)
+    return connection
+
+
+def audit(history: Iterable[Entry], scope: str | None = None) -> Audit:
+    """Run the reducers again (of one scope, or of all) and compare every delta and result.
+
+    The rows go on from the logged deltas, so one difference does not hide the next.
+    """
+    connection, schemas = _empty()
+    # Rows come back in the opposite order where a reducer's SELECT forgot its ORDER BY.
+    connection.execute("PRAGMA reverse_unordered_selects=ON")
+    sqlite.confine(connection)
+    replayed = 0
+    differences: list[Difference] = []
+    for entry in history:
+        if scope is None or entry.scope == scope:
+            replayed += 1
+            differences += _compare(connection, entry)
+        _apply(connection, schemas, entry)
+    connection.close()
+    return Audit(replayed, tuple(differences))
+
+
+def _compare(connection: apsw.Connection, entry: Entry) -> list[Difference]:
+    def differ(what: str) -> list[Difference]:
+        return [Difference(entry.seq, entry.reducer, what)]
+
+    try:
+        reducer = reducers.find(entry.reducer)
+    except KeyError:
+        return differ("there is no such reducer (any more)")
+    connection.execute("SAVEPOINT audit")
+    try:
+        result, deltas = execute(connection, reducer, _action(entry), entry.at_us, entry.seed)
+    except Exception as error:  # Whatever it raises, the log says it once succeeded.
+        return differ(f"now raises {type(error).__name__}: {error}")
+    finally:
+        connection.execute("ROLLBACK TO audit")
+        connection.execute("RELEASE audit")
+    if result != entry.result:
+        return differ(f"now answers {result!r}, the log says {entry.result!r}")
+    return [Difference(entry.seq, entry.reducer, what) for what in _unlike(deltas, entry.deltas)]
+
+
+def _action(entry: Entry) -> Action:
+    return Action(entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes)
+
+
+def _unlike(computed: list[Delta], logged: list[list[Any]]) -> Iterator[str]:
+    if len(computed) != len(logged):
+        yield f"now changes {len(computed)} rows, the log says {len(logged)}"
+        return
+    for now, then in zip(computed, logged, strict=True):
+        if list(now) != then:
+            yield f"now changes {then[0]} otherwise than the log says"
+
+
+def _empty() -> tuple[apsw.Connection, dict[str, Schema]]:
+    connection = sqlite.open_memory()
+    for schema in all_schemas():
+        for statement in schema.ddl():
+            connection.execute(statement)
+    return connection, {schema.name: schema for schema in all_schemas()}
+
+
+def _apply(connection: apsw.Connection, schemas: dict[str, Schema], entry: Entry) -> None:
+    for table, old, new in entry.deltas:
+        apply_delta(connection, schemas[table], (old, new))

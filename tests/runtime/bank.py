@@ -1,0 +1,47 @@
+"""A small module for the runtime's tests: accounts, and money that must not appear."""
+
+from dataclasses import replace
+
+from runtime import Context, Refused, reducer, table
+
+
+@table(name="account")
+class Account:
+    """An account and its cents."""
+
+    id: str
+    cents: int
+
+
+@table(name="receipt", append_only=True)
+class Receipt:
+    """What can only be added."""
+
+    id: str
+    text: str
+
+
+@reducer
+def opened(ctx: Context, account: str, cents: int) -> int:
+    """An account was opened."""
+    return ctx.table(Account).insert(Account(id=account, cents=cents)).cents
+
+
+@reducer
+def paid(ctx: Context, source: str, target: str, cents: int) -> str:
+    """Money went from one account to another, and somebody has to be told."""
+    accounts = ctx.table(Account)
+    payer = accounts.one(source)
+    payee = accounts.one(target)
+    accounts.replace(replace(payee, cents=payee.cents + cents))
+    if payer.cents < cents:
+        raise Refused("not enough money")
+    accounts.replace(replace(payer, cents=payer.cents - cents))
+    ctx.effect("notify", account=target)
+    return ctx.table(Receipt).insert(Receipt(id=ctx.new_id("receipt"), text=ctx.sender)).id
+
+
+@reducer
+def notified(ctx: Context, account: str) -> None:
+    """Somebody was told."""
+    ctx.table(Receipt).insert(Receipt(id=ctx.new_id("receipt"), text=f"told {account}"))

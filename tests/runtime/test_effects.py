@@ -1,0 +1,86 @@
+"""Effects: performed after the commit, again after a crash, closed once."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.outbox import Effect, EffectState
+from runtime.performer import Closing, Performer
+from runtime.store import Store
+from tests.runtime.bank import Receipt, notified, opened, paid
+
+pytestmark = pytest.mark.anyio
+
+
+async def give_and_pay(store: Store) -> None:
+    await store.act(opened, sender="ann", account="a", cents=5)
+    await store.act(opened, sender="ann", account="b", cents=0)
+    await store.act(paid, sender="ann", source="a", target="b", cents=1)
+
+
+async def test_an_effect_is_performed_after_its_commit_and_closed_with_its_outcome(
+    store: Store, clock: Callable[[], int]
+) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def notify(effect: Effect, args: dict[str, Any]) -> Closing:
+        await told.put(args["account"])
+        return Closing(notified, {"account": args["account"]})
+
+    performer = Performer(store, clock)
+    performer.on("notify", notify)
+    await give_and_pay(store)
+
+    assert await asyncio.wait_for(told.get(), 5) == "b"
+    await performer.idle()
+    (effect,) = await store.reader.rows(Effect)
+    assert effect.state is EffectState.DONE
+    assert "told b" in [row.text for row in await store.reader.rows(Receipt)]
+    await performer.close()
+
+
+async def test_what_a_dead_process_left_open_is_performed_by_the_next_under_the_same_key(
+    tmp_path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+) -> None:
+    path = tmp_path / "s.db"
+    first = await Store.open(path, clock, entropy)
+    await give_and_pay(first)
+    (left,) = await first.reader.rows(Effect)
+    await first.close()
+    keys: list[str] = []
+
+    async def notify(effect: Effect, args: dict[str, Any]) -> None:
+        keys.append(effect.id)
+
+    second = await Store.open(path, clock, entropy)
+    performer = Performer(second, clock)
+    performer.on("notify", notify)
+    assert await performer.recover() == 1
+    await performer.idle()
+
+    assert keys == [left.id]
+    assert await second.reader.rows(Effect, state=EffectState.OPEN) == []
+    await second.close()
+
+
+async def test_an_effect_that_fails_is_tried_again_and_then_given_up_with_its_reason(
+    store: Store, clock: Callable[[], int]
+) -> None:
+    tries: list[str] = []
+
+    async def notify(effect: Effect, args: dict[str, Any]) -> None:
+        tries.append(effect.id)
+        raise OSError("no carrier")
+
+    performer = Performer(store, lambda: clock() + 3_600_000_000)
+    performer.on("notify", notify)
+    await give_and_pay(store)
+    await performer.idle()
+
+    (effect,) = await store.reader.rows(Effect)
+    assert effect.state is EffectState.DEAD
+    assert effect.reason == "OSError: no carrier"
+    assert len(tries) == effect.attempts
