@@ -1,1 +1,21 @@
 """The front door: what customers import, the command line, the configuration."""
+
+from conversation.agent import (
+    Agent,
+    AgentSession,
+    ChatMessage,
+    RunContext,
+    SpeechHandle,
+    ToolError,
+    function_tool,
+)
+
+__all__ = [
+    "Agent",
+    "AgentSession",
+    "ChatMessage",
+    "RunContext",
+    "SpeechHandle",
+    "ToolError",
+    "function_tool",
+]

@@ -85,10 +85,14 @@ def table(
     name: str = "",
     append_only: bool = False,
 ) -> Callable[[type[R]], type[R]]:
-    """Make a class a table: its rows are frozen, its name is the class's in snake case."""
+    """Make a class a table: its rows are frozen, its name is the class's in snake case.
+
+    A frozen dataclass of pure code can be made a table from outside, so that the code need
+    not know where its state is kept.
+    """
 
     def declare(cls: type[R]) -> type[R]:
-        row = dataclass(frozen=True, slots=True)(cls)
+        row = cls if dataclasses.is_dataclass(cls) else dataclass(frozen=True, slots=True)(cls)
         _SCHEMAS[row] = Schema(name or _snake(cls.__name__), row, key, index, append_only)
         return row
 

@@ -1,0 +1,174 @@
+"""The public programming model: an agent, its hooks and its tools.
+
+Names follow LiveKit Agents where it has one. New is what durability brings: a turn that a dead
+process left open is run again from its start, and whatever it had already said or done is not
+said or done twice, because every step of a turn has an id.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, overload
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+
+class ToolError(Exception):
+    """A tool says no in words that the agent can pass on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """What the caller said. `confident` is False for free dictation."""
+
+    text_content: str
+    confident: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a tool is told. The same `idempotency_key` again means: this is no second order."""
+
+    session: AgentSession
+    call: str
+    idempotency_key: str
+
+    @property
+    def userdata(self) -> dict[str, Any]:
+        """What the agent remembers, as JSON values."""
+        return self.session.userdata
+
+
+class SpeechHandle(Protocol):
+    """Words on their way to the caller; await it to wait until they were played."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the caller cut them off."""
+        ...
+
+    @property
+    def heard_ms(self) -> int:
+        """How much was played, in milliseconds."""
+        ...
+
+    def __await__(self) -> Any: ...
+
+
+class AgentSession(Protocol):
+    """One conversation, as the agent sees it."""
+
+    userdata: dict[str, Any]
+    """JSON values, kept with every completed turn and given back after a crash."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether the caller agreed to be recorded."""
+        ...
+
+    async def say(self, text: str, *, allow_interruptions: bool = True) -> SpeechHandle:
+        """Say it; answers once the intent is on disk. Await the handle for the end of it."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Stop speaking."""
+        ...
+
+    async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
+        """Call a tool, once, whatever crashes. Raises ToolError."""
+        ...
+
+    async def hang_up(self) -> None:
+        """End the call after what is being said."""
+        ...
+
+
+class Agent:
+    """Who answers the phone. Subclass it, override the hooks."""
+
+    instructions: str = ""
+    """For a language model."""
+    greeting: str = ""
+    """Said first, before the question about recording."""
+
+    def __init__(self) -> None:
+        self._session: AgentSession | None = None
+
+    @property
+    def session(self) -> AgentSession:
+        """The conversation. Raises RuntimeError outside of one."""
+        if self._session is None:
+            raise RuntimeError("an agent has a session only while it is in a call")
+        return self._session
+
+    @session.setter
+    def session(self, session: AgentSession) -> None:
+        self._session = session
+
+    def expects(self) -> tuple[str, ...]:
+        """The phrases that are likely next: they are recognised fast and fairly well.
+
+        All else is free dictation, slow and often wrong with the embedded engine.
+        """
+        return ()
+
+    async def on_enter(self) -> None:
+        """The conversation begins."""
+
+    async def on_user_turn_completed(self, new_message: ChatMessage) -> None:
+        """The caller said something."""
+
+    async def on_dtmf_received(self, digit: str) -> None:
+        """The caller pressed a key."""
+
+    async def on_user_away(self) -> None:
+        """Nothing was said for a while. Unless overridden, the call ends."""
+        await self.session.hang_up()
+
+    async def on_exit(self) -> None:
+        """The caller has gone; nobody hears what is said now."""
+
+
+@overload
+def function_tool(function: F, /) -> F: ...
+@overload
+def function_tool(*, idempotent: bool = False) -> Callable[[F], F]: ...
+def function_tool(
+    function: F | None = None, /, *, idempotent: bool = False
+) -> F | Callable[[F], F]:
+    """Make a method a tool of the agent.
+
+    `idempotent=True` promises that calling it twice under one `RunContext.idempotency_key` is
+    calling it once; such a tool is called again after a crash. Any other is called at most
+    once: where a crash leaves its outcome unknown, the agent gets a ToolError that says so.
+    """
+
+    def mark(tool: F) -> F:
+        if not inspect.iscoroutinefunction(tool):
+            raise TypeError(f"{tool.__name__} must be an async function to be a tool")
+        setattr(tool, TOOL, Tool(tool.__name__, idempotent, inspect.getdoc(tool) or ""))
+        return tool
+
+    return mark if function is None else mark(function)
+
+
+TOOL = "__parley_tool__"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What is known of a tool."""
+
+    name: str
+    idempotent: bool
+    description: str
+
+
+def tool_of(function: Callable[..., Any]) -> Tool:
+    """The tool that a method is. Raises TypeError for one that is not marked."""
+    found = getattr(function, TOOL, None)
+    if not isinstance(found, Tool):
+        raise TypeError(f"{function.__name__} is not a tool: mark it with @function_tool")
+    return found

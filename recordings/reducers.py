@@ -1,0 +1,63 @@
+"""The only code that changes recordings and their chunks."""
+
+from dataclasses import replace
+
+from consent.reducers import Grant
+from consent.tables import ConsentEvent, Kind
+from recordings.tables import Chunk, Recording, RecordingState
+from runtime import Context, Refused, reducer
+
+SAMPLE_US = 125
+"""One sample at 8 kHz."""
+
+
+def begin(ctx: Context, grant: Grant) -> None:
+    """Begin to record. There is no way to call this without a grant."""
+    ctx.table(Recording).insert(
+        Recording(
+            id=grant.call,
+            state=RecordingState.OPEN,
+            epoch=grant.epoch,
+            granted_us=grant.at_us,
+            caller_key=grant.keys["caller"],
+            agent_key=grant.keys["agent"],
+            began_us=ctx.now,
+            sealed_us=None,
+        )
+    )
+    ctx.effect("recordings.open_gate", lane=f"{grant.call}/gate")
+
+
+@reducer
+def gate_reopened(ctx: Context, call: str) -> int:
+    """The media process lost the gate. Answers the new epoch: no nonce serves twice."""
+    recording = ctx.table(Recording).one(call)
+    if recording.state is RecordingState.SEALED:
+        raise Refused(f"the recording of {call} is sealed")
+    return ctx.table(Recording).replace(replace(recording, epoch=recording.epoch + 1)).epoch
+
+
+@reducer
+def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
+    """A piece of ciphertext is on disk. Without the grant it was made under, it stays a stray."""
+    grants = ctx.table(ConsentEvent).where(
+        call=chunk.call, party=chunk.party, kind=Kind.GRANTED, key_id=chunk.key_id
+    )
+    if not grants:
+        raise Refused(f"nobody granted {chunk.key_id} to record {chunk.party} of {chunk.call}")
+    if chunk.captured_from_us < grants[-1].at_us:
+        raise Refused(f"chunk {chunk.id} began before its grant")
+    recording = ctx.table(Recording).one(chunk.call)
+    if chunk.epoch > recording.epoch or recording.state is RecordingState.SEALED:
+        raise Refused(f"no gate is open under epoch {chunk.epoch} of {chunk.call}")
+    ctx.table(Chunk).insert(replace(chunk, at_us=ctx.now))
+
+
+@reducer
+def recording_sealed(ctx: Context, call: str) -> int:
+    """Its last chunk is a row. Answers how many there are."""
+    recording = ctx.table(Recording).one(call)
+    ctx.table(Recording).replace(
+        replace(recording, state=RecordingState.SEALED, sealed_us=ctx.now)
+    )
+    return len(ctx.table(Chunk).where(call=call))

@@ -1,0 +1,48 @@
+"""The recording of a call, and its sealed pieces."""
+
+from enum import StrEnum
+
+from runtime import table
+
+
+class RecordingState(StrEnum):
+    """A recording is open while its gate is, sealed once its last chunk is a row."""
+
+    OPEN = "open"
+    SEALED = "sealed"
+
+
+@table(name="recording")
+class Recording:
+    """One per call, under its grant. `epoch` rises each time the gate is opened."""
+
+    id: str
+    state: RecordingState
+    epoch: int
+    granted_us: int
+    caller_key: str
+    agent_key: str
+    began_us: int
+    sealed_us: int | None
+
+
+@table(name="chunk", index=(("call",),), append_only=True)
+class Chunk:
+    """One ciphertext file: about a second of one party (16-bit samples, 8 kHz).
+
+    `first_sample` counts from the moment the call's media was opened.
+    """
+
+    id: str
+    call: str
+    party: str
+    epoch: int
+    n: int
+    key_id: str
+    first_sample: int
+    samples: int
+    sha256: str
+    bytes: int
+    path: str
+    captured_from_us: int
+    at_us: int

@@ -1,0 +1,163 @@
+"""One call, step by step: each reducer is something that happened, and says what is due next."""
+
+from dataclasses import replace
+
+from consent import reducers as consent
+from consent.rules import ASKING, Answer, State
+from consent.wordings import QUESTION
+from conversation import reducers as conversation
+from recordings import reducers as recordings
+from recordings.tables import Recording, RecordingState
+from runtime import Context, Refused, Sealed, reducer
+from sessions.tables import Call, CallState, Leg
+from transcripts import reducers as transcripts
+from transcripts.tables import Segment
+
+
+@reducer
+def call_offered(
+    ctx: Context, call: str, line: str, remote: str, local: str, agent: str, words_key: str
+) -> str:
+    """Somebody calls: let it ring. Answers the key that seals what will be said."""
+    ctx.table(Call).insert(
+        Call(
+            id=call,
+            state=CallState.OFFERED,
+            direction="inbound",
+            line=line,
+            remote=remote,
+            local=local,
+            agent=agent,
+            words_key=words_key,
+            offered_us=ctx.now,
+            answered_us=None,
+            ended_us=None,
+            ended_by=None,
+            forgotten=False,
+        )
+    )
+    ctx.effect("telephony.ring")
+    return words_key
+
+
+@reducer
+def call_rang(ctx: Context, call: str) -> None:
+    """It has rung long enough: answer it."""
+    _in_state(ctx, call, CallState.OFFERED)
+    ctx.effect("telephony.answer")
+
+
+@reducer
+def leg_planned(ctx: Context, leg: Leg) -> None:
+    """How the call's media will run; committed before the media process is told."""
+    _in_state(ctx, leg.call, CallState.OFFERED)
+    ctx.table(Leg).insert(leg)
+
+
+@reducer
+def call_answered(ctx: Context, call: str, policy: str) -> None:
+    """The 200 OK is out. The policy says whether the caller is asked about a recording."""
+    row = _in_state(ctx, call, CallState.OFFERED)
+    ctx.table(Call).replace(replace(row, state=CallState.ANSWERED, answered_us=ctx.now))
+    if policy == "ask":
+        consent.due(ctx, call)
+        ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
+    else:
+        conversation.begin_turn(ctx, f"{call}/enter", "enter", None)
+
+
+@reducer
+def question_put(ctx: Context, call: str, utterance: str, wording: str, text: Sealed) -> None:
+    """A question about consent begins to be played; it can not be talked over."""
+    _in_state(ctx, call, CallState.ANSWERED)
+    consent.asked(ctx, call, wording)
+    conversation.plan(ctx, utterance, text, False)
+
+
+@reducer
+def question_heard(ctx: Context, call: str) -> None:
+    """The question was played past its must-hear mark: from now on an answer counts."""
+    _in_state(ctx, call, CallState.ANSWERED)
+    consent.notice_completed(ctx, call)
+
+
+@reducer
+def consent_answered(
+    ctx: Context, call: str, answer: Answer, method: str, keys: dict[str, str]
+) -> bool:
+    """The caller answered. A grant, its keys and the recording are born in this one commit."""
+    _in_state(ctx, call, CallState.ANSWERED)
+    grant = consent.answered(ctx, call, answer, method, keys)
+    if grant is not None:
+        recordings.begin(ctx, grant)
+    state = consent.state_of(ctx, call)
+    if state in ASKING:
+        ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[state])
+    else:
+        conversation.begin_turn(ctx, f"{call}/enter", "enter", None)
+    return grant is not None
+
+
+@reducer
+def caller_acted(ctx: Context, call: str, turn: str, cause: str, segment: Segment | None) -> None:
+    """The caller spoke, pressed a key or stayed silent: the agent has something to answer.
+
+    Words come with it only where they may be kept.
+    """
+    _in_state(ctx, call, CallState.ANSWERED)
+    if segment is not None:
+        if consent.state_of(ctx, call) is not State.GRANTED:
+            raise Refused("words are kept only of a caller who agreed to it")
+        transcripts.add(ctx, segment)
+    conversation.begin_turn(ctx, turn, cause, segment.id if segment else None)
+
+
+@reducer
+def utterance_ended(
+    ctx: Context,
+    utterance: str,
+    played_ms: int,
+    total_ms: int,
+    interrupted: bool,
+    heard: Segment | None,
+) -> None:
+    """The agent's words ended or were cut off; the transcript keeps only what was played."""
+    conversation.end(ctx, utterance, played_ms, total_ms, interrupted)
+    if heard is not None:
+        transcripts.add(ctx, heard)
+
+
+@reducer
+def hang_up_decided(ctx: Context, call: str) -> None:
+    """The agent has said goodbye."""
+    if ctx.table(Call).one(call).state is CallState.ANSWERED:
+        ctx.effect("telephony.hang_up", lane=f"{call}/voice")
+
+
+@reducer
+def call_ended(ctx: Context, call: str, by: str) -> None:
+    """The line is closed; what is open is sealed next."""
+    row = ctx.table(Call).one(call)
+    if row.state not in (CallState.OFFERED, CallState.ANSWERED):
+        raise Refused(f"{call} has already ended")
+    ctx.table(Call).replace(
+        replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by)
+    )
+    ctx.effect("sessions.seal", lane=f"{call}/seal")
+
+
+@reducer
+def call_sealed(ctx: Context, call: str, forgotten: bool) -> None:
+    """The record is complete, and what may not be kept can no longer be read."""
+    row = _in_state(ctx, call, CallState.ENDED)
+    recording = ctx.table(Recording).get(call)
+    if recording is not None and recording.state is not RecordingState.SEALED:
+        raise Refused(f"the recording of {call} is still open")
+    ctx.table(Call).replace(replace(row, state=CallState.SEALED, forgotten=forgotten))
+
+
+def _in_state(ctx: Context, call: str, state: CallState) -> Call:
+    row = ctx.table(Call).one(call)
+    if row.state is not state:
+        raise Refused(f"{call} is {row.state}, not {state}")
+    return row
