@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 # What is read from a pack is hostile: nothing is opened, or made room for, beyond these.
 FILES_MAX = 200_000
-DOCUMENT_BYTES_MAX = 256 * 1024 * 1024
+DOCUMENT_BYTES_MAX = 128 * 1024 * 1024
 CHUNK_BYTES_MAX = 1024 * 1024
 WAV_BYTES_MAX = 1024 * 1024 * 1024
 COMPLAINTS_MAX = 20
@@ -476,6 +476,10 @@ def notes(pack: Pack) -> Iterator[str]:
     withheld = sum(chunk["key_id"] not in pack.keys for chunk in pack.chunks)
     if withheld:
         yield f"{withheld} of {len(pack.chunks)} chunks cannot be heard: their key is not here"
+    words = pack.json("transcript.json", list)
+    withheld = sum(item["text"] is None for item in words)
+    if withheld:
+        yield f"{withheld} of {len(words)} segments cannot be read: their key is not here"
 
 
 # --- Formats -----------------------------------------------------------------------------------
@@ -562,8 +566,8 @@ def key_id(origin: str, key: bytes) -> bytes:
 
 def included(index: int, size: int, node: bytes, path: Sequence[bytes]) -> bytes:
     """The root that an inclusion proof leads to: RFC 6962 section 2.1.1, read backwards."""
-    if size == 1:
-        return node if not path else b""
+    if size == 1 or not path:
+        return node if size == 1 and not path else b""
     left = 1 << (size - 1).bit_length() - 1
     if index < left:
         return parent(included(index, left, node, path[:-1]), path[-1])
@@ -582,8 +586,10 @@ def grown(old: int, size: int, known: bytes | None, path: Sequence[bytes]) -> tu
     `known` is the old root while it may still be a node of the new tree.
     """
     if old == size:
-        node, *rest = path if known is None else [known, *path]
-        return (b"", b"") if rest else (node, node)
+        nodes = path if known is None else [known, *path]
+        return (nodes[0], nodes[0]) if len(nodes) == 1 else (b"", b"")
+    if not path:
+        return b"", b""
     left, last = 1 << (size - 1).bit_length() - 1, path[-1]
     if old <= left:
         before, after = grown(old, left, known, path[:-1])

@@ -108,7 +108,10 @@ def test_a_party_whose_key_was_destroyed_is_named_and_the_rest_still_proved(
     call.transcript = [{**item, "text": None} for item in call.transcript]
     report = verify.verify(call.write(tmp_path), call.log.checkpoint(4), VKEY)
     assert report.ok, report.failures
-    assert report.notes == ["2 of 4 chunks cannot be heard: their key is not here"]
+    assert report.notes == [
+        "2 of 4 chunks cannot be heard: their key is not here",
+        "2 of 2 segments cannot be read: their key is not here",
+    ]
 
 
 def test_consent_given_again_opens_a_new_epoch_under_new_keys(tmp_path: Path) -> None:
@@ -126,6 +129,22 @@ def test_the_last_chunk_may_run_on_until_the_gate_has_closed(tmp_path: Path) -> 
     call.event(withdrawn_us, "withdrawn", 2)
     call.record("caller", 1, 0, GRANTED_US, GRANTED_US + SECOND_US)
     assert failures(call.write(tmp_path)) == []
+
+
+def test_proofs_of_the_wrong_length_are_refused(tmp_path: Path) -> None:
+    pack = honest().write(tmp_path)
+    for name, reason in (
+        ("proofs.json", "entry 2 is not proved to be in the signed log"),
+        ("consistency.json", "the log does not extend its own checkpoint of size 6"),
+    ):
+        honestly = (pack / name).read_bytes()
+        proofs = json.loads(honestly)
+        for path in ([], proofs[0]["path"][:-1], [*proofs[0]["path"], "00" * 32]):
+            proofs[0]["path"] = path
+            (pack / name).write_bytes(canonical.encode(proofs))
+            assert reason in failures(pack)
+        (pack / name).write_bytes(honestly)
+    assert failures(pack) == []
 
 
 def test_a_chunk_deleted_when_its_time_had_come_leaves_its_hash_behind(tmp_path: Path) -> None:
