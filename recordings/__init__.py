@@ -1,1 +1,17 @@
 """The sealed audio: vault, evidence, verification."""
+
+from recordings.evidence import Pack, PackError
+from recordings.export import ExportError, write
+from recordings.vault import Chunk, VaultError, chunk_path, open_chunk, purge_orphans
+
+__all__ = [
+    "Chunk",
+    "ExportError",
+    "Pack",
+    "PackError",
+    "VaultError",
+    "chunk_path",
+    "open_chunk",
+    "purge_orphans",
+    "write",
+]

@@ -1,0 +1,189 @@
+"""A small log with one recorded call in it, hashed, sealed and signed as the real ones are."""
+
+import base64
+import random
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from recordings import evidence, export
+from recordings.vault import SAMPLE_RATE, Chunk
+from runtime import canonical, checkpoint, merkle
+
+CALL = "call-7"
+ORIGIN = "log.example/parley"
+LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+VKEY = checkpoint.verifier_key(ORIGIN, LOG_KEY.public_key())
+BEGIN_US = 1_800_000_000_000_000
+SECOND_US = 1_000_000
+GRANTED_US = BEGIN_US + 2 * SECOND_US
+KEYS = {"key-caller": b"c" * 32, "key-agent": b"a" * 32, "key-text": b"t" * 32}
+
+Delta = list[Any]
+
+
+@dataclass
+class Log:
+    """A log of actions; `append` links, hashes and keeps one."""
+
+    entries: list[bytes] = field(default_factory=list[bytes])
+    leaves: list[bytes] = field(default_factory=list[bytes])
+    scopes: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+
+    def append(
+        self, at_us: int, reducer: str, deltas: list[Delta], scope: str | None = CALL
+    ) -> None:
+        number, previous = self.scopes.get(scope or "", (0, None))
+        entry = {
+            "v": 1,
+            "seq": len(self.entries) + 1,
+            "at_us": at_us,
+            "actor": "node",
+            "reducer": reducer,
+            "module": "m",
+            "request": None,
+            "scope": scope,
+            "scope_seq": number + 1 if scope else None,
+            "scope_prev": previous,
+            "prev": self.leaves[-1].hex() if self.leaves else "0" * 64,
+            "seed": "00",
+            "args": {},
+            "result": None,
+            "closes": None,
+            "deltas": deltas,
+        }
+        self.entries.append(canonical.encode(entry))
+        self.leaves.append(merkle.leaf_hash(self.entries[-1]))
+        if scope:
+            self.scopes[scope] = (number + 1, self.leaves[-1].hex())
+
+    def checkpoint(self, size: int | None = None, key: Ed25519PrivateKey = LOG_KEY) -> str:
+        leaves = self.leaves[:size]
+        return checkpoint.sign(ORIGIN, len(leaves), merkle.root(leaves), key)
+
+
+@dataclass
+class Call:
+    """The log, and what lies beside it: ciphertexts by path, the words, the data keys."""
+
+    log: Log = field(default_factory=Log)
+    chunks: list[Chunk] = field(default_factory=list[Chunk])
+    ciphertexts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    transcript: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    keys: dict[str, bytes] = field(default_factory=lambda: dict(KEYS))
+
+    def other_call(self, at_us: int) -> None:
+        self.log.append(at_us, "somewhere.else", [], scope="call-8")
+
+    def event(self, at_us: int, kind: str, epoch: int, key_id: str | None = None) -> None:
+        row = {
+            "id": f"event-{len(self.log.entries)}",
+            "call": CALL,
+            "party": "caller",
+            "scope": "recording",
+            "kind": kind,
+            "epoch": epoch,
+            "key_id": key_id,
+            "at_us": at_us,
+        }
+        self.log.append(at_us, f"consent.{kind}", [["consent_event", None, row]])
+
+    def record(self, party: str, epoch: int, n: int, captured_us: int, at_us: int) -> None:
+        """A second of noise."""
+        pcm = random.Random(f"{party}{epoch}{n}").randbytes(2 * SAMPLE_RATE)
+        key_id = f"key-{party}"
+        nonce = epoch.to_bytes(4, "big") + n.to_bytes(8, "big")
+        sealed = AESGCM(KEYS[key_id]).encrypt(nonce, pcm, f"{CALL}|{party}|{epoch}|{n}".encode())
+        chunk = Chunk(
+            call=CALL,
+            party=party,
+            epoch=epoch,
+            n=n,
+            key_id=key_id,
+            first_sample=(captured_us - BEGIN_US) // 125,
+            samples=SAMPLE_RATE,
+            sha256=sha256(sealed).hexdigest(),
+            bytes=len(sealed),
+            at_us=at_us,
+            captured_from_us=captured_us,
+        )
+        self.chunks.append(chunk)
+        self.ciphertexts[chunk.path] = sealed
+        self.log.append(at_us, "recordings.chunk_sealed", [["chunk", None, asdict(chunk)]])
+
+    def say(self, at_us: int, party: str, text: str) -> None:
+        segment = f"segment-{len(self.transcript)}"
+        nonce = len(self.transcript).to_bytes(12, "big")
+        sealed = nonce + AESGCM(KEYS["key-text"]).encrypt(nonce, text.encode(), b"key-text")
+        facts: dict[str, object] = {
+            "id": segment,
+            "party": party,
+            "start_us": at_us - SECOND_US,
+            "end_us": at_us,
+        }
+        envelope = {"$sealed": ["key-text", base64.b64encode(sealed).decode()]}
+        row = {**facts, "call": CALL, "text": envelope}
+        self.log.append(at_us, "transcripts.segment_heard", [["segment", None, row]])
+        self.transcript.append({**facts, "text": text})
+
+    def pack(self, key: Ed25519PrivateKey = LOG_KEY) -> evidence.Pack:
+        return evidence.Pack(
+            call=CALL,
+            created_us=BEGIN_US + 3_600 * SECOND_US,
+            entries=[
+                entry for entry in self.log.entries if canonical.decode(entry)["scope"] == CALL
+            ],
+            leaves=self.log.leaves,
+            origin=ORIGIN,
+            key=key.public_key(),
+            checkpoint=self.log.checkpoint(key=key),
+            older=[
+                self.log.checkpoint(size, key) for size in (1, 4, 6) if size < len(self.log.leaves)
+            ],
+            chunks=self.chunks,
+            keys=self.keys,
+            transcript=self.transcript,
+            summary={"direction": "inbound"},
+        )
+
+    def write(self, folder: Path, key: Ed25519PrivateKey = LOG_KEY) -> Path:
+        """Export the pack below `folder`; where it lies."""
+        for path, ciphertext in self.ciphertexts.items():
+            (folder / "recordings" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "recordings" / path).write_bytes(ciphertext)
+        export.write(self.pack(key), folder / "pack", folder / "recordings", key)
+        return folder / "pack"
+
+
+def granted() -> Call:
+    """A call up to its grant: asked, heard, keys born."""
+    call = Call()
+    call.other_call(BEGIN_US)
+    call.log.append(BEGIN_US, "sessions.call_answered", [])
+    call.event(BEGIN_US + SECOND_US, "asked", 0)
+    call.other_call(BEGIN_US + SECOND_US)
+    call.event(GRANTED_US, "granted", 1, "key-caller")
+    call.event(GRANTED_US, "granted", 1, "key-agent")
+    return call
+
+
+def honest() -> Call:
+    """Two parties recorded for two seconds, words said, consent withdrawn, the call ended."""
+    call = granted()
+    for n in range(2):
+        captured_us = GRANTED_US + n * SECOND_US
+        call.record("caller", 1, n, captured_us, captured_us + SECOND_US)
+        call.record("agent", 1, n, captured_us, captured_us + SECOND_US)
+        call.other_call(captured_us + SECOND_US)
+    withdrawn_us = GRANTED_US + 2 * SECOND_US
+    call.say(withdrawn_us, "caller", "Grüße & <danke>")
+    call.say(withdrawn_us, "agent", "Bitte.")
+    call.event(withdrawn_us, "withdrawn", 2)
+    call.log.append(withdrawn_us + SECOND_US, "sessions.call_ended", [])
+    call.other_call(withdrawn_us + SECOND_US)
+    return call

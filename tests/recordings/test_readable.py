@@ -1,0 +1,44 @@
+"""Claims about the parts of a pack that people read."""
+
+import json
+
+from recordings import evidence, readable
+from tests.recordings.call import honest
+
+ITEM = {"id": "s", "party": "caller", "text": "Hello", "start_us": 1_000, "end_us": 3_723_004_000}
+
+
+def test_subtitles_are_timed_from_the_first_sample() -> None:
+    cues = readable.webvtt([ITEM], begins_us=1_000)
+    assert cues == b"WEBVTT\n\n00:00:00.000 --> 01:02:03.003\n<v caller>Hello\n"
+
+
+def test_words_cannot_break_out_of_their_cue() -> None:
+    text = "<i>a & b</i>\n\n00:01.000 --> 00:02.000\nNOTE"
+    cue = readable.webvtt([{**ITEM, "text": text}], begins_us=0).decode().split("\n\n")[1]
+    assert cue.split("\n")[1] == (
+        "<v caller>&lt;i&gt;a &amp; b&lt;/i&gt; 00:01.000 --&gt; 00:02.000 NOTE"
+    )
+
+
+def test_words_whose_key_is_gone_have_no_cue() -> None:
+    assert readable.webvtt([{**ITEM, "text": None}], begins_us=0) == b"WEBVTT\n"
+
+
+def test_the_record_tells_consent_and_recorded_time() -> None:
+    record = json.loads(evidence.documents(honest().pack(), ["c/x"])["record.json"])
+    assert [event["kind"] for event in record["consent"]] == [
+        "asked",
+        "granted",
+        "granted",
+        "withdrawn",
+    ]
+    assert record["consent"][0]["at"] == "2027-01-15T08:00:01+00:00"
+    assert record["recorded_ms"] == {"caller": 2000, "agent": 2000}
+    assert record["summary"] == {"direction": "inbound"}
+    assert record["unreadable_chunks"] == ["c/x"]
+
+
+def test_the_reader_is_told_that_the_pack_is_confidential_and_how_to_verify_it() -> None:
+    assert "KEEP THIS FOLDER CONFIDENTIAL" in readable.README
+    assert "verify.py" in readable.README
