@@ -12,6 +12,7 @@ Address: TypeAlias = tuple[str, int]
 """Host and UDP port."""
 
 SAMPLE_RATE = 8_000
+FRAME_MS = 20
 FRAME_US = 20_000
 FRAME_SAMPLES = 160
 SAMPLES_PER_MS = 8

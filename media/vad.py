@@ -8,14 +8,13 @@ from typing import Protocol
 import numpy as np
 
 from media.jitter import Frame
-from media.units import FRAME_SAMPLES, SAMPLE_RATE, SAMPLES_PER_MS, Samples, pcm
+from media.units import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SAMPLES_PER_MS, Samples, pcm
 
 ONSET_MS = 120
 HANGOVER_MS = 600
 PREROLL_MS = 300
 TAIL_MS = 200
 SEGMENT_MS_MAX = 15_000
-FRAME_MS = 20
 QUIET_FRAMES_IN_RUN = 3
 ONSET_FRAMES_KEPT = 30
 AGGRESSIVENESS = 2
