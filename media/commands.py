@@ -10,8 +10,8 @@ from media.codecs import CODECS, Codec
 from media.recorder import TRACKS_MAX, Track
 from media.units import SAMPLE_RATE, Address, Samples, from_pcm
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,127}")
-"""Names become parts of paths: no separators, no leading dot."""
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,63}")
+"""Names become parts of paths: no separators, no leading dot, 64 characters at most."""
 
 KEY_BYTES = 32
 IDS_MAX = 4_096

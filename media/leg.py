@@ -1,6 +1,6 @@
 """One leg: what is heard, what is said, and what of it is recorded, on one timeline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.commands import CloseGate, LegCommand, Listen, Open, OpenGate, Play, Press, Stop
 from media.dtmf import DtmfReceiver, DtmfSender
@@ -63,8 +63,14 @@ class Leg:
     # What the node asks for.
 
     def reopen(self, opening: Open) -> None:
-        """Take over a changed remote or codec; the stream itself goes on."""
-        self.opening = opening
+        """Take over a changed remote or codec; the stream itself, and its clock, go on."""
+        self.opening = replace(
+            self.opening,
+            remote=opening.remote,
+            codec=opening.codec,
+            payload_type=opening.payload_type,
+            dtmf_payload_type=opening.dtmf_payload_type,
+        )
         self._latch.redirect(opening.remote)
 
     def do(self, command: LegCommand, now: int) -> None:
@@ -130,7 +136,11 @@ class Leg:
     def _hear(self, packet: RtpPacket, source: Address, now: int) -> None:
         if packet.payload_type == self.opening.dtmf_payload_type:
             if digit := self._keys_heard.receive(packet):
-                self._tell("dtmf", digit=digit, at_us=now)
+                # A successor of this process may hear the rest of the same event: whoever
+                # stores digits tells them apart by SSRC and timestamp.
+                self._tell(
+                    "dtmf", digit=digit, at_us=now, ssrc=packet.ssrc, timestamp=packet.timestamp
+                )
         elif packet.payload_type == self.opening.payload_type and packet.payload:
             latched = self._latch.source
             # A capture played beside the stream may press keys, but not speak over it.
@@ -284,7 +294,7 @@ class Leg:
             self._silent_told = True
             self._tell("silent", seconds=SILENT_US // 1_000_000)
 
-    def _tell(self, event: str, payload: bytes = b"", **fields: object) -> None:
+    def _tell(self, event: str, payload: bytes = b"", /, **fields: object) -> None:
         self._events.append(Event({"event": event, "leg": self.opening.leg, **fields}, payload))
 
     def _at(self, position: int) -> int:

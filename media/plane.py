@@ -13,7 +13,10 @@ from media.seal import GateMark, Sealed, SealFailed, SealJob
 from media.units import FRAME_US, Address, slot_start
 from media.vad import Detector, webrtc_detector
 
-LEGS_MAX = 2_000
+LEGS_MAX = 300
+"""As many as one core carries, and as fit into the header of one "hello"."""
+
+REASON_CHARACTERS_MAX = 200
 LATE_US = 5_000
 STATS_US = 5_000_000
 
@@ -85,8 +88,7 @@ class Plane:
         try:
             self._do(header, payload, now)
         except ValueError as error:
-            fields = {"cmd": header.get("cmd"), "leg": header.get("leg"), "reason": str(error)}
-            self._transient.append(Event({"event": "refused", **fields}))
+            self._transient.append(refused_event(header, str(error)))
 
     def take_transient(self) -> list[Event]:
         """The events that are not kept, since the last time this was asked."""
@@ -230,6 +232,12 @@ class Plane:
             self.outbox.add(event)
         else:
             self._transient.append(event)
+
+
+def refused_event(header: Header, reason: str) -> Event:
+    """What could not be done; an echo never longer than its header may be."""
+    echo = {key: str(header.get(key))[:REASON_CHARACTERS_MAX] for key in ("cmd", "leg")}
+    return Event({"event": "refused", **echo, "reason": reason[:REASON_CHARACTERS_MAX]})
 
 
 def chunk_event(sealed: Sealed) -> Event:

@@ -16,7 +16,7 @@ GOOD: list[dict[str, object]] = [
     {"cmd": "close", "leg": "l"},
     {"cmd": "ack", "ids": [1, 2]},
 ]
-BAD: list[object] = [None, "", "../x", "x" * 129, -1, 1 << 60, 1.5, True, [], {}, [[]], [1] * 5_000]
+BAD: list[object] = [None, "", "../x", "x" * 65, -1, 1 << 60, 1.5, True, [], {}, [[]], [1] * 5_000]
 
 
 def test_an_opening_is_read_in_full() -> None:

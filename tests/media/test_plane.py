@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from media.dtmf import EVENT
-from media.plane import Plane
+from media.plane import LEGS_MAX, Plane
 from media.ports import PortLeft, PortReleased, PortTaken
 from media.rtp import RtpPacket
 from media.seal import (
@@ -22,6 +22,7 @@ from media.seal import (
     seal,
 )
 from media.units import FRAME_US, Samples, from_pcm, pcm
+from media.wire import encode
 from tests.media.line import (
     AGENT_KEY,
     CALLER_KEY,
@@ -338,6 +339,39 @@ def test_hostile_datagrams_of_the_source_itself_do_not_crash_the_leg(seed: int) 
         if n % 100 == 99:
             network.run(20)
     assert len(network.far.outbox) <= 1_024
+
+
+def test_the_hello_of_a_full_plane_fits_into_one_header() -> None:
+    plane = Plane("0123456789abcdef")
+    for n in range(LEGS_MAX + 1):
+        leg = f"{n:064}"
+        plane.add_port(60_000 + n, "h", EPOCH)
+        plane.command(opening(leg, ("192.0.2.1", 9), port=60_000 + n), b"", EPOCH)
+        plane.command(play(leg, leg), bytes(3_200), EPOCH)
+        plane.command(gate(leg, 0xFFFF_FFFF, EPOCH), b"", EPOCH)
+    assert len(plane.legs) == LEGS_MAX
+    encode(plane.hello().header)
+
+
+def test_a_refusal_never_outgrows_its_header() -> None:
+    plane = Plane("boot")
+    plane.command(opening("l", ("9" * 60_000, 9)), b"", EPOCH)
+    plane.command({"cmd": "x" * 60_000, "leg": ["y" * 1_000] * 60}, b"", EPOCH)
+    for event in plane.take_transient():
+        assert len(encode(event.header)) < 1_000
+
+
+def test_a_changed_codec_is_taken_over_and_the_stream_goes_on() -> None:
+    plane = Plane("boot")
+    plane.add_port(4_000, "h", EPOCH)
+    plane.command(opening("l", ("192.0.2.1", 9)), b"", EPOCH)
+    (before,) = plane.tick(EPOCH + FRAME_US)
+    changed = {"codec": "PCMA", "payload_type": 8, "epoch_us": EPOCH + 5, "ssrc": 5, "seq0": 9}
+    plane.command(opening("l", ("192.0.2.1", 9), **changed), b"", EPOCH)
+    (after,) = plane.tick(EPOCH + 2 * FRAME_US)
+    first, second = RtpPacket.parse(before.data), RtpPacket.parse(after.data)
+    assert (second.sequence, second.ssrc) == (first.sequence + 1, first.ssrc)
+    assert (second.payload_type, second.payload) == (8, b"\xd5" * 160)
 
 
 def test_a_command_that_makes_no_sense_is_refused() -> None:

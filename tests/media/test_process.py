@@ -21,6 +21,9 @@ from media.wire import Decoder, encode
 from tests.media.line import AGENT_KEY, gate, noise, opening, play
 
 WAIT_S = 10.0
+STALL_PACKETS_MAX = 10
+"""What a busy machine may cause; a clock that waited for its node would lose far more."""
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -198,7 +201,7 @@ def test_the_call_goes_on_while_the_node_is_away_and_kept_events_wait(
         sequence_delta(later.sequence, earlier.sequence)
         for earlier, later in zip(peer.packets, peer.packets[1:], strict=False)
     ]
-    assert sum(deltas) - len(deltas) <= 2, "no gap but what a busy machine may cause"
+    assert sum(deltas) - len(deltas) <= STALL_PACKETS_MAX
     assert_one_stream(peer.packets)
     node = keeper.link()
     node.wait_for("hello")
