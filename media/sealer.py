@@ -89,10 +89,14 @@ def write_durably(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _flush(path.parent.parent)
     # Exclusive: a name seen before would mean a nonce used twice.
-    with open(path, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    with open(path, "xb", buffering=0) as file:
+        try:
+            if file.write(data) != len(data):
+                raise OSError(f"{path.name} was written in part")
+            os.fsync(file.fileno())
+        except OSError:
+            path.unlink()  # Half a chunk proves nothing.
+            raise
     _flush(path.parent)
 
 

@@ -181,6 +181,22 @@ def test_a_gate_epoch_is_never_used_twice() -> None:
     assert "used before" in str(refused.header["reason"])
 
 
+def test_a_gate_with_a_higher_epoch_follows_the_open_one() -> None:
+    network = Network()
+    network.far.command(gate("far", 1, EPOCH), b"", network.now)
+    network.run(1_000)
+    network.far.command(gate("far", 1, EPOCH), b"", network.now)
+    network.far.command(gate("far", 2, EPOCH), b"", network.now)
+    switched = (network.now - EPOCH) // 125
+    network.run(2_000)
+    chunks = [j.chunk for j in network.far.take_jobs() if isinstance(j, SealJob)]
+    before = [c for c in chunks if c.epoch == 1]
+    after = [c for c in chunks if c.epoch == 2]
+    assert {c.first_sample + len(c.samples) for c in before} == {switched}
+    assert min(c.first_sample for c in after) == switched
+    assert named(events(network.far), "refused") == []
+
+
 @pytest.mark.parametrize("refusal", ["queue", "disk"])
 def test_what_cannot_be_sealed_closes_the_gate_and_says_so(refusal: str) -> None:
     network = Network()
