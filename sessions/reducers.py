@@ -55,6 +55,28 @@ def leg_planned(ctx: Context, leg: Leg) -> None:
 
 
 @reducer
+def leg_changed(
+    ctx: Context,
+    call: str,
+    remote_host: str,
+    remote_port: int,
+    payload_type: int,
+    dtmf_payload_type: int | None,
+) -> None:
+    """The caller's media moved, or is named at last."""
+    legs = ctx.table(Leg)
+    legs.replace(
+        replace(
+            legs.one(call),
+            remote_host=remote_host,
+            remote_port=remote_port,
+            payload_type=payload_type,
+            dtmf_payload_type=dtmf_payload_type,
+        )
+    )
+
+
+@reducer
 def call_answered(ctx: Context, call: str, policy: str) -> None:
     """The 200 OK is out. The policy says whether the caller is asked about a recording."""
     row = _in_state(ctx, call, CallState.OFFERED)
@@ -63,7 +85,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
         consent.due(ctx, call)
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
     else:
-        conversation.begin_turn(ctx, f"{call}/enter", "enter", None)
+        conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
 
 
 @reducer
@@ -94,7 +116,7 @@ def consent_answered(
     if state in ASKING:
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[state])
     else:
-        conversation.begin_turn(ctx, f"{call}/enter", "enter", None)
+        conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
     return grant is not None
 
 

@@ -1,0 +1,134 @@
+"""Asking for consent: the question, its must-hear mark, the answer, the silence."""
+
+import asyncio
+from typing import Any
+
+from consent.reducers import PARTIES
+from consent.rules import LISTENING, PLAYING, Answer, State, fold
+from consent.tables import ConsentEvent
+from consent.wordings import WORDINGS
+from conversation.speech.grammars import YES_NO, meaning
+from conversation.tables import Utterance
+from runtime.errors import Refused
+from runtime.outbox import Effect
+from runtime.performer import Closing
+from sessions.house import House
+from sessions.live import LiveCall
+from sessions.reducers import consent_answered, question_heard, question_put
+from sessions.voice import Voice
+
+ANSWER_S = 8.0
+"""How long a caller may think about a question that was asked to its end."""
+
+KEYS = {"1": Answer.KEY_YES, "2": Answer.KEY_NO}
+
+
+class Asking:
+    """Performs the effect of asking, and takes the answers."""
+
+    def __init__(self, house: House, calls: dict[str, LiveCall], voice: Voice) -> None:
+        self._house = house
+        self._calls = calls
+        self._voice = voice
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def state(self, call: str) -> State:
+        """Where the caller stands, by the rows."""
+        rows = await self._house.store.reader.rows(ConsentEvent, call=call, party="caller")
+        return fold(rows)
+
+    async def ask(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """Put a question and hear it out."""
+        live = self._calls.get(effect.scope or "")
+        if live is None or live.ended.is_set():
+            return None
+        wording = WORDINGS[args["wording"]]
+        utterance = f"{live.id}:ask:{effect.id}"
+        text = wording.text
+        if args["wording"].startswith("recording-ask") and live.agent.greeting:
+            text = f"{live.agent.greeting} {text}"
+        await self._house.act(
+            question_put,
+            live.id,
+            request=f"{effect.id}/put",
+            utterance=utterance,
+            wording=wording.id,
+            text=self._house.seal(text, live.words_key),
+        )
+        (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
+        live.question = utterance
+
+        def progress(played_ms: int) -> None:
+            total = live.playing[utterance].speech.duration_ms
+            if played_ms * 1_000 >= total * wording.must_hear_permille:
+                self._soon(self._heard_out(live, effect.id))
+
+        closing = await self._voice.say(live, row, progress)
+        if not live.ended.is_set():
+            await self._heard_out(live, effect.id)
+            self.wait_for_answer(live)
+        return closing
+
+    async def _heard_out(self, live: LiveCall, effect: str) -> None:
+        """Past the must-hear mark: a key that was pressed before counts now."""
+        try:
+            await self._house.act(question_heard, live.id, request=f"{effect}/heard")
+        except Refused:
+            return
+        held, live.held_key = live.held_key, None
+        if held is not None:
+            await self.key(live, *held)
+
+    def wait_for_answer(self, live: LiveCall) -> None:
+        """Start (again) to count the silence after a question."""
+        live.disarm()
+        loop = asyncio.get_running_loop()
+        live.timer = loop.call_later(ANSWER_S, lambda: self._soon(self._silence(live)))
+
+    async def _silence(self, live: LiveCall) -> None:
+        if await self.state(live.id) in LISTENING:
+            await self.answer(live, Answer.SILENCE, "silence")
+
+    async def key(self, live: LiveCall, digit: str, event: int | None) -> bool:
+        """A key was pressed. Answers whether it was about consent."""
+        state = await self.state(live.id)
+        if state in LISTENING:
+            if digit in KEYS:
+                await self.answer(live, KEYS[digit], f"dtmf:{digit}")
+        elif state in PLAYING:
+            live.held_key = (digit, event)
+            return True
+        elif state in (State.GRANTED, State.REFUSED, State.UNRESOLVED):
+            return False
+        if event is not None:
+            self._house.media.ack([event])
+        return True
+
+    async def voice_answer(self, live: LiveCall, pcm: bytes) -> None:
+        """Something was said after the question. Audio and words stay in memory."""
+        hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False)
+        said = meaning(hearing.text) if hearing.accepted else None
+        answer = {"yes": Answer.VOICE_YES, "no": Answer.VOICE_NO}.get(said or "")
+        await self.answer(live, answer or Answer.UNCLEAR, f"voice:{hearing.engine}")
+
+    async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
+        """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
+        live.disarm()
+        sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
+        keys = {party: self._house.keystore.prepare() for party in PARTIES} if sure else {}
+        try:
+            granted = await self._house.act(
+                consent_answered, live.id, answer=answer, method=method, keys=keys
+            )
+        except Refused:
+            granted = False
+        # Where a crash comes first, the sweep at the next start destroys them.
+        for key_id in () if granted else keys.values():
+            self._house.keystore.destroy(key_id)
+        if live.question is not None and live.question in live.playing:
+            self._house.media.stop(live.id, live.question)
+
+    def _soon(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

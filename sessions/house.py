@@ -1,0 +1,67 @@
+"""What a call needs of the house around it, handed in rather than reached for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from conversation.agent import Agent
+from conversation.speech.client import SpeechClient
+from media.client import MediaClient
+from runtime.keystore import Keystore
+from runtime.performer import Performer
+from runtime.reducers import find
+from runtime.sealed import Sealed, seal, unseal
+from runtime.store import Store
+from telephony.udp import SipEndpoint
+
+CALLS_MAX = 200
+"""Live calls of one node; further ones are answered 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The part of the configuration that calls look at."""
+
+    policy: str
+    ring_ms: int
+    codecs: tuple[str, ...]
+    media_address: str
+    agent: str
+    recordings: Path
+    origin: str
+
+
+@dataclass(slots=True)
+class House:
+    """The shells and stores that every call shares."""
+
+    settings: Settings
+    store: Store
+    performer: Performer
+    keystore: Keystore
+    log_key: Ed25519PrivateKey
+    media: MediaClient
+    speech: SpeechClient
+    new_agent: Callable[[], Agent]
+    clock: Callable[[], int]
+    entropy: Callable[[int], bytes]
+    sip: SipEndpoint | None = None
+
+    async def act(
+        self, reducer: Callable[..., Any], call: str, /, *, request: str | None = None, **args: Any
+    ) -> Any:
+        """Commit an action in the scope of a call; a reducer that asks for `call` is told it."""
+        if "call" in find(reducer).hints:
+            args["call"] = call
+        return await self.store.act(reducer, sender="node", scope=call, request=request, **args)
+
+    def seal(self, text: str, key_id: str) -> Sealed:
+        """`text` under a key of the keystore. Raises KeyDestroyed."""
+        return seal(text, key_id, self.keystore.key(key_id), self.entropy(12))
+
+    def unseal(self, sealed: Sealed) -> str:
+        """The plaintext. Raises KeyDestroyed."""
+        return unseal(sealed, self.keystore.key(sealed.key_id))

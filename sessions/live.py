@@ -1,0 +1,78 @@
+"""One live call, as far as it lives in memory: nothing here is missed after a crash.
+
+What is waited for, where playout stands, words that may not be kept. All else is rows.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from conversation.agent import Agent, ChatMessage
+from conversation.speech.engines import Speech
+from conversation.tables import ActionState, Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How playout ended."""
+
+    played_ms: int
+    total_ms: int
+    interrupted: bool
+
+
+@dataclass(slots=True)
+class Playing:
+    """Words under way. Kept so that a new media process can go on where the old one died."""
+
+    speech: Speech
+    interruptible: bool
+    ended: asyncio.Future[Played]
+    position_ms: int = 0
+    progress: Callable[[int], None] | None = None
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """The memory of one call."""
+
+    id: str
+    words_key: str
+    agent: Agent
+    playing: dict[str, Playing] = field(default_factory=dict[str, Playing])
+    spoken: dict[str, asyncio.Future[Utterance]] = field(
+        default_factory=dict[str, "asyncio.Future[Utterance]"]
+    )
+    acted: dict[str, asyncio.Future[ActionState]] = field(
+        default_factory=dict[str, "asyncio.Future[ActionState]"]
+    )
+    heard: dict[str, asyncio.Future[ChatMessage]] = field(
+        default_factory=dict[str, "asyncio.Future[ChatMessage]"]
+    )
+    unacknowledged: dict[str, int] = field(default_factory=dict[str, int])
+    """Turn -> the media event that caused it, acknowledged when the turn is completed."""
+    held_key: tuple[str, int | None] | None = None
+    """A key pressed while the question was still being asked, and its media event."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    gate_closed: asyncio.Event = field(default_factory=asyncio.Event)
+    turns_open: int = 0
+    turns_idle: asyncio.Event = field(default_factory=asyncio.Event)
+    timer: asyncio.TimerHandle | None = None
+    recording: bool = False
+    question: str | None = None
+    """The utterance of the question that is being asked."""
+
+    def end(self) -> None:
+        """The line is closed: whoever waits for sound gets what there was."""
+        self.ended.set()
+        self.disarm()
+        for playing in self.playing.values():
+            if not playing.ended.done():
+                total = playing.speech.duration_ms
+                playing.ended.set_result(Played(playing.position_ms, total, True))
+
+    def disarm(self) -> None:
+        """Forget the timer."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -1,0 +1,232 @@
+"""Running the agent: one turn at a time, each step of it under an id that outlives the process.
+
+A turn that a dead process left open is run again from its start. What it had said is a row
+under the same id and is not said again; what it had done answers with the stored result.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+from conversation.agent import Agent, ChatMessage, RunContext, Tool, ToolError, tool_of
+from conversation.reducers import (
+    action_finished,
+    action_proposed,
+    action_started,
+    turn_completed,
+    utterance_planned,
+)
+from conversation.tables import Action, ActionState, Memory, Turn, Utterance, UtteranceState
+from runtime.keystore import KeyDestroyed
+from runtime.outbox import Effect
+from runtime.performer import Closing
+from sessions.house import House
+from sessions.live import LiveCall
+from sessions.reducers import hang_up_decided
+from transcripts.tables import Segment
+
+WORDS_WAIT_S = 20.0
+"""How long a turn waits for words that only the media process still has, after a restart."""
+
+STEPS_MAX = 1_000
+"""Steps of one turn; an agent that takes more is in a loop."""
+
+
+class Speaking:
+    """A `SpeechHandle`."""
+
+    def __init__(self, ended: asyncio.Future[Utterance]) -> None:
+        self._ended = ended
+
+    @property
+    def interrupted(self) -> bool:
+        return self._ended.done() and self._ended.result().interrupted
+
+    @property
+    def heard_ms(self) -> int:
+        return self._ended.result().played_ms if self._ended.done() else 0
+
+    def __await__(self) -> Generator[Any, None, "Speaking"]:
+        yield from asyncio.shield(self._ended).__await__()
+        return self
+
+
+class Session:
+    """The `AgentSession` of one call, while one turn runs."""
+
+    def __init__(self, house: House, live: LiveCall, userdata: dict[str, Any]) -> None:
+        self.userdata = userdata
+        self._house = house
+        self._live = live
+        self._turn = ""
+        self._steps = 0
+
+    def begin(self, turn: str) -> None:
+        """Steps are counted from the start of each turn, so that a second run finds the first's."""
+        self._turn = turn
+        self._steps = 0
+
+    @property
+    def recording(self) -> bool:
+        return self._live.recording
+
+    async def say(self, text: str, *, allow_interruptions: bool = True) -> Speaking:
+        utterance = self._step("say")
+        ended: asyncio.Future[Utterance] = asyncio.get_running_loop().create_future()
+        self._live.spoken[utterance] = ended
+        await self._house.act(
+            utterance_planned,
+            self._live.id,
+            request=utterance,
+            utterance=utterance,
+            text=self._house.seal(text, self._live.words_key),
+            interruptible=allow_interruptions,
+        )
+        (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
+        if row.state is UtteranceState.ENDED and not ended.done():
+            ended.set_result(row)
+        return Speaking(ended)
+
+    async def interrupt(self) -> None:
+        self._house.media.stop(self._live.id)
+
+    async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
+        known = tool_of(tool)
+        action = self._step(known.name)
+        finished: asyncio.Future[ActionState] = asyncio.get_running_loop().create_future()
+        self._live.acted[action] = finished
+        await self._house.act(
+            action_proposed,
+            self._live.id,
+            request=action,
+            action=action,
+            tool=known.name,
+            idempotent=known.idempotent,
+            args=self._house.seal(json.dumps(args), self._live.words_key),
+        )
+        (row,) = await self._house.store.reader.rows(Action, id=action)
+        if row.result is None:
+            await finished
+            (row,) = await self._house.store.reader.rows(Action, id=action)
+        assert row.result is not None, "a finished action has a result"
+        result = self._house.unseal(row.result)
+        if row.state is not ActionState.FINISHED:
+            raise ToolError(result)
+        return result
+
+    async def hang_up(self) -> None:
+        await self._house.act(hang_up_decided, self._live.id, request=self._step("hang_up"))
+
+    def _step(self, what: str) -> str:
+        self._steps += 1
+        if self._steps > STEPS_MAX:
+            raise RuntimeError(f"turn {self._turn} took more than {STEPS_MAX} steps")
+        return f"{self._turn}:{self._steps}-{what}"
+
+
+class Turns:
+    """Performs the effects of running a turn and of calling a tool."""
+
+    def __init__(self, house: House, calls: dict[str, LiveCall]) -> None:
+        self._house = house
+        self._calls = calls
+
+    async def admit(self, live: LiveCall) -> None:
+        """Give the agent its session, with what it knew after its last completed turn."""
+        rows = await self._house.store.reader.rows(Memory, id=live.id)
+        userdata = json.loads(self._house.unseal(rows[0].userdata)) if rows else {}
+        live.agent.session = Session(self._house, live, userdata)
+
+    async def run(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """Run one turn of the agent."""
+        live = self._calls.get(effect.scope or "")
+        (turn,) = await self._house.store.reader.rows(Turn, id=args["turn"])
+        if live is None or live.ended.is_set() or turn.completed_us is not None:
+            return None
+        live.turns_open += 1
+        live.turns_idle.clear()
+        try:
+            failure = await self._failure(live, turn)
+            return Closing(turn_completed, self._completed(live, turn.id, failure))
+        finally:
+            live.turns_open -= 1
+            if live.turns_open == 0:
+                live.turns_idle.set()
+
+    async def _failure(self, live: LiveCall, turn: Turn) -> str | None:
+        """Run the hook; what the agent's author got wrong is a fact of the record."""
+        session = live.agent.session
+        assert isinstance(session, Session), "live calls are admitted with our own session"
+        session.begin(turn.id)
+        try:
+            await self._hook(live, turn)
+        except Exception as error:  # The agent's code is not ours: commit what went wrong.
+            return type(error).__name__
+        return None
+
+    async def _hook(self, live: LiveCall, turn: Turn) -> None:
+        cause, _, detail = turn.cause.partition(":")
+        if cause == "enter":
+            await live.agent.on_enter()
+        elif cause == "dtmf":
+            await live.agent.on_dtmf_received(detail)
+        elif cause == "silence":
+            await live.agent.on_user_away()
+        else:
+            message = await self._words(live, turn)
+            if message is not None:
+                await live.agent.on_user_turn_completed(message)
+
+    async def _words(self, live: LiveCall, turn: Turn) -> ChatMessage | None:
+        """What the caller said: from its row, or from memory where it may not be kept."""
+        if turn.segment is not None:
+            (segment,) = await self._house.store.reader.rows(Segment, id=turn.segment)
+            text = self._house.unseal(segment.text)
+            return ChatMessage(text, confident=segment.kind == "grammar")
+        loop = asyncio.get_running_loop()
+        waiting = live.heard.setdefault(turn.id, loop.create_future())
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), WORDS_WAIT_S)
+        except TimeoutError:
+            return None  # They died with the media process.
+
+    def _completed(self, live: LiveCall, turn: str, failure: str | None) -> dict[str, Any]:
+        userdata = json.dumps(live.agent.session.userdata)
+        return {
+            "turn": turn,
+            "userdata": self._house.seal(userdata, live.words_key),
+            "failure": failure,
+        }
+
+    async def tool(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """Call a tool, at most once where it is not idempotent."""
+        live = self._calls.get(effect.scope or "")
+        (row,) = await self._house.store.reader.rows(Action, id=args["action"])
+        if live is None or row.finished_us is not None:
+            return None
+        may = await self._house.act(action_started, live.id, action=row.id)
+        if not may:
+            text = "the outcome is unknown: the process died while the tool ran"
+            return self._finished(row, ActionState.UNKNOWN, text)
+        try:
+            result = await _call(live.agent, row, json.loads(self._house.unseal(row.args)))
+        except ToolError as error:
+            return self._finished(row, ActionState.FAILED, str(error))
+        except KeyDestroyed:
+            raise
+        except Exception as error:  # The tool's code is not ours: commit what went wrong.
+            return self._finished(row, ActionState.FAILED, f"{type(error).__name__}: {error}")
+        return self._finished(row, ActionState.FINISHED, result)
+
+    def _finished(self, row: Action, state: ActionState, result: str) -> Closing:
+        sealed = self._house.seal(result, row.args.key_id)
+        return Closing(action_finished, {"action": row.id, "state": state, "result": sealed})
+
+
+async def _call(agent: Agent, row: Action, args: dict[str, Any]) -> str:
+    method = getattr(agent, row.tool, None)
+    if method is None or not isinstance(tool_of(method), Tool):
+        raise ToolError(f"{type(agent).__name__} has no tool {row.tool}")
+    result = await method(RunContext(agent.session, row.call, row.id), **args)
+    return "" if result is None else str(result)

@@ -1,0 +1,108 @@
+"""Saying things: words are committed before they are played, and again as far as they were."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from conversation.speech.engines import Speech
+from conversation.tables import Utterance, UtteranceState
+from runtime.outbox import Effect
+from runtime.performer import Closing
+from sessions.house import House
+from sessions.live import LiveCall, Played, Playing
+from sessions.reducers import utterance_ended
+from transcripts.tables import Segment
+
+VOICE = "espeak-ng"
+SURE = 1_000
+
+
+class Voice:
+    """Performs the effect of speaking."""
+
+    def __init__(self, house: House, calls: dict[str, LiveCall]) -> None:
+        self._house = house
+        self._calls = calls
+
+    async def speak(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """Play an utterance to its end, or to where the caller cut it off."""
+        live = self._calls.get(effect.scope or "")
+        (row,) = await self._house.store.reader.rows(Utterance, id=args["utterance"])
+        if live is None or row.state is UtteranceState.ENDED:
+            return None
+        return await self.say(live, row)
+
+    async def say(
+        self, live: LiveCall, row: Utterance, progress: Callable[[int], None] | None = None
+    ) -> Closing:
+        """Play a planned utterance; answers the action that commits what was heard of it."""
+        text = self._house.unseal(row.text)
+        speech = await self._house.speech.say(text)
+        played = await self._play(live, row, speech, progress)
+        return Closing(
+            utterance_ended,
+            {
+                "utterance": row.id,
+                "played_ms": played.played_ms,
+                "total_ms": played.total_ms,
+                "interrupted": played.interrupted,
+                "heard": self._heard(live, row, text, speech, played),
+            },
+        )
+
+    async def _play(
+        self,
+        live: LiveCall,
+        row: Utterance,
+        speech: Speech,
+        progress: Callable[[int], None] | None,
+    ) -> Played:
+        ended: asyncio.Future[Played] = asyncio.get_running_loop().create_future()
+        playing = Playing(speech, row.interruptible, ended, progress=progress)
+        live.playing[row.id] = playing
+        try:
+            if live.ended.is_set():
+                return Played(0, speech.duration_ms, True)
+            self._house.media.play(
+                live.id, row.id, speech.pcm, interruptible=row.interruptible
+            )
+            return await ended
+        finally:
+            del live.playing[row.id]
+
+    def _heard(
+        self, live: LiveCall, row: Utterance, text: str, speech: Speech, played: Played
+    ) -> Segment | None:
+        """The words that were played, as a segment; None where not one was."""
+        whole = not played.interrupted and played.played_ms >= played.total_ms
+        heard = text if whole else " ".join(w.text for w in speech.heard(played.played_ms))
+        if not heard:
+            return None
+        now = self._house.clock()
+        return Segment(
+            id=row.id,
+            call=live.id,
+            party="agent",
+            text=self._house.seal(heard, live.words_key),
+            start_us=now - played.played_ms * 1_000,
+            end_us=now,
+            engine=VOICE,
+            kind="spoken",
+            confidence_permille=SURE,
+        )
+
+
+def played(live: LiveCall, utterance: str, outcome: Played) -> None:
+    """The media process says how playout ended."""
+    playing = live.playing.get(utterance)
+    if playing is not None and not playing.ended.done():
+        playing.ended.set_result(outcome)
+
+
+def progressed(live: LiveCall, utterance: str, played_ms: int) -> None:
+    """The media process says how far playout is."""
+    playing = live.playing.get(utterance)
+    if playing is not None:
+        playing.position_ms = played_ms
+        if playing.progress is not None:
+            playing.progress(played_ms)
