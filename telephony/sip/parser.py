@@ -96,7 +96,7 @@ def _response(start_line: str, headers: Headers, body: bytes) -> Response:
     version, _, rest = start_line.partition(" ")
     status, _, reason = rest.partition(" ")
     try:
-        if version.upper() != "SIP/2.0" or not 100 <= grammar.number(status, 699):
+        if version.upper() != "SIP/2.0" or not grammar.number(status, 699) >= 100:
             raise GrammarError("bad status line")
         response = Response(headers, status=int(status), reason=reason)
         _check_common(response)

@@ -60,6 +60,4 @@ def _sip(text: str, scheme: str, rest: str) -> Uri:
     end = found.start() if found else len(rest)
     host, port = grammar.host_and_port(rest[:end])
     parameters, _, headers = rest[end:].partition("?")
-    return Uri(
-        text, scheme, user if at else None, host, port, grammar.params(parameters), headers
-    )
+    return Uri(text, scheme, user if at else None, host, port, grammar.params(parameters), headers)
