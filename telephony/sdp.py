@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -173,8 +174,8 @@ def _audio(reading: _Reading) -> Audio:
     if reading.audio_at is None:
         raise SdpError("SDP has no audio")
     host = reading.media_host or reading.session_host
-    if not host:
-        raise SdpError("SDP has no connection address")
+    if not _is_ip(host):
+        raise SdpError("SDP has no IP address to send to")
     _, port, _, *formats = reading.media[reading.audio_at].split()
     if len(formats) > PAYLOAD_TYPES_MAX:
         raise SdpError("SDP has too many payload types")
@@ -192,6 +193,14 @@ def _audio(reading: _Reading) -> Audio:
         media=tuple(reading.media),
         index=reading.audio_at,
     )
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def choose(audio: Audio, preference: Sequence[str]) -> AudioParameters:

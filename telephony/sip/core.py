@@ -47,6 +47,10 @@ class Dialog:
         return bool(self.state.server_request)
 
     @property
+    def awaits_ack(self) -> bool:
+        return self.was_accepted and not self.state.acknowledged
+
+    @property
     def was_accepted(self) -> bool:
         """Whether the last INVITE which we served got a 2xx."""
         return self.state.final_response.startswith(b"SIP/2.0 2")
@@ -133,15 +137,14 @@ class Core:
         self.outputs.append(event)
 
     def reply(
-        self, request: Request, status: int, *, headers: Lines = (), body: bytes = b""
+        self, request: Request, status: int, *, to_tag: str = "", headers: Lines = ()
     ) -> None:
         """Answer once and remember nothing, as a stateless UAS (RFC 3261 section 8.2.7).
 
         So a flood of forged requests costs no memory, and gets one response each.
         """
-        response = respond(
-            request, status, self._stateless_tag(request), headers=headers, body=body
-        )
+        tag = to_tag or self._stateless_tag(request)
+        response = respond(request, status, tag, headers=headers)
         self.transmit(bytes(response), request.via.response_address)
 
     def _stateless_tag(self, request: Request) -> str:

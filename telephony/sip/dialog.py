@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, replace
 
 from telephony.address import Address
@@ -42,7 +43,7 @@ class DialogState:
     # Where requests within the dialog are sent.
     destination_host: str
     destination_port: int
-    # The last INVITE which we serve: while it is unanswered its bytes without the body,
+    # The last INVITE which we serve: while it is unanswered what is needed to answer it,
     # afterwards the final response. An ACK of a 2xx makes it acknowledged.
     server_branch: str = ""
     server_cseq: int = 0
@@ -121,7 +122,9 @@ def next_hop_of_caller(invite: Request, routes: list[str], target: str, source: 
 
 
 def is_ip(host: str) -> bool:
-    if host.startswith("["):
-        return True
-    parts = host.split(".")
-    return len(parts) == 4 and all(part.isdigit() and len(part) <= 3 for part in parts)
+    """Whether it is an address, so that sending to it asks no name server."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -54,6 +54,13 @@ class Headers:
                 return Headers((*self.lines[:at], (written, value), *self.lines[at + 1 :]))
         return self
 
+    def only(self, *names: str) -> Headers:
+        return Headers(
+            (name, value)
+            for name, value in self.lines
+            if COMPACT.get(name.lower(), name.lower()) in names
+        )
+
     def without(self, *names: str) -> Headers:
         return Headers(
             (name, value)

@@ -48,6 +48,8 @@ class InDialog:
             return
         if request.method == "ACK":
             self._incoming.acknowledged(dialog, request, now)
+        elif dialog.is_ending and request.method != "BYE":
+            core.reply(request, 481)
         elif request.cseq.number > dialog.state.remote_cseq:
             self._doors[request.method](dialog, request, now)
         else:

@@ -62,7 +62,7 @@ class IncomingCalls:
         dialog_id = dialog_id_of(request)
         if (known := core.dialog(dialog_id)) is not None:
             # Its transaction was lost in a restart: it gets the same response.
-            self._repeat(known)
+            self.repeat_to(known, request)
             return
         if (status := self._refusal(request)) is not None:
             self._refuse(request, status)
@@ -105,7 +105,7 @@ class IncomingCalls:
             remote_cseq=request.cseq.number,
             server_branch=branch_of(request),
             server_cseq=request.cseq.number,
-            server_request=bytes(replace(request, body=b"")),
+            server_request=_kept(request),
             final_response=b"",
             acknowledged=True,
             remote_sdp=request.body or dialog.state.remote_sdp,
@@ -119,7 +119,7 @@ class IncomingCalls:
     def _refusal_within(self, dialog: Dialog, request: Request) -> int | None:
         if dialog.is_pending:
             return 500
-        if dialog.was_accepted and not dialog.state.acknowledged:
+        if dialog.awaits_ack:
             return 491
         if not _is_session_description(request):
             return 415
@@ -129,14 +129,14 @@ class IncomingCalls:
         """An ACK of a 2xx."""
         core = self._core
         state = dialog.state
-        if state.acknowledged or request.cseq.number != state.server_cseq:
+        if state.acknowledged or dialog.is_ending or request.cseq.number != state.server_cseq:
             return
         core.alarms.set(ANSWER_ALARM, state.id, None)
         sdp = request.body if request.content_type == SDP and request.body else None
         core.save(dialog, replace(state, acknowledged=True, remote_sdp=sdp or state.remote_sdp))
         core.tell(Acknowledged(state.id, sdp))
         if dialog.wants_bye:
-            self._within.bye(dialog, now, dialog.ending_reason)
+            self._within.bye_at_once(dialog, now)
 
     def cancelled(self, request: Request, now: float) -> None:
         """A CANCEL (section 9.2): answered at once, and its INVITE with 487 if that waits."""
@@ -144,20 +144,20 @@ class IncomingCalls:
         if not core.transactions.has_server(server_key(request, "INVITE")):
             core.reply(request, 481)
             return
-        core.reply(request, 200)
-        dialog = self._pending_with(request)
-        if dialog is not None:
+        dialog = self._dialog_with(request)
+        core.reply(request, 200, to_tag=dialog.state.local_tag if dialog else "")
+        if dialog is not None and dialog.is_pending:
             self._refuse_waiting(dialog, 487, Cancelled(dialog.state.id), now)
 
-    def _pending_with(self, request: Request) -> Dialog | None:
-        """The dialog whose waiting INVITE this CANCEL means."""
+    def _dialog_with(self, request: Request) -> Dialog | None:
+        """The dialog whose last INVITE this CANCEL means."""
         core = self._core
         dialog = core.dialog(dialog_id_of(request)) or core.dialog_of(
             request.call_id, request.to.tag
         )
         if dialog is None or dialog.state.server_branch != branch_of(request):
             return None
-        return dialog if dialog.is_pending else None
+        return dialog
 
     # --- what we are told to do ---------------------------------------------------------
 
@@ -246,8 +246,10 @@ class IncomingCalls:
         core = self._core
         if now >= dialog.give_up_at:
             core.tell(Unacknowledged(dialog.state.id))
-            core.save(dialog, replace(dialog.state, acknowledged=True))
-            self._within.bye(dialog, now, "unacknowledged")
+            if not dialog.wants_bye:
+                dialog.ending_reason = "unacknowledged"
+            # The row stays unacknowledged: after a restart, this is gone through again.
+            self._within.bye_at_once(dialog, now)
             return
         self._repeat(dialog)
         dialog.resend_interval = min(2 * dialog.resend_interval, T2)
@@ -271,7 +273,7 @@ class IncomingCalls:
         if dialog.is_pending:
             core.transactions.serve(_waiting(dialog))
             core.alarms.set(UNANSWERED_ALARM, dialog.state.id, now + UNANSWERED_SECONDS_MAX)
-        elif dialog.was_accepted and not dialog.state.acknowledged:
+        elif dialog.awaits_ack:
             self._repeat(dialog)
             self._await_ack(dialog, now)
 
@@ -315,10 +317,16 @@ def _early(
         destination_port=port,
         server_branch=branch_of(request),
         server_cseq=request.cseq.number,
-        server_request=bytes(replace(request, body=b"")),
+        server_request=_kept(request),
         remote_sdp=request.body,
         created_us=rows.microseconds(now),
     )
+
+
+def _kept(request: Request) -> bytes:
+    """What of an INVITE is needed to answer it."""
+    names = ("via", "from", "to", "call-id", "cseq", "record-route")
+    return bytes(replace(request, headers=request.headers.only(*names), body=b""))
 
 
 def _told(dialog_id: str, request: Request, source: Address) -> Invited:

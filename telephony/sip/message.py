@@ -13,7 +13,7 @@ from telephony.sip.name_addr import NameAddr
 from telephony.sip.via import Via
 
 CSEQ_MAX = 2**31 - 1
-ROUTES_MAX = 50
+ROUTES_MAX = 20
 
 
 class CSeq(NamedTuple):

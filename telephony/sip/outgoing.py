@@ -187,11 +187,8 @@ class OutgoingCalls:
             self._core.end(dialog, now)
             self._core.tell(Failed(dialog.state.id, "timed out"))
 
-    def unanswered(self, dialog: Dialog, now: float) -> None:
-        """It rang too long, or what should end it after a CANCEL never came."""
-        if not dialog.sent_cancel:
-            self.cancel(dialog, now)
-            return
+    def cancelled(self, dialog: Dialog, now: float) -> None:
+        """The CANCEL did not bring a final response (section 9.1)."""
         self._core.transactions.drop_invite(dialog.state.client_branch)
         self._core.end(dialog, now)
         self._core.tell(Failed(dialog.state.id, "cancelled"))

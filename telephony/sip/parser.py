@@ -13,6 +13,8 @@ from telephony.sip.uri import Uri
 MESSAGE_BYTES_MAX = 65_536
 LINE_BYTES_MAX = 8_192
 HEADERS_MAX = 200
+# With continuations (RFC 3261 section 7.3.1).
+LINES_MAX = 1_000
 VIAS_MAX = 50
 
 BAD_REQUEST = 400
@@ -53,6 +55,8 @@ def parse(datagram: bytes) -> Message:
 
 def _lines(data: bytes) -> tuple[str, list[str], bytes]:
     """Return the start line, the unfolded header lines, and what follows the empty line."""
+    if data.count(b"\n", 0, data.find(b"\r\n\r\n") + 1 or len(data)) > LINES_MAX:
+        raise MessageError("too many lines")
     unfolded: list[list[str]] = []
     at = 0
     while (end := data.find(b"\n", at, at + LINE_BYTES_MAX)) >= 0:

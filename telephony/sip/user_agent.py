@@ -228,8 +228,10 @@ class UserAgent:
             self._incoming.unacknowledged(dialog, now)
         elif kind == UNANSWERED_ALARM and dialog.is_pending:
             self._incoming.unanswered(dialog, now)
-        elif kind in (UNANSWERED_ALARM, CANCELLED_ALARM):
-            self._outgoing.unanswered(dialog, now)
+        elif kind == UNANSWERED_ALARM:
+            self._outgoing.cancel(dialog, now)
+        elif kind == CANCELLED_ALARM:
+            self._outgoing.cancelled(dialog, now)
 
 
 def _refusal(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:

@@ -25,13 +25,16 @@ class Within:
 
         Until then a restarted process may be asked to hang up again.
         """
-        if dialog.is_ending:
+        if dialog.is_ending or dialog.wants_bye:
             return
         dialog.ending_reason = reason
         # A callee waits for the ACK, or until none will come (section 15).
-        if dialog.was_accepted and not dialog.state.acknowledged:
+        if dialog.awaits_ack:
             dialog.wants_bye = True
-            return
+        else:
+            self.bye_at_once(dialog, now)
+
+    def bye_at_once(self, dialog: Dialog, now: float) -> None:
         dialog.is_ending = True
         self._send(dialog, "BYE", now)
 
