@@ -20,6 +20,8 @@ _STOPS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 
 PORT_MAX = 65_535
 PARAMS_MAX = 64
+# Values read lately are kept: one message asks for the same ones many times.
+PARSED_MAX = 256
 
 
 def is_token(text: str) -> bool:

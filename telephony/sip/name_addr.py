@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from telephony.sip import grammar
 from telephony.sip.errors import GrammarError
-from telephony.sip.grammar import LWS, Params
+from telephony.sip.grammar import LWS, PARSED_MAX, Params
 from telephony.sip.uri import Uri
 
 _NOT_UNQUOTED = frozenset(',;"<>@')
@@ -20,8 +21,9 @@ class NameAddr:
     uri: Uri
     params: Params = ()
 
-    @classmethod
-    def parse(cls, text: str) -> NameAddr:
+    @staticmethod
+    @lru_cache(PARSED_MAX)
+    def parse(text: str) -> NameAddr:
         text = text.strip(LWS)
         after_display = grammar.end_of_quoted(text, 0) if text.startswith('"') else 0
         opening = text.find("<", after_display)

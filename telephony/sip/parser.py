@@ -16,6 +16,8 @@ HEADERS_MAX = 200
 # With continuations (RFC 3261 section 7.3.1).
 LINES_MAX = 1_000
 VIAS_MAX = 50
+# Of a Call-ID, tag or branch: they are kept in memory and in rows.
+IDENTITY_MAX = 1_024
 
 BAD_REQUEST = 400
 VERSION_NOT_SUPPORTED = 505
@@ -143,9 +145,13 @@ def _check_common(message: Message) -> None:
         raise GrammarError("too many Via")
     identity = (message.via.branch, message.from_.tag, message.to.tag, message.call_id)
     # These name rows and transactions, so they have to be plain text.
-    if not message.call_id or not all(text.isascii() and text.isprintable() for text in identity):
+    if not message.call_id or not all(_is_plain(text) for text in identity):
         raise GrammarError("bad Call-ID, tag or branch")
     _ = message.cseq
+
+
+def _is_plain(text: str) -> bool:
+    return len(text) <= IDENTITY_MAX and text.isascii() and text.isprintable()
 
 
 def _check_request(request: Request) -> None:

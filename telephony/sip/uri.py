@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from telephony.sip import grammar
 from telephony.sip.errors import GrammarError
-from telephony.sip.grammar import Params
+from telephony.sip.grammar import PARSED_MAX, Params
 
 DEFAULT_PORT = 5060
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
@@ -28,13 +29,14 @@ class Uri:
     params: Params = ()
     headers: str = ""
 
-    @classmethod
-    def parse(cls, text: str) -> Uri:
+    @staticmethod
+    @lru_cache(PARSED_MAX)
+    def parse(text: str) -> Uri:
         scheme, colon, rest = text.partition(":")
         if not colon or not _SCHEME.fullmatch(scheme) or _NEVER_IN_A_URI.search(rest) or not rest:
             raise GrammarError("bad URI")
         scheme = scheme.lower()
-        return _sip(text, scheme, rest) if scheme in ("sip", "sips") else cls(text, scheme)
+        return _sip(text, scheme, rest) if scheme in ("sip", "sips") else Uri(text, scheme)
 
     @property
     def is_sip(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from telephony.address import Address
 from telephony.sip import grammar
 from telephony.sip.errors import GrammarError
-from telephony.sip.grammar import LWS, Params
+from telephony.sip.grammar import LWS, PARSED_MAX, Params
 from telephony.sip.uri import DEFAULT_PORT
 
 MAGIC_COOKIE = "z9hG4bK"
@@ -22,8 +23,9 @@ class Via:
     port: int | None = None
     params: Params = ()
 
-    @classmethod
-    def parse(cls, text: str) -> Via:
+    @staticmethod
+    @lru_cache(PARSED_MAX)
+    def parse(text: str) -> Via:
         protocol, *parameters = text.split(";", 1)
         name, version, rest = _protocol(protocol)
         if name.upper() != "SIP" or not grammar.is_token(version):
@@ -33,7 +35,7 @@ class Via:
             raise GrammarError("bad Via sent-by")
         host, port = grammar.host_and_port(sent_by[0].strip(LWS))
         values = grammar.params(";" + parameters[0]) if parameters and parameters[0].strip() else ()
-        return cls(transport.upper(), host, port, values)
+        return Via(transport.upper(), host, port, values)
 
     @property
     def branch(self) -> str:

@@ -263,12 +263,12 @@ def test_a_reinvite_is_offered_and_answered() -> None:
     dialog_id, tag = up(side)
     hold = OFFER + b"a=sendonly\r\n"
     (trying,) = answers(side, invite(branch="z9hG4bKh", cseq=2, to_tag=tag, body=hold))
-    assert trying.status == 100 and side.events[-1] == Offered(dialog_id, hold)
+    assert trying.status == 100 and side.events[-1:] == [Offered(dialog_id, hold)]
     side.agent.accept(dialog_id, ANSWER, 0.0)
     side.drain()
     assert side.said[-1] == "200 INVITE"
     answers(side, request("ACK", branch="z9hG4bKb", cseq=2, to_tag=tag))
-    assert side.events[-1] == Acknowledged(dialog_id, None)
+    assert side.events[-1:] == [Acknowledged(dialog_id, None)]
     assert side.rows[dialog_id].sdp_version == 3
 
 
