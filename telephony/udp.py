@@ -42,6 +42,7 @@ class SipEndpoint:
         self._queue: deque[Output] = deque()
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
+        self._is_paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         bound.setblocking(False)
@@ -93,7 +94,8 @@ class SipEndpoint:
         if self._queue:
             self._idle.clear()
             self._work.set()
-        if len(self._queue) > QUEUE_MAX:
+        if len(self._queue) > QUEUE_MAX and not self._is_paused:
+            self._is_paused = True
             self._loop.remove_reader(self._socket)
         if self._timer is not None:
             self._timer.cancel()
@@ -111,7 +113,9 @@ class SipEndpoint:
             while self._queue:
                 await self._perform([self._queue.popleft() for _ in range(len(self._queue))])
             self._idle.set()
-            self._loop.add_reader(self._socket, self._readable)
+            if self._is_paused:
+                self._is_paused = False
+                self._loop.add_reader(self._socket, self._readable)
 
     async def _perform(self, outputs: list[Output]) -> None:
         """All that stands before the first Save; then all the Saves as one; then the rest."""
