@@ -219,9 +219,10 @@ class Keeper:
 
 
 def log(event: str, **facts: object) -> None:
-    """One line of JSON on standard error."""
+    """One line of JSON on standard error, in one write: the children write there too."""
     try:
-        print(json.dumps({"event": event, **facts}), file=sys.stderr, flush=True)
+        sys.stderr.write(json.dumps({"event": event, **facts}) + "\n")
+        sys.stderr.flush()
     except OSError:
         # Nobody reads it any more. That must not stop the calls.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

@@ -329,8 +329,8 @@ def test_a_second_server_on_the_same_data_is_refused(server: Server) -> None:
     assert second.wait(WAIT_S) == 2
 
 
-def test_a_child_that_cannot_start_is_tried_again_and_again_more_slowly(tmp_path: Path) -> None:
-    keeper, errors = start(tmp_path, "tests.parley.no_such_program", ENVIRON)
+def test_a_child_that_dies_at_once_is_tried_again_and_again_more_slowly(tmp_path: Path) -> None:
+    keeper, errors = start(tmp_path, "tests.parley.stillborn", ENVIRON)
     with errors:
         deaths = (json.loads(line) for line in errors if '"died"' in line)
         speech = (death for death in deaths if death["role"] == "speech")
