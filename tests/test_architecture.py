@@ -36,6 +36,7 @@ SHELLS = {
     "parley.*": "the front door: commands, configuration, processes",
     "web.*": "talks HTTP",
     "media.process": "the 20 ms clock and the RTP sockets",
+    "media.link": "the stream between two of our processes",
     "media.client": "the node's end of the stream to media",
     "media.caller": "a telephone for tests and demonstrations",
     "media.sealer": "writes sealed chunks",
@@ -50,6 +51,7 @@ SHELLS = {
     "runtime.engines.*": "where the log lives",
     "recordings.vault": "sealed audio on disk",
     "recordings.export": "writes evidence packs",
+    "recordings.verify": "reads evidence packs, on a machine without Parley",
     "sessions.conductor": "performs effects",
     "sessions.recovery": "reads the time after a restart",
 }
@@ -168,7 +170,8 @@ def _touches(tree: ast.Module, module: str, path: Path) -> Iterator[tuple[int, s
                 yield from ((node.lineno, name) for name in names if _is_of_the_world(name))
             case ast.Attribute():
                 name = ast.unparse(node)
-                if node.attr in WORLD_METHODS or name.endswith(tuple(WORLD_FUNCTIONS)):
+                ends = tuple(f".{function}" for function in WORLD_FUNCTIONS)
+                if node.attr in WORLD_METHODS or f".{name}".endswith(ends):
                     yield node.lineno, name
             # A gate may open, too: only the bare name is the built-in function.
             case ast.Call(func=ast.Name(name)) if name in WORLD_BUILTINS:
