@@ -17,7 +17,7 @@ BYTES_MAX = 65_536
 CONFIG = {
     "sip": {"listen": ["udp:127.0.0.1:0"]},
     "http": {"listen": "127.0.0.1:0"},
-    "media": {"ports": "42000-42199"},
+    "media": {"ports": "23000-23199"},
 }
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -210,7 +210,7 @@ def test_media_that_is_killed_is_replaced_on_the_same_rtp_sockets(server: Server
     node.told("peer")
     media.ask_keeper(want_rtp=2)
     ports = [media.told("rtp")["rtp"], media.told("rtp")["rtp"]]
-    assert ports == [42000, 42002]
+    assert ports == [23000, 23002]
     server.all_puppets(5)
 
     media.kill()
@@ -271,7 +271,7 @@ def test_a_full_port_range_is_said_and_survived(server: Server) -> None:
     }
     media.kill()
     after = server.active("media")
-    assert [after.told("rtp")["rtp"] for _ in range(100)] == list(range(42000, 42200, 2))
+    assert [after.told("rtp")["rtp"] for _ in range(100)] == list(range(23000, 23200, 2))
 
 
 @pytest.mark.parametrize("words", ["", "{", "[]", '{"want_rtp":"all"}', '{"release_rtp":null}'])
@@ -280,7 +280,7 @@ def test_what_a_child_says_wrongly_is_ignored(server: Server, words: str) -> Non
     media.say("keeper", words or "null")
     server.event("not_understood", role="media")
     media.ask_keeper(want_rtp=1)
-    assert media.told("rtp") == {"rtp": 42000}
+    assert media.told("rtp") == {"rtp": 23000}
 
 
 def test_only_media_may_ask_for_rtp(server: Server) -> None:
