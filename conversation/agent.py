@@ -7,7 +7,6 @@ said or done twice, because every step of a turn has an id.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -147,7 +146,8 @@ def function_tool(
     """
 
     def mark(tool: F) -> F:
-        if not asyncio.iscoroutinefunction(tool):
+        is_async = inspect.iscoroutinefunction(tool)
+        if not is_async:
             raise TypeError(f"{tool.__name__} must be an async function to be a tool")
         setattr(tool, TOOL, Tool(tool.__name__, idempotent, inspect.getdoc(tool) or ""))
         return tool
