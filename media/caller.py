@@ -1,0 +1,197 @@
+"""A telephone of our own, for tests: one leg on one UDP socket, with a microphone and an ear."""
+
+import asyncio
+import secrets
+import socket
+import time
+
+import numpy as np
+
+from media.codecs import Codec
+from media.commands import Open, Play, Press
+from media.leg import Leg
+from media.units import (
+    FRAME_MS,
+    FRAME_SAMPLES,
+    FRAME_US,
+    SAMPLE_RATE,
+    Address,
+    from_pcm,
+    pcm,
+    slot_start,
+)
+from media.vad import ENERGY_FLOOR, mean_square, webrtc_detector
+
+HEARD_SECONDS_MAX = 30 * 60
+DATAGRAM_BYTES_MAX = 2_048
+READS_PER_WAKE = 64
+DTMF_MS = 160
+SOUND_FRAMES = 3
+"""Fewer frames with sound in a row are a click, not speech."""
+
+
+class SoftPhone:
+    """Call `start` in a running event loop; the socket is the phone's from then on."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        codec: Codec,
+        *,
+        payload_type: int | None = None,
+        dtmf_payload_type: int | None = 101,
+    ) -> None:
+        self._socket = sock
+        self._codec = codec
+        self._payload_type = codec.payload_type if payload_type is None else payload_type
+        self._dtmf_payload_type = dtmf_payload_type
+        self._leg: Leg | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard: list[bytes] = []
+        self._digits: list[str] = []
+        self._said = 0
+        self._sound_frames = 0
+        self._quiet_frames = 0
+        self._spoken = False
+        self._ticked = asyncio.Event()
+        # Counted from one reading of the clock, so that a stepped clock is not heard.
+        self._offset = time.time_ns() - time.monotonic_ns()
+
+    def start(self, remote: Address) -> None:
+        """Send to `remote` and listen, 20 ms by 20 ms."""
+        assert self._leg is None, "a phone is started once"
+        self._leg = Leg(self._opening(remote), 0, webrtc_detector())
+        self._socket.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket.fileno(), self._receive)
+        self._schedule()
+
+    def say(self, audio: bytes) -> None:
+        """Queue s16le 8 kHz audio."""
+        self._said += 1
+        play = Play("phone", f"say-{self._said}", 0, False, from_pcm(audio))
+        self._running.do(play, self._now())
+
+    def press(self, digits: str) -> None:
+        """Queue key presses (RFC 4733)."""
+        self._running.do(Press("phone", digits, DTMF_MS), self._now())
+
+    @property
+    def talking(self) -> bool:
+        """Whether something that was said is still going out."""
+        return self._running.playing is not None
+
+    @property
+    def digits(self) -> str:
+        """The keys the far side has pressed."""
+        return "".join(self._digits)
+
+    @property
+    def far_side_speaks(self) -> bool:
+        return self._quiet_frames == 0 and self._sound_frames >= SOUND_FRAMES
+
+    def heard(self) -> bytes:
+        """All that was heard, s16le 8 kHz, silence included, from the start on."""
+        return b"".join(self._heard)
+
+    async def wait_for_silence(self, after_speech: bool = True, ms: int = 800) -> None:
+        """Wait until the far side has been silent for `ms`; first for it to speak, if told so.
+
+        What was spoken before the last wait ended is not counted again.
+        """
+        while not (self._quiet_frames * FRAME_MS >= ms and (self._spoken or not after_speech)):
+            await self.tick()
+        self._spoken = False
+
+    async def wait_until_said(self) -> None:
+        """Wait until everything that was said has gone out."""
+        while self.talking:
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Wait for the next 20 ms."""
+        self._ticked.clear()
+        await self._ticked.wait()
+
+    def close(self) -> None:
+        """Hang up: no packet is sent or read any more, and the socket is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def _opening(self, remote: Address) -> Open:
+        return Open(
+            leg="phone",
+            call="phone",
+            codec=self._codec,
+            payload_type=self._payload_type,
+            dtmf_payload_type=self._dtmf_payload_type,
+            remote=remote,
+            ssrc=secrets.randbits(32),
+            sequence_base=secrets.randbits(16),
+            timestamp_base=secrets.randbits(32),
+            epoch=self._now(),
+            port=None,
+        )
+
+    @property
+    def _running(self) -> Leg:
+        assert self._leg is not None, "the phone has not been started"
+        return self._leg
+
+    def _now(self) -> int:
+        return (time.monotonic_ns() + self._offset) // 1_000
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = self._now()
+        wait = (slot_start(now) + FRAME_US - now) / 1_000_000
+        self._timer = loop.call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        sent = self._running.tick(slot_start(self._now()))
+        if sent is not None:
+            self._send(*sent)
+            self._listen()
+        self._schedule()
+        self._ticked.set()
+
+    def _send(self, data: bytes, destination: Address) -> None:
+        try:
+            self._socket.sendto(data, destination)
+        except OSError:
+            return  # As if the network had lost it.
+
+    def _receive(self) -> None:
+        for _ in range(READS_PER_WAKE):
+            try:
+                data, source = self._socket.recvfrom(DATAGRAM_BYTES_MAX)
+            except OSError:
+                return
+            self._running.receive(data, (source[0], source[1]), self._now())
+
+    def _listen(self) -> None:
+        for event in self._running.take_events():
+            if event.header["event"] == "dtmf":
+                self._digits.append(str(event.header["digit"]))
+        for frame in self._running.heard:
+            if len(self._heard) * FRAME_SAMPLES < HEARD_SECONDS_MAX * SAMPLE_RATE:
+                self._heard.append(pcm(frame.samples))
+            self._notice(mean_square(frame.samples) >= ENERGY_FLOOR)
+
+    def _notice(self, sound: bool) -> None:
+        if not sound:
+            self._sound_frames = 0
+            self._quiet_frames += 1
+            return
+        self._sound_frames += 1
+        if self._sound_frames >= SOUND_FRAMES:
+            self._spoken = True
+            self._quiet_frames = 0
+
+
+def silence(ms: int) -> bytes:
+    """That many milliseconds of nothing, s16le 8 kHz."""
+    return pcm(np.zeros(ms * SAMPLE_RATE // 1_000, np.int16))

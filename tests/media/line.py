@@ -1,0 +1,115 @@
+"""What the tests share: voices, keys, openings, and a network between two planes."""
+
+import heapq
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+
+from media.outbox import Event
+from media.plane import Plane
+from media.recorder import Track
+from media.units import FRAME_US, SAMPLE_RATE, Address, Samples
+
+EPOCH = 1_800_000_000_000_000
+CALLER_KEY = Track("caller", "key-caller", bytes(range(32)))
+AGENT_KEY = Track("agent", "key-agent", bytes(range(32, 64)))
+
+
+def voice(ms: int, seed: int = 1) -> Samples:
+    """Something a detector takes for speech: a buzzing throat, swelling like syllables."""
+    t = np.arange(ms * 8) / SAMPLE_RATE
+    wave = sum(np.sin(2 * np.pi * 130 * k * t + k * seed) / k for k in range(1, 20))
+    swell = 0.75 + 0.25 * np.sin(2 * np.pi * 4 * t)
+    return (np.asarray(wave) * swell * 5_000).astype(np.int16)
+
+
+def noise(ms: int, seed: int = 1) -> Samples:
+    """White noise: no two places in it look alike."""
+    return np.random.default_rng(seed).integers(-8_000, 8_000, ms * 8).astype(np.int16)
+
+
+def opening(leg: str, remote: Address, **changes: object) -> dict[str, object]:
+    header: dict[str, object] = {
+        "cmd": "open",
+        "leg": leg,
+        "call": "call-1",
+        "codec": "PCMU",
+        "payload_type": 0,
+        "dtmf_payload_type": 101,
+        "remote": list(remote),
+        "ssrc": 0xABCD,
+        "seq0": 65_500,
+        "ts0": 4_294_960_000,
+        "epoch_us": EPOCH,
+        "port": None,
+    }
+    return {**header, **changes}
+
+
+def play(leg: str, utterance: str, interruptible: bool = True) -> dict[str, object]:
+    fields: dict[str, object] = {"from_ms": 0, "interruptible": interruptible, "rate": 8_000}
+    return {"cmd": "play", "leg": leg, "utterance": utterance, **fields}
+
+
+def gate(leg: str, epoch: int, granted_at: int) -> dict[str, object]:
+    tracks = [
+        {"party": track.party, "key_id": track.key_id, "key": track.key.hex()}
+        for track in (CALLER_KEY, AGENT_KEY)
+    ]
+    times = {"epoch": epoch, "granted_at_us": granted_at}
+    return {"cmd": "gate", "leg": leg, "call": "call-1", "tracks": tracks, **times}
+
+
+def events(plane: Plane) -> list[Event]:
+    """The kept and then the transient events of a plane; the kept ones stay."""
+    return [event for _, event in plane.outbox.after(0)] + plane.take_transient()
+
+
+def named(found: list[Event], name: str) -> list[Event]:
+    return [event for event in found if event.header["event"] == name]
+
+
+@dataclass
+class Network:
+    """Two planes, one leg each, joined in memory. Delay and loss by a seed."""
+
+    seed: int = 1
+    jitter_us: int = 0
+    loss: float = 0.0
+    now: int = EPOCH
+    delay_us: int = 1_000
+    near: Plane = field(default_factory=lambda: Plane("near"))
+    far: Plane = field(default_factory=lambda: Plane("far"))
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)
+        self._flying: list[tuple[int, int, Plane, str, bytes, Address]] = []
+        self._sent = 0
+        self.near.add_port(4_000, "10.0.0.1", self.now)
+        self.far.add_port(5_000, "10.0.0.2", self.now)
+        self.near.command(opening("near", ("10.0.0.2", 5_000)), b"", self.now)
+        self.far.command(opening("far", ("10.0.0.1", 4_000), ssrc=77), b"", self.now)
+
+    def run(self, ms: int) -> None:
+        """Let time pass, tick by tick."""
+        end = self.now + ms * 1_000
+        while self.now < end:
+            self.now += FRAME_US
+            self._deliver()
+            self._tick(self.near, self.far, "far", ("10.0.0.1", 4_000))
+            self._tick(self.far, self.near, "near", ("10.0.0.2", 5_000))
+
+    def _tick(self, sender: Plane, receiver: Plane, leg: str, source: Address) -> None:
+        for outgoing in sender.tick(self.now):
+            if self._random.random() < self.loss:
+                continue
+            self._sent += 1
+            arrival = self.now + self.delay_us + self._random.randint(0, self.jitter_us)
+            item = (arrival, self._sent, receiver, leg, outgoing.data, source)
+            heapq.heappush(self._flying, item)
+
+    def _deliver(self) -> None:
+        while self._flying and self._flying[0][0] <= self.now:
+            arrival, _, receiver, leg, data, source = heapq.heappop(self._flying)
+            receiver.receive(leg, data, source, arrival)
