@@ -1,1 +1,5 @@
 """Lines: what any line can say and be told."""
+
+from telephony.address import Address
+
+__all__ = ["Address"]

@@ -1,0 +1,153 @@
+"""What both sides of a user agent share: dialogs, transactions, alarms and the outputs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from telephony.address import Address
+from telephony.sip import dialog as rows
+from telephony.sip.alarms import Alarms
+from telephony.sip.dialog import DialogState
+from telephony.sip.headers import Lines
+from telephony.sip.message import Request
+from telephony.sip.outputs import Event, Output, Save, Transmit
+from telephony.sip.requests import Sender
+from telephony.sip.responses import respond
+from telephony.sip.transactions import Transactions, server_key
+from telephony.sip.transactions.timers import T1
+from telephony.sip.via import MAGIC_COOKIE
+
+TOKEN_BYTES = 10
+ANSWER_ALARM = "answer"
+UNANSWERED_ALARM = "unanswered"
+CANCELLED_ALARM = "cancelled"
+DIALOG_ALARMS = (ANSWER_ALARM, UNANSWERED_ALARM, CANCELLED_ALARM)
+
+
+@dataclass(slots=True)
+class Dialog:
+    """A dialog while this process lives: its row, and what a restart may forget."""
+
+    state: DialogState
+    resend_interval: float = T1
+    give_up_at: float = 0.0
+    wants_bye: bool = False
+    is_ending: bool = False
+    wants_cancel: bool = False
+    sent_cancel: bool = False
+    ending_reason: str = "local"
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether an INVITE waits for our answer."""
+        return bool(self.state.server_request)
+
+    @property
+    def awaits_ack(self) -> bool:
+        return self.was_accepted and not self.state.acknowledged
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether the last INVITE which we served got a 2xx."""
+        return self.state.final_response.startswith(b"SIP/2.0 2")
+
+
+class Core:
+    """Commands and datagrams change it; what follows from them waits in `outputs`."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        entropy: Callable[[int], bytes],
+        dialogs_max: int,
+        transactions_max: int,
+    ) -> None:
+        self.sender = sender
+        self.outputs: deque[Output] = deque()
+        self.alarms = Alarms()
+        self.transactions = Transactions(self.outputs, self.alarms, transactions_max)
+        self._dialogs: dict[str, Dialog] = {}
+        self._by_tag: dict[tuple[str, str], Dialog] = {}
+        self._dialogs_max = dialogs_max
+        self._entropy = entropy
+        self._secret = entropy(16)
+
+    @property
+    def dialog_count(self) -> int:
+        return len(self._dialogs)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._dialogs) >= self._dialogs_max
+
+    def token(self) -> str:
+        """An unguessable word for tags, branches and Call-IDs."""
+        return base64.b32encode(self._entropy(TOKEN_BYTES)).decode().lower().rstrip("=")
+
+    def branch(self) -> str:
+        return MAGIC_COOKIE + self.token()
+
+    def dialog(self, dialog_id: str) -> Dialog | None:
+        return self._dialogs.get(dialog_id)
+
+    def dialog_of(self, call_id: str, local_tag: str) -> Dialog | None:
+        return self._by_tag.get((call_id, local_tag))
+
+    def add(self, state: DialogState) -> Dialog:
+        dialog = Dialog(state)
+        self._dialogs[state.id] = dialog
+        self._by_tag[state.call_id, state.local_tag] = dialog
+        return dialog
+
+    def save(self, dialog: Dialog, state: DialogState) -> None:
+        dialog.state = state
+        self.outputs.append(Save(state))
+
+    def end(self, dialog: Dialog, now: float, final_response: bytes = b"") -> None:
+        """Save the dialog as terminated, and forget it."""
+        state = dialog.state
+        self.save(
+            dialog,
+            replace(
+                state,
+                status=rows.TERMINATED,
+                server_request=b"",
+                final_response=final_response or state.final_response,
+                acknowledged=True,
+                ended_us=rows.microseconds(now),
+            ),
+        )
+        self._forget(dialog)
+
+    def _forget(self, dialog: Dialog) -> None:
+        state = dialog.state
+        for kind in DIALOG_ALARMS:
+            self.alarms.set(kind, state.id, None)
+        self._dialogs.pop(state.id, None)
+        self._by_tag.pop((state.call_id, state.local_tag), None)
+
+    def transmit(self, data: bytes, destination: Address) -> None:
+        self.outputs.append(Transmit(data, destination))
+
+    def tell(self, event: Event) -> None:
+        self.outputs.append(event)
+
+    def reply(
+        self, request: Request, status: int, *, to_tag: str = "", headers: Lines = ()
+    ) -> None:
+        """Answer once and remember nothing, as a stateless UAS (RFC 3261 section 8.2.7).
+
+        So a flood of forged requests costs no memory, and gets one response each.
+        """
+        tag = to_tag or self._stateless_tag(request)
+        response = respond(request, status, tag, headers=headers)
+        self.transmit(bytes(response), request.via.response_address)
+
+    def _stateless_tag(self, request: Request) -> str:
+        # The same for each repetition, and of no use to whoever guesses others'.
+        text = server_key(request).encode(errors="surrogateescape")
+        return hashlib.sha256(self._secret + text).hexdigest()[:16]

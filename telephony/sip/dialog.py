@@ -1,0 +1,130 @@
+"""A dialog (RFC 3261 section 12) as one flat row: all that a restarted process needs."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, replace
+
+from telephony.address import Address
+from telephony.sip.errors import GrammarError
+from telephony.sip.message import Request, Response
+from telephony.sip.name_addr import NameAddr
+from telephony.sip.uri import DEFAULT_PORT, Uri
+
+EARLY = "early"
+CONFIRMED = "confirmed"
+TERMINATED = "terminated"
+
+UAS = "uas"
+UAC = "uac"
+
+# Of a peer which has sent no request yet; 0 is a number it may use.
+NO_CSEQ = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DialogState:
+    """Lists are joined by newlines. Times are microseconds, 0 for what has not happened."""
+
+    id: str
+    role: str
+    status: str
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    # Name-addr without tags: `"Display" <sip:...>`.
+    local_uri: str
+    remote_uri: str
+    local_cseq: int
+    remote_cseq: int
+    # Route header values, the next hop first.
+    route_set: str
+    remote_target: str
+    # Where requests within the dialog are sent.
+    destination_host: str
+    destination_port: int
+    # The last INVITE which we serve: while it is unanswered what is needed to answer it,
+    # afterwards the final response. An ACK of a 2xx makes it acknowledged.
+    server_branch: str = ""
+    server_cseq: int = 0
+    server_request: bytes = b""
+    final_response: bytes = b""
+    acknowledged: bool = True
+    # The INVITE which we sent, and the ACK to repeat for each of its 2xx.
+    client_branch: str = ""
+    client_cseq: int = 0
+    client_ack: bytes = b""
+    local_sdp: bytes = b""
+    remote_sdp: bytes = b""
+    # From the o= line of local_sdp: the version rises with each change (RFC 3264 section 8).
+    sdp_origin_id: int = 0
+    sdp_version: int = 0
+    created_us: int = 0
+    answered_us: int = 0
+    ended_us: int = 0
+
+    @property
+    def destination(self) -> Address:
+        return Address(self.destination_host, self.destination_port)
+
+    @property
+    def routes(self) -> list[str]:
+        return self.route_set.split("\n") if self.route_set else []
+
+
+def microseconds(now: float) -> int:
+    return round(now * 1_000_000)
+
+
+def plain(value: NameAddr) -> str:
+    """Write a name-addr as row text: without parameters, and valid UTF-8."""
+    return readable(str(replace(value, params=())))
+
+
+def readable(text: str) -> str:
+    """Valid UTF-8: bytes which are none become U+FFFD."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def target_of(message: Request | Response) -> str:
+    """The remote target which a Contact names; GrammarError when there is none to use."""
+    contact = message.contact
+    if contact is None or not contact.uri.is_sip or not contact.uri.text.isascii():
+        raise GrammarError("no Contact to send requests to")
+    return contact.uri.text
+
+
+def routes_of(message: Request | Response) -> list[str]:
+    """The Record-Route values in their order; GrammarError when they are no SIP URIs."""
+    routes = message.values("record-route")
+    for route in routes:
+        if not NameAddr.parse(route).uri.is_sip or not route.isascii():
+            raise GrammarError("bad Record-Route")
+    return routes
+
+
+def next_hop(routes: list[str], target: str, source: Address) -> Address:
+    """Where requests go: the first route or the target, if it names an IP address.
+
+    Names are not resolved here: for those, what the peer itself sent from is used.
+    """
+    uri = NameAddr.parse(routes[0]).uri if routes else Uri.parse(target)
+    if not is_ip(uri.host):
+        return source
+    return Address(uri.host.strip("[]"), uri.port or DEFAULT_PORT)
+
+
+def next_hop_of_caller(invite: Request, routes: list[str], target: str, source: Address) -> Address:
+    """The same, but back to the source for a caller behind a NAT, whose Contact is private."""
+    sent_by = invite.via.host
+    behind_nat = is_ip(sent_by) and sent_by.strip("[]") != source.host
+    return source if behind_nat else next_hop(routes, target, source)
+
+
+def is_ip(host: str) -> bool:
+    """Whether it is an address, so that sending to it asks no name server."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,9 @@
+"""What is wrong with what a peer sent, or with what we were asked to send."""
+
+
+class GrammarError(ValueError):
+    """A header or URI does not follow RFC 3261 section 25.1."""
+
+
+class HeaderError(ValueError):
+    """A value which must not be sent: it would end its own line."""

@@ -1,0 +1,132 @@
+"""What a user agent asks for and tells. The order is a promise: see Save."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telephony.address import Address
+from telephony.sip.dialog import DialogState
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Send this datagram."""
+
+    data: bytes
+    destination: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Make this durable before any later Transmit is sent."""
+
+    state: DialogState
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Somebody calls: ring, accept or reject. `sdp` is none for a late offer."""
+
+    dialog_id: str
+    from_uri: str
+    from_display: str
+    to_uri: str
+    request_uri: str
+    sdp: bytes | None
+    source: Address
+    # Of the headers in incoming.KEPT_HEADERS, those present, in order.
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The caller gave up before we answered."""
+
+    dialog_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Our 2xx arrived. `sdp` is the answer to an offer which it carried."""
+
+    dialog_id: str
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A provisional response other than 100 came."""
+
+    dialog_id: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Our call was answered."""
+
+    dialog_id: str
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Our call was refused."""
+
+    dialog_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A re-INVITE: accept or reject it. `sdp` is none where we are to offer."""
+
+    dialog_id: str
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class InfoReceived:
+    dialog_id: str
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """An answered call is over: "remote", or "local" once our BYE was answered or given up."""
+
+    dialog_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """No ACK came for our 2xx in 64*T1; a BYE follows (RFC 3261 section 13.3.1.4)."""
+
+    dialog_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call which was not answered is over without a response from the other side."""
+
+    dialog_id: str
+    reason: str
+
+
+Event = (
+    Invited
+    | Cancelled
+    | Acknowledged
+    | Ringing
+    | Accepted
+    | Rejected
+    | Offered
+    | InfoReceived
+    | HungUp
+    | Unacknowledged
+    | Failed
+)
+Output = Transmit | Save | Event

@@ -1,0 +1,247 @@
+"""A SIP user agent (RFC 3261) on UDP, without I/O: the caller has the socket and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from telephony.address import Address
+from telephony.sip import dialog as rows
+from telephony.sip.core import ANSWER_ALARM, CANCELLED_ALARM, UNANSWERED_ALARM, Core, Dialog
+from telephony.sip.dialog import DialogState
+from telephony.sip.errors import GrammarError
+from telephony.sip.in_dialog import CAPABILITIES, InDialog
+from telephony.sip.incoming import IncomingCalls, dialog_id_of
+from telephony.sip.message import Request, Response
+from telephony.sip.outgoing import OutgoingCalls
+from telephony.sip.outputs import Output
+from telephony.sip.parser import MessageError, parse
+from telephony.sip.requests import ALLOW, Sender
+from telephony.sip.transactions import server_key
+from telephony.sip.transactions.timers import T1
+from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
+from telephony.sip.uri import Uri
+from telephony.sip.within import Within
+
+DIALOGS_MAX = 1_000
+TRANSACTIONS_MAX = 10_000
+ENDED_DIALOGS_MAX = 1_000
+
+METHODS = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"})
+SCHEMES = frozenset({"sip", "sips", "tel"})
+FORGET_ALARM = "forget"
+
+
+class UserAgent:
+    """Take every output with `poll` after each other call, and wake it at `wake_at`.
+
+    `now` is UTC in seconds. Each `Save` must be durable before a later `Transmit` is sent.
+    A command for a dialog which is gone is ignored: the two have crossed.
+    """
+
+    def __init__(
+        self,
+        local: Address,
+        contact_user: str,
+        entropy: Callable[[int], bytes],
+        *,
+        dialogs_max: int = DIALOGS_MAX,
+        transactions_max: int = TRANSACTIONS_MAX,
+    ) -> None:
+        self._core = Core(Sender(local, contact_user), entropy, dialogs_max, transactions_max)
+        self._within = Within(self._core)
+        self._incoming = IncomingCalls(self._core, self._within)
+        self._outgoing = OutgoingCalls(self._core, self._within)
+        self._in_dialog = InDialog(self._core, self._incoming)
+        # What dialogs answered that ended shortly before a restart.
+        self._ended: dict[str, DialogState] = {}
+
+    # --- the run loop -------------------------------------------------------------------
+
+    def receive(self, data: bytes, source: Address, now: float) -> None:
+        """Take one datagram."""
+        try:
+            message = parse(data)
+            if isinstance(message, Response):
+                self._response(message, source, now)
+            else:
+                self._request(message.seen_from(source), source, now)
+        except MessageError as error:
+            self._refuse(error, source)
+
+    def wake(self, now: float) -> None:
+        """Do all that has come due."""
+        for kind, name in self._core.alarms.due(now):
+            self._ring(kind, name, now)
+
+    @property
+    def wake_at(self) -> float | None:
+        return self._core.alarms.wake_at
+
+    def poll(self) -> Output | None:
+        """The next output; none when there is nothing more to do."""
+        outputs = self._core.outputs
+        return outputs.popleft() if outputs else None
+
+    @property
+    def dialog_count(self) -> int:
+        return self._core.dialog_count
+
+    @property
+    def transaction_count(self) -> int:
+        return len(self._core.transactions)
+
+    # --- commands -----------------------------------------------------------------------
+
+    def ring(self, dialog_id: str, now: float) -> None:
+        """Send 180."""
+        if dialog := self._core.dialog(dialog_id):
+            self._incoming.ring(dialog, now)
+
+    def accept(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Answer an INVITE or re-INVITE with 200; once more, and the same 200 is sent again."""
+        if dialog := self._core.dialog(dialog_id):
+            self._incoming.accept(dialog, sdp, now)
+
+    def reject(self, dialog_id: str, status: int, now: float) -> None:
+        """Answer an INVITE or re-INVITE with a failure, 300 to 699."""
+        if dialog := self._core.dialog(dialog_id):
+            self._incoming.reject(dialog, status, now)
+
+    def invite(
+        self, target_uri: str, sdp: bytes, from_uri: str, destination: Address, now: float
+    ) -> str:
+        """Call, and return the dialog's id. ValueError when a URI is none."""
+        return self._outgoing.invite(target_uri, sdp, from_uri, destination, now)
+
+    def cancel(self, dialog_id: str, now: float) -> None:
+        """Give up a call of ours before it is answered."""
+        dialog = self._core.dialog(dialog_id)
+        if dialog and dialog.state.role == rows.UAC and dialog.state.status == rows.EARLY:
+            self._outgoing.cancel(dialog, now)
+
+    def bye(self, dialog_id: str, now: float) -> None:
+        """Hang up; before the answer this cancels our call, or declines theirs with 480."""
+        dialog = self._core.dialog(dialog_id)
+        if dialog is None:
+            return
+        if dialog.state.status == rows.CONFIRMED:
+            self._within.bye(dialog, now)
+        elif dialog.state.role == rows.UAC:
+            self._outgoing.cancel(dialog, now)
+        else:
+            self._incoming.reject(dialog, 480, now)
+
+    def info(self, dialog_id: str, content_type: str, body: bytes, now: float) -> None:
+        """Send an INFO within an answered call."""
+        dialog = self._core.dialog(dialog_id)
+        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+            self._within.info(dialog, content_type, body, now)
+
+    def restore(self, state: DialogState, now: float) -> None:
+        """Go on with a dialog from its row, after a restart."""
+        if state.status == rows.TERMINATED:
+            self._remember(state, now)
+            return
+        dialog = self._core.add(state)
+        if state.role == rows.UAC:
+            self._outgoing.restore(dialog, now)
+        self._incoming.restore(dialog, now)
+
+    def _remember(self, state: DialogState, now: float) -> None:
+        if state.final_response and len(self._ended) < ENDED_DIALOGS_MAX:
+            self._ended[state.id] = state
+            self._core.alarms.set(FORGET_ALARM, state.id, now + 64 * T1)
+
+    # --- what arrives -------------------------------------------------------------------
+
+    def _refuse(self, error: MessageError, source: Address) -> None:
+        """Answer what could not be read, if its sender can be made out."""
+        if error.request is None:
+            return
+        try:
+            self._core.reply(error.request.seen_from(source), error.status)
+        except GrammarError:
+            # Not even its Via can be read: it cannot be answered, and is not ours to mend.
+            return
+
+    def _request(self, request: Request, source: Address, now: float) -> None:
+        core = self._core
+        known = core.transactions.receive_again(server_key(request), request.method, now)
+        if known and request.method != "ACK":
+            return
+        if request.method == "CANCEL":
+            self._incoming.cancelled(request, now)
+        elif (refused := _refusal(request)) is not None:
+            status, headers = refused
+            core.reply(request, status, headers=headers)
+        elif request.to.tag:
+            self._in_dialog.receive(request, now)
+        else:
+            self._out_of_dialog(request, source, now)
+
+    def _out_of_dialog(self, request: Request, source: Address, now: float) -> None:
+        core = self._core
+        if request.method == "INVITE":
+            if ended := self._ended.get(dialog_id_of(request)):
+                core.transmit(ended.final_response, request.via.response_address)
+            else:
+                self._incoming.invited(request, source, now)
+        elif request.method == "OPTIONS":
+            core.reply(request, 200, headers=CAPABILITIES)
+        elif request.method != "ACK":
+            core.reply(request, 481)
+
+    def _response(self, response: Response, source: Address, now: float) -> None:
+        client, is_new = self._core.transactions.receive_response(response, now)
+        if client is None:
+            self._outgoing.stray(response)
+        elif not is_new or response.cseq.method == "CANCEL":
+            return
+        elif response.cseq.method == "INVITE":
+            self._outgoing.responded(client, response, source, now)
+        else:
+            self._within.responded(client, response, now)
+
+    # --- what comes due -----------------------------------------------------------------
+
+    def _ring(self, kind: str, name: str, now: float) -> None:
+        if kind == SERVER_ALARM:
+            self._core.transactions.wake_server(name, now)
+        elif kind == CLIENT_ALARM:
+            self._client_rang(name, now)
+        elif kind == FORGET_ALARM:
+            self._ended.pop(name, None)
+        elif dialog := self._core.dialog(name):
+            self._dialog_rang(kind, dialog, now)
+
+    def _client_rang(self, key: str, now: float) -> None:
+        client = self._core.transactions.wake_client(key, now)
+        if client is None or client.machine.request.method == "CANCEL":
+            return
+        if client.machine.request.method == "INVITE":
+            self._outgoing.timed_out(client, now)
+        else:
+            self._within.timed_out(client, now)
+
+    def _dialog_rang(self, kind: str, dialog: Dialog, now: float) -> None:
+        if kind == ANSWER_ALARM:
+            self._incoming.unacknowledged(dialog, now)
+        elif kind == UNANSWERED_ALARM and dialog.is_pending:
+            self._incoming.unanswered(dialog, now)
+        elif kind == UNANSWERED_ALARM:
+            self._outgoing.cancel(dialog, now)
+        elif kind == CANCELLED_ALARM:
+            self._outgoing.cancelled(dialog, now)
+
+
+def _refusal(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+    """What every request is asked first (RFC 3261 section 8.2). An ACK is never answered."""
+    if request.method == "ACK":
+        return None
+    if request.method not in METHODS:
+        return 405, (("Allow", ALLOW),)
+    if Uri.parse(request.uri).scheme not in SCHEMES:
+        return 416, ()
+    if required := request.headers.all("require"):
+        return 420, (("Unsupported", ", ".join(required)),)
+    return None
