@@ -1,0 +1,58 @@
+# Needs make, git and python3 (3.11 or later, with venv); everything else goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate pyproject.toml --group build
+BENCHES := $(patsubst bench/%.py,bench.%,$(filter-out bench/_%.py,$(sort $(wildcard bench/*.py))))
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/run.stamp ## set everything up, then hold a real call over SIP and RTP on loopback
+	$(BIN)/parley demo
+
+test: .venv/dev.stamp ## set everything up, then lint, types and every test
+	scripts/peers.sh
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.stamp ## ruff, mypy and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+bench: .venv/dev.stamp ## every benchmark, as tables with ratios
+	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
+
+lock: ## renew both lock files (needs uv)
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --upgrade --extra whisper --group dev \
+		--constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove .venv, caches and build results; data/ stays
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is newer than what it was made from, so a second run starts at once.
+.venv/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Parley needs Python 3.11 or later: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -m venv --clear .venv \
+		|| { echo "Python has no venv here: apt-get install python3-venv"; exit 2; }
+	@touch $@
+
+.venv/run.stamp: .venv/made.stamp requirements.lock pyproject.toml
+	@echo "Installing what Parley needs into .venv"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.lock
+	@echo "Installing what the tests need into .venv"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,40 @@
+"""One frozen Config: from parley.toml, PARLEY_SECTION_KEY variables, and working defaults."""
+
+from parley.config.loading import from_json, load, parse
+from parley.config.reading import ConfigError
+from parley.config.sections import (
+    Agent,
+    Config,
+    Consent,
+    Http,
+    Media,
+    Model,
+    Recording,
+    Sip,
+    Speech,
+    Store,
+    Trunk,
+)
+from parley.config.values import Endpoint, PortRange, Secret, SecretError
+
+__all__ = [
+    "Agent",
+    "Config",
+    "ConfigError",
+    "Consent",
+    "Endpoint",
+    "Http",
+    "Media",
+    "Model",
+    "PortRange",
+    "Recording",
+    "Secret",
+    "SecretError",
+    "Sip",
+    "Speech",
+    "Store",
+    "Trunk",
+    "from_json",
+    "load",
+    "parse",
+]

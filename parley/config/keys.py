@@ -1,0 +1,107 @@
+"""How one key of the configuration is read, what it is by default, and what to write instead."""
+
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field
+from typing import Any, cast
+
+from parley.config.values import Endpoint, PortRange, Secret
+
+Read = Callable[[object], Any]
+
+TEXT_MAX = 4_096
+LIST_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`read` takes a raw TOML or JSON value, raises ValueError; `hint` completes "Write …"."""
+
+    read: Read
+    hint: str
+
+
+def key(read: Read, default: object, hint: str) -> Any:
+    """A field of a section; its default goes through the same reader as everything else."""
+    return field(default=read(default), metadata={"key": Key(read, hint)})
+
+
+def key_of(spec: Field[Any]) -> Key:
+    found = spec.metadata["key"]
+    assert isinstance(found, Key), "every field of a section is made by key()"
+    return found
+
+
+def text(raw: object) -> str:
+    if not isinstance(raw, str) or len(raw) > TEXT_MAX:
+        raise ValueError("not a text")
+    return raw
+
+
+def some_text(raw: object) -> str:
+    if not text(raw):
+        raise ValueError("empty")
+    return text(raw)
+
+
+def url(*schemes: str) -> Read:
+    def read(raw: object) -> str:
+        if not text(raw).startswith(schemes) or text(raw) in schemes:
+            raise ValueError("no scheme we know")
+        return text(raw)
+
+    return read
+
+
+def whole_number(low: int, high: int) -> Read:
+    def read(raw: object) -> int:
+        # TOML's true is not the number 1, though Python's is.
+        if not isinstance(raw, int) or isinstance(raw, bool) or not low <= raw <= high:
+            raise ValueError("not a number in range")
+        return raw
+
+    return read
+
+
+def one_of(*choices: str) -> Read:
+    def read(raw: object) -> str:
+        if raw not in choices:
+            raise ValueError("not one of the choices")
+        return text(raw)
+
+    return read
+
+
+def some(read_one: Read) -> Read:
+    """One or more."""
+
+    def read(raw: object) -> tuple[Any, ...]:
+        values = many(read_one)(raw)
+        if not values:
+            raise ValueError("empty")
+        return values
+
+    return read
+
+
+def many(read_one: Read) -> Callable[[object], tuple[Any, ...]]:
+    def read(raw: object) -> tuple[Any, ...]:
+        if not isinstance(raw, list | tuple):
+            raise ValueError("not a list")
+        items = cast("list[object] | tuple[object, ...]", raw)
+        if len(items) > LIST_MAX:
+            raise ValueError("too many")
+        return tuple(read_one(item) for item in items)
+
+    return read
+
+
+def endpoint(*transports: str) -> Read:
+    return lambda raw: Endpoint.parse(text(raw), transports or ("",))
+
+
+def ports(raw: object) -> PortRange:
+    return PortRange.parse(text(raw))
+
+
+def secret(raw: object) -> Secret:
+    return Secret(text(raw))

@@ -1,0 +1,171 @@
+"""The sections of the configuration: each key with its reader, its default and its hint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any, Self, cast
+
+from parley.config.keys import (
+    endpoint,
+    key,
+    many,
+    one_of,
+    ports,
+    secret,
+    some,
+    some_text,
+    text,
+    url,
+    whole_number,
+)
+from parley.config.values import Endpoint, PortRange, Secret
+
+RING_MS_MAX = 120_000
+CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    url: str = key(
+        url("sqlite:", "postgresql://"),
+        "sqlite:data/parley.db",
+        '"sqlite:PATH" or "postgresql://…"',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    listen: Endpoint = key(
+        endpoint(), "127.0.0.1:8080", 'an address and a port such as "127.0.0.1:8080"'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    listen: tuple[Endpoint, ...] = key(
+        some(endpoint("udp")), ("udp:127.0.0.1:5060",), 'a list such as ["udp:127.0.0.1:5060"]'
+    )
+    public_address: str = key(
+        lambda raw: text(raw) and str(ip_address(text(raw))),
+        "",
+        'the address callers reach, such as "203.0.113.5", or "" without NAT',
+    )
+    ring_ms: int = key(
+        whole_number(0, RING_MS_MAX), 500, f"milliseconds to ring before answering, 0-{RING_MS_MAX}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    name: str = key(some_text, "trunk", "a name of your choice")
+    peers: tuple[IPv4Network | IPv6Network, ...] = key(
+        many(lambda raw: ip_network(text(raw))), (), 'networks such as ["203.0.113.0/24"]'
+    )
+    registrar: str = key(text, "", 'the host to register with, or ""')
+    username: str = key(text, "", 'the name to register as, or ""')
+    password: Secret = key(secret, "", '"env:NAME" or "file:PATH"')
+    srtp: str = key(
+        one_of("off", "optional", "required"), "optional", '"off", "optional" or "required"'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    ports: PortRange = key(ports, "20000-20999", 'a range of UDP ports such as "20000-20999"')
+    codecs: tuple[str, ...] = key(
+        some(one_of("G722", "PCMU", "PCMA")),
+        ("G722", "PCMU", "PCMA"),
+        'a list of "G722", "PCMU", "PCMA", the preferred one first',
+    )
+    processes: int = key(whole_number(1, 1), 1, "1: there is one media process")
+    address: str = key(
+        lambda raw: str(ip_address(text(raw))), "127.0.0.1", 'an address such as "127.0.0.1"'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    app: str = key(some_text, "parley.demo:Receptionist", '"module:Class"')
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    policy: str = key(some_text, "ask", "the name of a policy, or a file")
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    stt: str = key(some_text, "auto", '"auto" or the name of an engine')
+    tts: str = key(some_text, "auto", '"auto" or the name of an engine')
+    whisper_model: str = key(text, "", 'the folder of a Whisper model on this machine, or ""')
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    base_url: str = key(text, "", 'the address of an OpenAI-compatible server, or ""')
+    name: str = key(text, "", 'the name of a model, or ""')
+    api_key: Secret = key(secret, "env:OPENAI_API_KEY", '"env:NAME" or "file:PATH"')
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    directory: str = key(some_text, "data/recordings", "a folder")
+    chunk_ms: int = key(
+        whole_number(CHUNK_MS_MIN, CHUNK_MS_MAX),
+        1000,
+        f"milliseconds, {CHUNK_MS_MIN}-{CHUNK_MS_MAX}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    store: Store = Store()
+    http: Http = Http()
+    sip: Sip = Sip()
+    trunk: tuple[Trunk, ...] = ()
+    media: Media = Media()
+    agent: Agent = Agent()
+    consent: Consent = Consent()
+    speech: Speech = Speech()
+    model: Model = Model()
+    recording: Recording = Recording()
+
+    def in_directory(self, data: Path) -> Self:
+        """The same, with what is still at its default place under `data` instead of ./data."""
+        store, recording = self.store, self.recording
+        if store == Store():
+            store = replace(store, url=f"sqlite:{data / 'parley.db'}")
+        if recording.directory == Recording().directory:
+            recording = replace(recording, directory=str(data / "recordings"))
+        return replace(self, store=store, recording=recording)
+
+    def to_json(self) -> dict[str, Any]:
+        """For a child process. Secrets are handed on as written: references stay references."""
+        sections = {name: _keys(getattr(self, name)) for name in SECTIONS}
+        return {**sections, "trunk": [_keys(trunk) for trunk in self.trunk]}
+
+
+SECTIONS: Mapping[str, type[Any]] = {
+    "store": Store,
+    "http": Http,
+    "sip": Sip,
+    "media": Media,
+    "agent": Agent,
+    "consent": Consent,
+    "speech": Speech,
+    "model": Model,
+    "recording": Recording,
+}
+
+
+def _keys(section: Any) -> dict[str, Any]:
+    return {spec.name: _json(getattr(section, spec.name)) for spec in fields(section)}
+
+
+def _json(value: object) -> Any:
+    if isinstance(value, Secret):
+        return value.reference
+    if isinstance(value, tuple):
+        return [_json(item) for item in cast("tuple[object, ...]", value)]
+    return value if isinstance(value, int) else str(value)

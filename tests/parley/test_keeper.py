@@ -1,0 +1,339 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WAIT_S = 20.0
+BYTES_MAX = 65_536
+CONFIG = {
+    "sip": {"listen": ["udp:127.0.0.1:0"]},
+    "http": {"listen": "127.0.0.1:0"},
+    "media": {"ports": "23000-23199"},
+}
+
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+Fact = dict[str, Any]
+
+
+class Puppet:
+    """The test's end of one child: what it told, and a way to make it speak."""
+
+    def __init__(self, report: socket.socket) -> None:
+        self.report = report
+        self.report.settimeout(WAIT_S)
+        self.pid = int(self.next()["pid"])
+
+    def next(self) -> Fact:
+        content = self.report.recv(BYTES_MAX)
+        assert content, "the child has ended"
+        fact: Fact = json.loads(content)
+        return fact
+
+    def until(self, wanted: Callable[[Fact], Any]) -> Fact:
+        while True:
+            fact = self.next()
+            if wanted(fact):
+                return fact
+
+    def told(self, key: str) -> Fact:
+        """Wait until the keeper has told it a message with this key."""
+        message: Fact = self.until(lambda fact: key in fact.get("told", {}))["told"]
+        return message
+
+    def heard(self) -> Fact:
+        return self.until(lambda fact: "heard" in fact)
+
+    def say(self, to: str, text: str) -> None:
+        self.report.send(json.dumps({"to": to, "say": text}).encode())
+
+    def ask_keeper(self, **message: Any) -> None:
+        self.say("keeper", json.dumps(message))
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        self.ended()
+
+    def ended(self) -> None:
+        """Wait until the kernel has closed its sockets: it is gone."""
+        while self.report.recv(BYTES_MAX):
+            continue
+
+
+class Server:
+    """A keeper in a process of its own; its children report to the test."""
+
+    def __init__(self, folder: Path, nature: str = "") -> None:
+        self.data = folder / "data"
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(str(folder / "report"))
+        self.listener.listen(16)
+        self.listener.settimeout(WAIT_S)
+        self.puppets: list[Puppet] = []
+        environ = {**ENVIRON, "REPORT": str(folder / "report"), "NATURE": nature}
+        self.process, self.log = start(self.data, "tests.parley.children", environ)
+
+    def event(self, name: str, **facts: Any) -> Fact:
+        """Wait until the keeper has said this on standard error."""
+        for line in self.log:
+            fact: Fact = json.loads(line)
+            if {"event": name, **facts}.items() <= fact.items():
+                return fact
+        raise AssertionError(f"the keeper ended without {name}")
+
+    def active(self, role: str) -> Puppet:
+        """The puppet which the keeper promotes next in this role."""
+        pid = self.event("promoted", role=role)["pid"]
+        while pid not in {puppet.pid for puppet in self.puppets}:
+            self.puppets.append(Puppet(self.listener.accept()[0]))
+        return next(puppet for puppet in self.puppets if puppet.pid == pid)
+
+    def all_active(self) -> tuple[Puppet, Puppet, Puppet]:
+        return self.active("node"), self.active("media"), self.active("speech")
+
+    def all_puppets(self, count: int) -> list[Puppet]:
+        while len(self.puppets) < count:
+            self.puppets.append(Puppet(self.listener.accept()[0]))
+        return self.puppets
+
+    def pids(self) -> Fact:
+        noted: Fact = json.loads((self.data / "pids.json").read_text())
+        return noted
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait(WAIT_S)
+        self.log.close()
+        self.listener.close()
+        for puppet in self.puppets:
+            puppet.report.close()
+
+
+def start(
+    data: Path, program: str, environ: dict[str, str]
+) -> tuple["subprocess.Popen[bytes]", TextIO]:
+    """The process, and its standard error as a file which does not wait for ever."""
+    command = [sys.executable, "-P", "-m", "tests.parley.serve", str(data), program]
+    ours, theirs = socket.socketpair()
+    ours.settimeout(WAIT_S)
+    with ours, theirs:
+        process = subprocess.Popen(
+            [*command, json.dumps(CONFIG)], env=environ, stderr=theirs.fileno()
+        )
+        return process, ours.makefile()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    with ExitStack() as stack:
+
+        def opened(nature: str = "") -> Server:
+            server = Server(tmp_path, nature)
+            stack.callback(server.close)
+            return server
+
+        yield opened
+
+
+@pytest.fixture
+def server(serve: Callable[..., Server]) -> Server:
+    return serve()
+
+
+def sip_port(server: Server) -> int:
+    """Which port the kernel gave the SIP socket: it is not in the configuration."""
+    inodes = {
+        os.readlink(link)
+        for link in Path(f"/proc/{server.process.pid}/fd").iterdir()
+        if link.is_symlink()
+    }
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if f"socket:[{fields[9]}]" in inodes and fields[1].startswith("0100007F:"):
+            return int(fields[1].split(":")[1], 16)
+    raise AssertionError("the keeper holds no UDP socket")
+
+
+def send(port: int, text: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.sendto(text.encode(), ("127.0.0.1", port))
+
+
+def test_each_child_is_told_to_go_and_given_its_sockets(server: Server) -> None:
+    node, media, speech = server.all_active()
+    go = node.told("go")
+    assert go["data"] == str(server.data)
+    assert go["config"]["sip"]["listen"] == ["udp:127.0.0.1:0"]
+    assert node.told("socket") == {"socket": "sip", "listen": "udp:127.0.0.1:0"}
+    assert node.told("socket") == {"socket": "http"}
+    assert node.told("peer") == {"peer": "media"}
+    assert media.told("go") == {"go": True, "recordings": "data/recordings", "chunk_ms": 1000}
+    assert media.told("peer") == {"peer": "node"}
+    assert speech.told("go")["speech"]["stt"] == "auto"
+    assert speech.told("peer") == {"peer": "node"}
+
+
+def test_peers_are_joined_by_a_stream(server: Server) -> None:
+    node, media, speech = server.all_active()
+    for puppet in (media, speech):
+        puppet.told("peer")
+    node.told("peer")
+    node.told("peer")
+    node.say("media", "play")
+    assert media.heard() == {"from": "node", "heard": "play"}
+    speech.say("node", "said")
+    assert node.heard() == {"from": "speech", "heard": "said"}
+
+
+def test_the_pids_of_those_at_work_are_noted(server: Server) -> None:
+    node, media, speech = server.all_active()
+    speech.told("go")
+    assert server.pids() == {
+        "keeper": server.process.pid,
+        "node": node.pid,
+        "media": media.pid,
+        "speech": speech.pid,
+    }
+
+
+def test_media_that_is_killed_is_replaced_on_the_same_rtp_sockets(server: Server) -> None:
+    node, media, _ = server.all_active()
+    node.told("peer")
+    media.ask_keeper(want_rtp=2)
+    ports = [media.told("rtp")["rtp"], media.told("rtp")["rtp"]]
+    assert ports == [23000, 23002]
+    server.all_puppets(5)
+
+    media.kill()
+    send(ports[1], "a frame sent while nobody listened")
+
+    after = server.active("media")
+    assert after.pid in {puppet.pid for puppet in server.puppets[:5]}, "the spare was warm"
+    assert [after.told("rtp")["rtp"], after.told("rtp")["rtp"]] == ports
+    heard = after.heard()
+    assert heard == {"from": str(ports[1]), "heard": "a frame sent while nobody listened"}
+    node.until(lambda fact: fact.get("told") == {"peer": "media"})
+    node.say("media", "go on")
+    assert after.heard() == {"from": "node", "heard": "go on"}
+
+
+def test_a_node_that_is_killed_misses_no_datagram(server: Server) -> None:
+    node, _, speech = server.all_active()
+    server.all_puppets(5)
+    node.told("socket")
+    speech.told("peer")
+
+    node.kill()
+    send(sip_port(server), "BYE sent while no node was there")
+
+    after = server.active("node")
+    assert after.told("go")["config"]["http"] == {"listen": "127.0.0.1:0"}
+    assert after.heard() == {"from": "sip", "heard": "BYE sent while no node was there"}
+    assert speech.told("peer") == {"peer": "node"}
+    server.event("started", role="node")
+
+
+def test_speech_that_is_killed_is_started_again(server: Server) -> None:
+    node, _, speech = server.all_active()
+    speech.kill()
+    assert server.event("died", role="speech")["code"] == -signal.SIGKILL
+    assert server.active("speech").told("peer") == {"peer": "node"}
+    node.until(lambda fact: fact.get("told") == {"peer": "speech"})
+
+
+def test_a_released_rtp_port_is_closed_and_not_handed_on(server: Server) -> None:
+    _, media, _ = server.all_active()
+    media.ask_keeper(want_rtp=2)
+    ports = [media.told("rtp")["rtp"], media.told("rtp")["rtp"]]
+    media.ask_keeper(release_rtp=ports[0])
+    media.ask_keeper(want_rtp=1)
+    assert media.told("rtp")["rtp"] not in ports
+    media.kill()
+    assert server.active("media").told("rtp")["rtp"] == ports[1]
+
+
+def test_a_full_port_range_is_said_and_survived(server: Server) -> None:
+    _, media, _ = server.all_active()
+    media.ask_keeper(want_rtp=101)
+    assert server.event("rtp_ports_exhausted") == {
+        "event": "rtp_ports_exhausted",
+        "wanted": 101,
+        "given": 100,
+    }
+    media.kill()
+    after = server.active("media")
+    assert [after.told("rtp")["rtp"] for _ in range(100)] == list(range(23000, 23200, 2))
+
+
+@pytest.mark.parametrize("words", ["", "{", "[]", '{"want_rtp":"all"}', '{"release_rtp":null}'])
+def test_what_a_child_says_wrongly_is_ignored(server: Server, words: str) -> None:
+    _, media, _ = server.all_active()
+    media.say("keeper", words or "null")
+    server.event("not_understood", role="media")
+    media.ask_keeper(want_rtp=1)
+    assert media.told("rtp") == {"rtp": 23000}
+
+
+def test_only_media_may_ask_for_rtp(server: Server) -> None:
+    node, _, _ = server.all_active()
+    node.ask_keeper(want_rtp=1)
+    server.event("not_understood", role="node")
+
+
+def test_sigterm_stops_the_node_first_and_then_the_others(server: Server) -> None:
+    node, media, speech = server.all_active()
+    everyone = server.all_puppets(5)
+    server.process.terminate()
+    for puppet in (node, media, speech):
+        assert puppet.told("stop") == {"stop": True}
+    server.event("died", role="node", code=0)
+    server.event("stopped")
+    assert server.process.wait(WAIT_S) == 0
+    for puppet in everyone:
+        puppet.ended()
+    assert not (server.data / "pids.json").exists()
+
+
+def test_a_second_signal_ends_the_waiting(serve: Callable[..., Server]) -> None:
+    server = serve("stubborn")
+    node, media, speech = server.all_active()
+    server.process.send_signal(signal.SIGINT)
+    node.told("stop")
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(WAIT_S) == 0
+    for puppet in (node, media, speech):
+        puppet.ended()
+
+
+def test_children_do_not_outlive_their_keeper(server: Server) -> None:
+    puppets = [*server.all_active(), *server.all_puppets(5)]
+    server.process.kill()
+    for puppet in puppets:
+        puppet.ended()
+
+
+def test_a_second_server_on_the_same_data_is_refused(server: Server) -> None:
+    server.all_active()
+    second, errors = start(server.data, "tests.parley.children", ENVIRON)
+    with errors:
+        assert f"Another server holds {server.data}" in errors.read()
+    assert second.wait(WAIT_S) == 2
+
+
+def test_a_child_that_dies_at_once_is_tried_again_and_again_more_slowly(tmp_path: Path) -> None:
+    keeper, errors = start(tmp_path, "tests.parley.stillborn", ENVIRON)
+    with errors:
+        deaths = (json.loads(line) for line in errors if '"died"' in line)
+        speech = (death for death in deaths if death["role"] == "speech")
+        assert [next(speech)["replaced_in_s"] for _ in range(4)] == [0.0, 0.0, 0.0, 1.0]
+        keeper.terminate()
+        assert keeper.wait(WAIT_S) == 0
