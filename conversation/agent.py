@@ -146,7 +146,8 @@ def function_tool(
     """
 
     def mark(tool: F) -> F:
-        if not inspect.iscoroutinefunction(tool):
+        is_async = inspect.iscoroutinefunction(tool)
+        if not is_async:
             raise TypeError(f"{tool.__name__} must be an async function to be a tool")
         setattr(tool, TOOL, Tool(tool.__name__, idempotent, inspect.getdoc(tool) or ""))
         return tool

@@ -14,9 +14,7 @@ from runtime import Context, Refused, Sealed, reducer
 
 
 @reducer
-def utterance_planned(
-    ctx: Context, utterance: str, text: Sealed, interruptible: bool
-) -> None:
+def utterance_planned(ctx: Context, utterance: str, text: Sealed, interruptible: bool) -> None:
     """The agent means to say this. It is committed before the first sample is played."""
     plan(ctx, utterance, text, interruptible)
     ctx.effect("conversation.speak", lane=f"{ctx.scope}/voice", utterance=utterance)
@@ -58,9 +56,7 @@ def end(ctx: Context, utterance: str, played_ms: int, total_ms: int, interrupted
 
 
 @reducer
-def action_proposed(
-    ctx: Context, action: str, tool: str, idempotent: bool, args: Sealed
-) -> None:
+def action_proposed(ctx: Context, action: str, tool: str, idempotent: bool, args: Sealed) -> None:
     """The agent wants a tool called; it will be, once, under this id."""
     ctx.table(Action).insert(
         Action(

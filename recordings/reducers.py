@@ -7,9 +7,6 @@ from consent.tables import ConsentEvent, Kind
 from recordings.tables import Chunk, Recording, RecordingState
 from runtime import Context, Refused, reducer
 
-SAMPLE_US = 125
-"""One sample at 8 kHz."""
-
 
 def begin(ctx: Context, grant: Grant) -> None:
     """Begin to record. There is no way to call this without a grant."""
@@ -57,7 +54,5 @@ def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
 def recording_sealed(ctx: Context, call: str) -> int:
     """Its last chunk is a row. Answers how many there are."""
     recording = ctx.table(Recording).one(call)
-    ctx.table(Recording).replace(
-        replace(recording, state=RecordingState.SEALED, sealed_us=ctx.now)
-    )
+    ctx.table(Recording).replace(replace(recording, state=RecordingState.SEALED, sealed_us=ctx.now))
     return len(ctx.table(Chunk).where(call=call))

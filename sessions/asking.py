@@ -66,7 +66,6 @@ class Asking:
         closing = await self._voice.say(live, row, progress)
         if not live.ended.is_set():
             await self._heard_out(live, effect.id)
-            self.wait_for_answer(live)
         return closing
 
     async def _heard_out(self, live: LiveCall, effect: str) -> None:
@@ -79,15 +78,9 @@ class Asking:
         if held is not None:
             await self.key(live, *held)
 
-    def wait_for_answer(self, live: LiveCall) -> None:
-        """Start (again) to count the silence after a question."""
-        live.disarm()
-        loop = asyncio.get_running_loop()
-        live.timer = loop.call_later(ANSWER_S, lambda: self._soon(self._silence(live)))
-
-    async def _silence(self, live: LiveCall) -> None:
-        if await self.state(live.id) in LISTENING:
-            await self.answer(live, Answer.SILENCE, "silence")
+    async def silence(self, live: LiveCall) -> None:
+        """Nothing was answered for `ANSWER_S`."""
+        await self.answer(live, Answer.SILENCE, "silence")
 
     async def key(self, live: LiveCall, digit: str, event: int | None) -> bool:
         """A key was pressed. Answers whether it was about consent."""
@@ -113,7 +106,6 @@ class Asking:
 
     async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
-        live.disarm()
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
         keys = {party: self._house.keystore.prepare() for party in PARTIES} if sure else {}
         try:
@@ -125,8 +117,9 @@ class Asking:
         # Where a crash comes first, the sweep at the next start destroys them.
         for key_id in () if granted else keys.values():
             self._house.keystore.destroy(key_id)
-        if live.question is not None and live.question in live.playing:
-            self._house.media.stop(live.id, live.question)
+        question, live.question = live.question, None
+        if question in live.playing:
+            self._house.media.stop(live.id, question)
 
     def _soon(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

@@ -48,6 +48,8 @@ class House:
     new_agent: Callable[[], Agent]
     clock: Callable[[], int]
     entropy: Callable[[int], bytes]
+    note: Callable[..., None]
+    """Tell the operator a fact: never a word that was spoken, never a key."""
     sip: SipEndpoint | None = None
 
     async def act(

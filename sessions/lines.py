@@ -15,6 +15,7 @@ from sessions.tables import Leg
 from telephony import sdp
 from telephony.address import Address
 from telephony.sip import DialogState
+from telephony.udp import SipEndpoint
 
 ANY_ADDRESS = Address("0.0.0.0", 9)
 """Where media goes until a late offer is answered: nowhere (the discard port)."""
@@ -58,9 +59,7 @@ class Lines:
         self._sip.do(lambda ua, now: ua.accept(live.id, body, now))
         await self._sip.flushed()
         self._house.media.listen(live.id, True)
-        return Closing(
-            call_answered, {"call": live.id, "policy": self._house.settings.policy}
-        )
+        return Closing(call_answered, {"call": live.id, "policy": self._house.settings.policy})
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """End the call from our side."""
@@ -70,6 +69,21 @@ class Lines:
         self._sip.do(lambda ua, now: ua.bye(live.id, now))
         await self._sip.flushed()
         return Closing(call_ended, {"call": live.id, "by": "agent"})
+
+    def reject(self, call: str, status: int) -> None:
+        """Refuse a call that was only offered."""
+        self._sip.do(lambda ua, now: ua.reject(call, status, now))
+
+    def drop(self, call: str) -> None:
+        """Say goodbye to a line on which nobody is heard any more."""
+        self._sip.do(lambda ua, now: ua.bye(call, now))
+
+    async def resume(self, live: LiveCall) -> None:
+        """Have a (new) media process run the leg of a call that goes on."""
+        rows = await self._house.store.reader.rows(Leg, id=live.id)
+        if rows and not live.ended.is_set():
+            await self.open_leg(rows[0])
+            self._house.media.listen(live.id, True)
 
     async def open_leg(self, leg: Leg) -> Address:
         """Have the media process run a leg: a new one, or one that its forerunner lost."""
@@ -98,9 +112,7 @@ class Lines:
             if body is None:
                 answer = sdp.build_offer([leg.codec], local, dialog.sdp_origin_id, version)
             else:
-                answer, audio = sdp.answer(
-                    body, [leg.codec], local, dialog.sdp_origin_id, version
-                )
+                answer, audio = sdp.answer(body, [leg.codec], local, dialog.sdp_origin_id, version)
                 await self.move(leg, audio)
         except sdp.SdpError:
             self._sip.do(lambda ua, now: ua.reject(live.id, 488, now))
@@ -131,7 +143,7 @@ class Lines:
         await self.open_leg(leg)
 
     @property
-    def _sip(self) -> Any:
+    def _sip(self) -> SipEndpoint:
         assert self._house.sip is not None, "effects are performed once the line is open"
         return self._house.sip
 
@@ -145,8 +157,9 @@ class Lines:
         if dialog.remote_sdp:
             audio = sdp.choose(sdp.parse(dialog.remote_sdp), codecs)
         else:
-            audio = sdp.AudioParameters(codecs[0], CODECS[codecs[0]].payload_type, 101,
-                                        ANY_ADDRESS, "sendrecv")
+            audio = sdp.AudioParameters(
+                codecs[0], CODECS[codecs[0]].payload_type, 101, ANY_ADDRESS, "sendrecv"
+            )
         leg = await self._plan(live, audio)
         local = Address(self._house.settings.media_address, leg.port)
         session = dialog.sdp_origin_id or leg.epoch_us // 1_000_000
@@ -184,4 +197,3 @@ async def end(house: House, call: str, by: str) -> None:
         await house.act(call_ended, call, request=f"{call}/ended", by=by)
     except Refused:
         return
-

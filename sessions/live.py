@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from conversation.agent import Agent, ChatMessage
 from conversation.speech.engines import Speech
-from conversation.tables import ActionState, Utterance
+from conversation.tables import Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,17 @@ class LiveCall:
     spoken: dict[str, asyncio.Future[Utterance]] = field(
         default_factory=dict[str, "asyncio.Future[Utterance]"]
     )
-    acted: dict[str, asyncio.Future[ActionState]] = field(
-        default_factory=dict[str, "asyncio.Future[ActionState]"]
+    acted: dict[str, asyncio.Future[None]] = field(
+        default_factory=dict[str, "asyncio.Future[None]"]
     )
+    """Tool calls that are waited for."""
     heard: dict[str, asyncio.Future[ChatMessage]] = field(
         default_factory=dict[str, "asyncio.Future[ChatMessage]"]
     )
     unacknowledged: dict[str, int] = field(default_factory=dict[str, int])
     """Turn -> the media event that caused it, acknowledged when the turn is completed."""
+    completed: set[str] = field(default_factory=set[str])
+    """Turns that are done."""
     held_key: tuple[str, int | None] | None = None
     """A key pressed while the question was still being asked, and its media event."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,9 +61,11 @@ class LiveCall:
     turns_open: int = 0
     turns_idle: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None
+    attending: asyncio.Task[None] | None = None
     recording: bool = False
+    """Whether the caller agreed to it."""
     question: str | None = None
-    """The utterance of the question that is being asked."""
+    """The utterance of the question that is asked, until it is answered."""
 
     def end(self) -> None:
         """The line is closed: whoever waits for sound gets what there was."""

@@ -16,7 +16,7 @@ from transcripts.tables import Segment
 
 @reducer
 def call_offered(
-    ctx: Context, call: str, line: str, remote: str, local: str, agent: str, words_key: str
+    ctx: Context, *, call: str, line: str, remote: str, local: str, agent: str, words_key: str
 ) -> str:
     """Somebody calls: let it ring. Answers the key that seals what will be said."""
     ctx.table(Call).insert(
@@ -57,6 +57,7 @@ def leg_planned(ctx: Context, leg: Leg) -> None:
 @reducer
 def leg_changed(
     ctx: Context,
+    *,
     call: str,
     remote_host: str,
     remote_port: int,
@@ -137,6 +138,7 @@ def caller_acted(ctx: Context, call: str, turn: str, cause: str, segment: Segmen
 @reducer
 def utterance_ended(
     ctx: Context,
+    *,
     utterance: str,
     played_ms: int,
     total_ms: int,
@@ -162,9 +164,7 @@ def call_ended(ctx: Context, call: str, by: str) -> None:
     row = ctx.table(Call).one(call)
     if row.state not in (CallState.OFFERED, CallState.ANSWERED):
         raise Refused(f"{call} has already ended")
-    ctx.table(Call).replace(
-        replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by)
-    )
+    ctx.table(Call).replace(replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by))
     ctx.effect("sessions.seal", lane=f"{call}/seal")
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, Tool, ToolError, tool_of
+from conversation.agent import Agent, ChatMessage, RunContext, ToolError, tool_of
 from conversation.reducers import (
     action_finished,
     action_proposed,
@@ -28,6 +28,9 @@ from transcripts.tables import Segment
 
 WORDS_WAIT_S = 20.0
 """How long a turn waits for words that only the media process still has, after a restart."""
+
+EXIT_S = 20.0
+"""How long `on_exit` may take."""
 
 STEPS_MAX = 1_000
 """Steps of one turn; an agent that takes more is in a loop."""
@@ -94,7 +97,7 @@ class Session:
     async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
         known = tool_of(tool)
         action = self._step(known.name)
-        finished: asyncio.Future[ActionState] = asyncio.get_running_loop().create_future()
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._live.acted[action] = finished
         await self._house.act(
             action_proposed,
@@ -132,11 +135,23 @@ class Turns:
         self._house = house
         self._calls = calls
 
-    async def admit(self, live: LiveCall) -> None:
+    def admit(self, live: LiveCall, memory: Memory | None) -> None:
         """Give the agent its session, with what it knew after its last completed turn."""
-        rows = await self._house.store.reader.rows(Memory, id=live.id)
-        userdata = json.loads(self._house.unseal(rows[0].userdata)) if rows else {}
+        userdata: dict[str, Any] = {}
+        if memory is not None:
+            userdata = json.loads(self._house.unseal(memory.userdata))
         live.agent.session = Session(self._house, live, userdata)
+
+    async def leave(self, live: LiveCall) -> None:
+        """The caller has gone: the agent may finish what it has to."""
+        session = live.agent.session
+        assert isinstance(session, Session), "live calls are admitted with our own session"
+        session.begin(f"{live.id}:exit")
+        try:
+            async with asyncio.timeout(EXIT_S):
+                await live.agent.on_exit()
+        except Exception as error:  # The agent's code is not ours.
+            self._house.note("on_exit failed", call=live.id, error=type(error).__name__)
 
     async def run(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Run one turn of the agent."""
@@ -226,7 +241,8 @@ class Turns:
 
 async def _call(agent: Agent, row: Action, args: dict[str, Any]) -> str:
     method = getattr(agent, row.tool, None)
-    if method is None or not isinstance(tool_of(method), Tool):
+    if method is None:
         raise ToolError(f"{type(agent).__name__} has no tool {row.tool}")
+    tool_of(method)  # Only what is marked as a tool is called.
     result = await method(RunContext(agent.session, row.call, row.id), **args)
     return "" if result is None else str(result)

@@ -63,9 +63,7 @@ class Voice:
         try:
             if live.ended.is_set():
                 return Played(0, speech.duration_ms, True)
-            self._house.media.play(
-                live.id, row.id, speech.pcm, interruptible=row.interruptible
-            )
+            self._house.media.play(live.id, row.id, speech.pcm, interruptible=row.interruptible)
             return await ended
         finally:
             del live.playing[row.id]

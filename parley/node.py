@@ -1,0 +1,223 @@
+"""The node process: the line, the store, the agents and the web, wired together.
+
+`python -P -m parley.node --control FD`; the keeper says when to go and hands over the sockets.
+"""
+
+import argparse
+import asyncio
+import importlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from conversation.agent import Agent
+from conversation.speech.client import SpeechClient
+from media.client import MediaClient
+from media.codecs import CODECS
+from parley.config import Config, from_json
+from runtime.keystore import Keystore
+from runtime.log_key import ORIGIN, load_or_create
+from runtime.performer import Performer
+from runtime.store import Store
+from sessions import recovery
+from sessions.house import House, Settings
+from sessions.lines import end
+from sessions.switchboard import Switchboard
+from telephony.address import Address
+from telephony.sip import UserAgent
+from telephony.udp import SipEndpoint
+from web.app import Desk, serve
+
+CONTROL_BYTES_MAX = 65_536
+FDS_MAX = 4
+GOODBYE_S = 5.0
+"""How long calls may take to be sealed when the server is told to stop."""
+
+
+def clock() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1_000
+
+
+def note(what: str, **facts: Any) -> None:
+    """A fact for the operator, as a line of JSON."""
+    sys.stderr.write(json.dumps({"node": what, **facts}) + "\n")
+    sys.stderr.flush()
+
+
+class Node:
+    """One life of the node process."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._media = MediaClient()
+        self._speech = SpeechClient()
+        self._sip_socket: asyncio.Future[socket.socket] = _future()
+        self._http_socket: asyncio.Future[socket.socket] = _future()
+        self._media_here: asyncio.Event = asyncio.Event()
+        self._speech_here: asyncio.Event = asyncio.Event()
+        self._go: asyncio.Future[dict[str, Any]] = _future()
+        self._stop: asyncio.Event = asyncio.Event()
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def run(self) -> int:
+        """Serve until told to stop, or until something that must not fail has failed."""
+        control = asyncio.create_task(self._read_control())
+        go = await _first(self._go, control)
+        board = await self._open(Path(go["data"]), from_json(go["config"]))
+        board_tasks = {
+            "media events": asyncio.create_task(board.media_events()),
+            "line events": asyncio.create_task(board.line_events()),
+            "store": asyncio.create_task(_raise(board.house.store.broken)),
+            "control": control,
+            "stop": asyncio.create_task(self._stop.wait()),
+        }
+        await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
+        await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
+        endpoint = await self._pick_up(board)
+        board_tasks["line"] = asyncio.create_task(endpoint.stopped())
+        desk = Desk(board.house.store, lambda: self._media.attached, clock)
+        board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
+        note("ready", calls=len(board.calls))
+        done, _ = await asyncio.wait(board_tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        if board_tasks["stop"] in done:
+            await self._goodbye(board)
+            return 0
+        for name, task in board_tasks.items():
+            if task in done:
+                note("failed", part=name, error=repr(task.exception()))
+        return 1
+
+    async def _open(self, data: Path, config: Config) -> Switchboard:
+        store = await Store.open(_database(config), clock, secrets.token_bytes)
+        settings = Settings(
+            policy=config.consent.policy,
+            ring_ms=config.sip.ring_ms,
+            codecs=tuple(name for name in config.media.codecs if name in CODECS),
+            media_address=config.sip.public_address or config.media.address,
+            agent=config.agent.app,
+            recordings=Path(config.recording.directory),
+            origin=ORIGIN,
+        )
+        house = House(
+            settings=settings,
+            store=store,
+            performer=Performer(store, clock),
+            keystore=Keystore(data / "keys"),
+            log_key=load_or_create(data / "log.key"),
+            media=self._media,
+            speech=self._speech,
+            new_agent=_agent_class(config.agent.app),
+            clock=clock,
+            entropy=secrets.token_bytes,
+            note=note,
+        )
+        board = Switchboard(house)
+        await recovery.calls(board)
+        await recovery.sweep(house)
+        return board
+
+    async def _pick_up(self, board: Switchboard) -> SipEndpoint:
+        """Open the line: dialogs first, so that no request finds its dialog unknown."""
+        sock = await self._sip_socket
+        host, port = sock.getsockname()[:2]
+        user_agent = UserAgent(Address(host, port), "parley", secrets.token_bytes)
+        unoffered = await recovery.dialogs(board, user_agent)
+        endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
+        board.house.sip = endpoint
+        await recovery.resume(board, unoffered)
+        return endpoint
+
+    async def _goodbye(self, board: Switchboard) -> None:
+        """The server stops: say so to every caller, and seal what can be sealed."""
+        for live in list(board.calls.values()):
+            board.lines.drop(live.id)
+            await end(board.house, live.id, "the server was stopped")
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await board.house.performer.idle()
+        except TimeoutError:
+            note("not everything was sealed; the next start goes on with it")
+        await board.house.performer.close()
+        await board.house.store.close()
+
+    async def _read_control(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            content, fds = await loop.run_in_executor(None, self._receive)
+            if not content:
+                os._exit(0)  # The keeper died: it owns the sockets, there is nothing to serve.
+            await self._told(json.loads(content), [socket.socket(fileno=fd) for fd in fds])
+
+    def _receive(self) -> tuple[bytes, list[int]]:
+        content, fds, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, FDS_MAX)
+        return content, fds
+
+    async def _told(self, message: dict[str, Any], sockets: list[socket.socket]) -> None:
+        if message.get("go"):
+            self._go.set_result(message)
+        elif message.get("socket") == "sip" and not self._sip_socket.done():
+            self._sip_socket.set_result(sockets[0])
+        elif message.get("socket") == "http":
+            self._http_socket.set_result(sockets[0])
+        elif message.get("peer") == "media":
+            await self._media.attach(sockets[0])
+            self._media_here.set()
+        elif message.get("peer") == "speech":
+            await self._speech.attach(sockets[0])
+            self._speech_here.set()
+        elif message.get("stop"):
+            self._stop.set()
+
+
+def _agent_class(app: str) -> Callable[[], Agent]:
+    """The agent that `module:Class` names. Raises ValueError that says what is wrong."""
+    module, _, name = app.partition(":")
+    found = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, Agent)):
+        raise ValueError(f"[agent] app = {app!r} does not name a subclass of parley.Agent")
+    return found
+
+
+def _database(config: Config) -> Path:
+    kind, _, path = config.store.url.partition(":")
+    if kind != "sqlite":
+        raise ValueError(f"[store] url = {config.store.url!r}: this node stores in sqlite:PATH")
+    return Path(path)
+
+
+def _future() -> "asyncio.Future[Any]":
+    return asyncio.get_running_loop().create_future()
+
+
+async def _first(wanted: "asyncio.Future[Any]", other: "asyncio.Task[Any]") -> Any:
+    await asyncio.wait([wanted, other], return_when=asyncio.FIRST_COMPLETED)
+    return wanted.result() if wanted.done() else other.result()
+
+
+async def _raise(broken: "asyncio.Future[Any]") -> None:
+    raise await broken
+
+
+async def _main(fd: int) -> int:
+    return await Node(socket.socket(fileno=fd)).run()
+
+
+def main() -> None:
+    """The process's entry: `--control FD`."""
+    parser = argparse.ArgumentParser(prog="parley.node")
+    parser.add_argument("--control", type=int, required=True)
+    fd = parser.parse_args().control
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(asyncio.run(_main(fd)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""After a restart: rows say what was under way, and it goes on."""
+
+from consent.rules import LISTENING
+from consent.tables import ConsentEvent
+from conversation.tables import Memory
+from recordings.tables import Chunk, Recording
+from recordings.vault import purge_orphans
+from sessions.house import House
+from sessions.lines import end
+from sessions.switchboard import Switchboard
+from sessions.tables import Call, CallState
+from telephony.sip import UserAgent
+from telephony.sip.dialog import EARLY, TERMINATED, DialogState
+from telephony.tables import Dialog
+
+RESPONSES_KEPT_US = 32_000_000
+"""A dialog that ended so recently may still be asked about (RFC 3261: 64*T1)."""
+
+STRAY_AGE_US = 60_000_000
+"""Ciphertext without a row is left alone for so long: its row may be on the way."""
+
+
+async def calls(board: Switchboard) -> None:
+    """Take every call that is not sealed into memory."""
+    reader = board.house.store.reader
+    memories = {memory.id: memory for memory in await reader.rows(Memory)}
+    recordings = {recording.id for recording in await reader.rows(Recording)}
+    for row in await reader.rows(Call):
+        if row.state is not CallState.SEALED:
+            live = board.admit(row, memories.get(row.id))
+            live.recording = row.id in recordings
+
+
+async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState]:
+    """Give the SIP core back its dialogs. Answers those that nobody had offered yet."""
+    now = board.house.clock()
+    for dialog in await board.house.store.reader.rows(Dialog):
+        if dialog.status != TERMINATED or dialog.ended_us > now - RESPONSES_KEPT_US:
+            user_agent.restore(dialog, now / 1_000_000)
+            board.dialogs[dialog.id] = dialog
+    return [
+        dialog
+        for dialog in board.dialogs.values()
+        if dialog.status == EARLY and dialog.role == "uas" and dialog.id not in board.calls
+    ]
+
+
+async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
+    """Go on: offer what was not offered, end what is gone, perform what is open."""
+    for dialog in unoffered:
+        await board.offered(dialog.id, dialog.remote_uri, dialog.local_uri)
+    for live in list(board.calls.values()):
+        there = board.dialogs.get(live.id)
+        if not live.ended.is_set() and (there is None or there.status == TERMINATED):
+            await end(board.house, live.id, "gone while the node was down")
+        elif await board.asking.state(live.id) in LISTENING:
+            live.question = ""
+        board.touch(live)
+    await board.house.performer.recover()
+
+
+async def sweep(house: House) -> None:
+    """Destroy keys that no commit gave a right to be used, and ciphertext without a row."""
+    reader = house.store.reader
+    rows = await reader.rows(Call)
+    events = await reader.rows(ConsentEvent)
+    keys = [row.words_key for row in rows if not row.forgotten]
+    keys += [event.key_id for event in events if event.key_id is not None]
+    house.keystore.sweep(keys)
+    known = {chunk.path for chunk in await reader.rows(Chunk)}
+    for row in rows:
+        if row.state is not CallState.SEALED:
+            folder = house.settings.recordings / row.id
+            known |= {f"{row.id}/{path.name}" for path in folder.glob("*.chunk")}
+    strays = purge_orphans(house.settings.recordings, known, house.clock() - STRAY_AGE_US)
+    if strays:
+        house.note("stray chunks removed", chunks=len(strays))

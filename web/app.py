@@ -1,0 +1,85 @@
+"""HTTP: is it alive, is it ready, which calls are there."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import PlainTextResponse
+
+from runtime.store import Store
+from sessions.tables import Call, CallState
+
+CALLS_LISTED_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the web shows: committed rows, and whether the media process is there."""
+
+    store: Store
+    media_attached: Callable[[], bool]
+    clock: Callable[[], int]
+
+
+def application(desk: Desk) -> FastAPI:
+    """The routes."""
+    app = FastAPI(title="Parley", version="1")
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, bool]:
+        """The store answers and the media process is attached; 503 while one is not."""
+        await desk.store.reader.sql("SELECT 1")
+        if not desk.media_attached():
+            raise HTTPException(503, "the media process is not attached")
+        return {"store": True, "sip": True, "media": True}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> str:
+        """Prometheus text."""
+        rows = await desk.store.reader.sql("SELECT state, count(*) FROM call GROUP BY state")
+        counts = {state.value: 0 for state in CallState} | dict(rows)
+        (size,) = (await desk.store.reader.sql("SELECT coalesce(max(seq), 0) FROM log"))[0]
+        lines = ["# TYPE parley_calls gauge"]
+        lines += [f'parley_calls{{state="{state}"}} {n}' for state, n in sorted(counts.items())]
+        lines += ["# TYPE parley_log_entries counter", f"parley_log_entries {size}"]
+        return "\n".join(lines) + "\n"
+
+    @app.get("/v1/calls")
+    async def calls() -> list[dict[str, Any]]:
+        """The newest calls, without what was said in them."""
+        rows = await desk.store.reader.sql(
+            "SELECT id, state, offered_us, answered_us, ended_us, ended_by FROM call"
+            " ORDER BY offered_us DESC LIMIT ?",
+            [CALLS_LISTED_MAX],
+        )
+        names = ("id", "state", "offered_us", "answered_us", "ended_us", "ended_by")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    @app.get("/v1/calls/{call}")
+    async def one_call(call: str) -> dict[str, Any]:
+        """One call, without what was said in it."""
+        rows = await desk.store.reader.rows(Call, id=call)
+        if not rows:
+            raise HTTPException(404, f"there is no call {call}")
+        row = rows[0]
+        return {"id": row.id, "state": row.state, "agent": row.agent, "ended_by": row.ended_by}
+
+    return app
+
+
+async def serve(desk: Desk, bound: socket.socket) -> None:
+    """Serve on a socket that the keeper bound, until the process ends."""
+    config = uvicorn.Config(
+        application(desk), log_level="warning", access_log=False, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    await server.serve(sockets=[bound])
