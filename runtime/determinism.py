@@ -14,7 +14,7 @@ import inspect
 import textwrap
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from runtime.errors import Nondeterminism
 
@@ -164,7 +164,7 @@ def _check_used(used: Any, where: str, seen: dict[Any, None], digest: Any) -> No
     elif isinstance(used, type):
         _check_class(used, where)
     elif isinstance(used, str | int | bytes | tuple | dict | None) or _is_row(used):
-        _note_constant(used, digest)
+        _note_constant(cast("object", used), digest)
     else:
         raise Nondeterminism(f"{where}: a {type(used).__name__}")
 
@@ -181,7 +181,7 @@ def _note_constant(used: object, digest: Any) -> None:
 
 
 def _check_class(used: type, where: str) -> None:
-    if issubclass(used, enum.Enum) or dataclasses.is_dataclass(used):
+    if issubclass(used, enum.Enum) or dataclasses.is_dataclass(cast("Any", used)):
         return
     if issubclass(used, Exception) or _is_ours(used.__module__):
         return

@@ -1,7 +1,7 @@
 """The log: one entry per action, chained, and a leaf of one Merkle tree."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from runtime import canonical
 from runtime.merkle import leaf_hash
@@ -47,8 +47,9 @@ class Entry:
     @staticmethod
     def decode(data: bytes) -> "Entry":
         """Raises ValueError for bytes that are not an entry of this version."""
-        fields = canonical.decode(data)
-        if not isinstance(fields, dict) or fields.pop("v", None) != VERSION:
+        found = canonical.decode(data)
+        fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        if fields.pop("v", None) != VERSION:
             raise ValueError(f"not a log entry of version {VERSION}")
         try:
             return Entry(**fields)

@@ -27,7 +27,8 @@ def plain(value: Any) -> Plain:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
+        entries = cast("dict[Any, Any]", value)
+        return {str(k): plain(v) for k, v in entries.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return row_to_plain(value)
     raise TypeError(f"{type(value).__name__} can not stand in the log: use str, int, bool or bytes")
@@ -46,14 +47,15 @@ def typed(value: Plain, annotation: Any) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _typed_union(value, typing.get_args(annotation))
     if origin in (list, tuple):
-        return origin(typed(item, typing.get_args(annotation)[0]) for item in value)
+        items = [typed(item, typing.get_args(annotation)[0]) for item in value]
+        return tuple(items) if origin is tuple else items
     if origin is dict:
         return {k: typed(v, typing.get_args(annotation)[1]) for k, v in value.items()}
     if annotation is Sealed:
         return from_json(value)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return annotation(value)
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+    if isinstance(annotation, type) and dataclasses.is_dataclass(cast("Any", annotation)):
         return typed_row(annotation, value)
     if annotation in (None, type(None)) and value is None:
         return None

@@ -15,6 +15,7 @@ from sessions.tables import Leg
 from telephony import sdp
 from telephony.address import Address
 from telephony.sip import DialogState
+from telephony.udp import SipEndpoint
 
 ANY_ADDRESS = Address("0.0.0.0", 9)
 """Where media goes until a late offer is answered: nowhere (the discard port)."""
@@ -142,7 +143,7 @@ class Lines:
         await self.open_leg(leg)
 
     @property
-    def _sip(self) -> Any:
+    def _sip(self) -> SipEndpoint:
         assert self._house.sip is not None, "effects are performed once the line is open"
         return self._house.sip
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, Tool, ToolError, tool_of
+from conversation.agent import Agent, ChatMessage, RunContext, ToolError, tool_of
 from conversation.reducers import (
     action_finished,
     action_proposed,
@@ -137,7 +137,9 @@ class Turns:
 
     def admit(self, live: LiveCall, memory: Memory | None) -> None:
         """Give the agent its session, with what it knew after its last completed turn."""
-        userdata = {} if memory is None else json.loads(self._house.unseal(memory.userdata))
+        userdata: dict[str, Any] = {}
+        if memory is not None:
+            userdata = json.loads(self._house.unseal(memory.userdata))
         live.agent.session = Session(self._house, live, userdata)
 
     async def leave(self, live: LiveCall) -> None:
@@ -239,7 +241,8 @@ class Turns:
 
 async def _call(agent: Agent, row: Action, args: dict[str, Any]) -> str:
     method = getattr(agent, row.tool, None)
-    if method is None or not isinstance(tool_of(method), Tool):
+    if method is None:
         raise ToolError(f"{type(agent).__name__} has no tool {row.tool}")
+    tool_of(method)  # Only what is marked as a tool is called.
     result = await method(RunContext(agent.session, row.call, row.id), **args)
     return "" if result is None else str(result)

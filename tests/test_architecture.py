@@ -52,8 +52,13 @@ SHELLS = {
     "recordings.vault": "sealed audio on disk",
     "recordings.export": "writes evidence packs",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
-    "sessions.conductor": "performs effects",
-    "sessions.recovery": "reads the time after a restart",
+    "runtime.log_key": "the key file that signs the log",
+    "runtime.performer": "performs effects, waits before it tries again",
+    "runtime.query": "reads committed rows",
+    "runtime.context": "draws from the seed in the log entry",
+    "sessions.switchboard": "conducts live calls on the event loop",
+    "sessions.turns": "runs the agent on the event loop",
+    "sessions.voice": "waits for playout on the event loop",
 }
 
 # Modules of I/O, of time and of chance; functions of other modules which are one of these.
@@ -284,7 +289,7 @@ def test_nobody_else_owns_our_names() -> None:
     ("name", "source", "seen"),
     [
         ("media/x.py", "import sessions\n", "media.x imports sessions"),
-        ("media/x.py", "from runtime import tables\n", "media.x imports runtime"),
+        ("media/x.py", "from runtime import y\n", "media.x imports runtime"),
         ("telephony/x.py", "from recordings import y\n", "telephony.x imports recordings"),
         ("consent/x.py", "def f():\n    import web\n", "consent.x imports web"),
     ],

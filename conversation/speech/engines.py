@@ -1,0 +1,75 @@
+"""What every speech engine has to offer, and what it gives back."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+RATE = 8000
+BYTES_PER_MS = RATE * 2 // 1000
+
+HearingKind = Literal["grammar", "dictation"]
+
+
+class SpeechError(Exception):
+    """The request cannot be served: a text too long, a word nobody can pronounce, no model."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Audio (s16le, 8 kHz, mono) and where in it each word lies."""
+
+    pcm: bytes
+    words: tuple[SpokenWord, ...]
+
+    @property
+    def duration_ms(self) -> int:
+        return len(self.pcm) // BYTES_PER_MS
+
+    def heard(self, played_ms: int) -> tuple[SpokenWord, ...]:
+        """The words which have been played to their end."""
+        return tuple(word for word in self.words if word.end_ms <= played_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What was understood. Only an accepted hearing may be acted upon."""
+
+    text: str
+    confidence_permille: int
+    engine: str
+    accepted: bool
+    kind: HearingKind
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A closed list of phrases which are listened for."""
+
+    name: str
+    phrases: tuple[str, ...]
+
+
+class TextToSpeech(Protocol):
+    name: str
+
+    def say(self, text: str) -> Speech:
+        """Speak plain text. The same text gives the same samples. Raises SpeechError."""
+        ...
+
+
+class SpeechToText(Protocol):
+    name: str
+
+    def warm(self, grammars: tuple[Grammar, ...]) -> None:
+        """Build now what the first recognition would otherwise wait for. Raises SpeechError."""
+        ...
+
+    def hear(self, pcm: bytes, grammars: tuple[Grammar, ...], dictation: bool) -> Hearing:
+        """Understand one utterance of s16le 8 kHz. Raises SpeechError."""
+        ...

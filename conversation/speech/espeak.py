@@ -1,0 +1,57 @@
+"""Text to speech with the eSpeak NG library: formant synthesis, in memory, deterministic."""
+
+import threading
+from dataclasses import dataclass
+
+from conversation.speech.engines import RATE, Speech, SpeechError
+from conversation.speech.espeak_library import ESPEAK_RATE, Spoken, loaded
+from conversation.speech.plain_text import plain
+from conversation.speech.resample import resample
+from conversation.speech.word_times import MARGIN_MS, word_times
+
+TEXT_CHARACTERS_MAX = 4_000
+AUDIO_SECONDS_MAX = 240
+
+# The library keeps its state in global variables: one utterance at a time in a process.
+_library = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice of eSpeak NG. The defaults were chosen by measurement, see bench.speech."""
+
+    name: str = "en-us"
+    words_per_minute: int = 150
+    pitch: int = 50
+    word_gap: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Espeak:
+    voice: Voice = Voice()
+    name: str = "espeak-ng"
+
+    def say(self, text: str) -> Speech:
+        """Speak plain text: markup is read out, not obeyed. Raises SpeechError."""
+        if len(text) > TEXT_CHARACTERS_MAX:
+            raise SpeechError(f"text is longer than {TEXT_CHARACTERS_MAX} characters")
+        words = plain(text)
+        if not words:
+            return Speech(b"", ())
+        with _library:
+            spoken = _synthesise(words, self.voice)
+        pcm = resample(spoken.pcm, ESPEAK_RATE, RATE)
+        times = word_times(words, spoken.marks, pcm)
+        if not times:
+            return Speech(b"", ())
+        end = (times[-1].end_ms + MARGIN_MS) * RATE // 1000 * 2
+        return Speech(pcm[:end], times)
+
+
+def _synthesise(text: str, voice: Voice) -> Spoken:
+    with loaded() as library:
+        library.set_voice(voice.name)
+        library.set_rate(voice.words_per_minute)
+        library.set_pitch(voice.pitch)
+        library.set_word_gap(voice.word_gap)
+        return library.synthesise(text, AUDIO_SECONDS_MAX)
