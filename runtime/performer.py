@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime import canonical
 from runtime.effects import effect_done, effect_failed
-from runtime.errors import Refused
+from runtime.errors import Busy, Refused
 from runtime.outbox import Effect, EffectState
 from runtime.store import Store
 from runtime.values import typed_row
@@ -92,8 +92,7 @@ class Performer:
                 await self._once(effect)
                 return
             except Exception as error:  # Committed as the reason; tried again by the row.
-                await self._fail(effect, error)
-            (effect,) = await self._store.reader.rows(Effect, id=effect.id)
+                effect = await self._failed(effect, error)
             await asyncio.sleep(max(0, effect.due_us - self._clock()) / 1e6)
 
     async def _once(self, effect: Effect) -> None:
@@ -108,6 +107,8 @@ class Performer:
                 closes=effect.id,
                 **closing.args,
             )
+        except Busy:
+            raise
         except Refused:
             # The rules took the world elsewhere meanwhile (the caller hung up): it is done.
             await self._store.act(
@@ -118,11 +119,17 @@ class Performer:
                 closes=effect.id,
             )
 
-    async def _fail(self, effect: Effect, error: Exception) -> None:
-        await self._store.act(
-            effect_failed,
-            sender=SENDER,
-            scope=effect.scope,
-            effect=effect.id,
-            reason=f"{type(error).__name__}: {error}",
-        )
+    async def _failed(self, effect: Effect, error: Exception) -> Effect:
+        """Commit why; answers the row as it is now. A full queue is waited for."""
+        try:
+            await self._store.act(
+                effect_failed,
+                sender=SENDER,
+                scope=effect.scope,
+                effect=effect.id,
+                reason=f"{type(error).__name__}: {error}",
+            )
+        except Busy as busy:
+            await asyncio.sleep(busy.retry_after_ms / 1_000)
+        (row,) = await self._store.reader.rows(Effect, id=effect.id)
+        return row

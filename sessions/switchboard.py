@@ -7,6 +7,7 @@ from consent.rules import ASKING, LISTENING, PLAYING, State
 from conversation.agent import Agent, ChatMessage
 from conversation.speech.engines import Grammar
 from conversation.tables import Memory, Utterance, UtteranceState
+from media.client import MediaUnavailable
 from runtime.errors import Refused
 from runtime.values import typed_row
 from runtime.writer import Committed
@@ -165,19 +166,26 @@ class Switchboard:
         there = {leg["leg"]: leg for leg in header["legs"]}
         for live in list(self.calls.values()):
             leg = there.pop(live.id, None)
-            await self.lines.resume(live)
-            if leg is None or leg["gate_epoch"] is None:
-                await self.sealing.reopen_gate(live)
-            for utterance, playing in live.playing.items():
-                self.house.media.play(
-                    live.id,
-                    utterance,
-                    playing.speech.pcm,
-                    from_ms=playing.position_ms,
-                    interruptible=playing.interruptible,
-                )
+            try:
+                await self._resume(live, has_gate=leg is not None and leg["gate_epoch"] is not None)
+            except MediaUnavailable as error:
+                self.house.note("media was lost again", call=live.id, why=str(error))
         for stranger in there:
             self.house.media.close(stranger)
+
+    async def _resume(self, live: LiveCall, *, has_gate: bool) -> None:
+        """Leg, gate and words of one call, as the media process should have them."""
+        await self.lines.resume(live)
+        if not has_gate:
+            await self.sealing.reopen_gate(live)
+        for utterance, playing in live.playing.items():
+            self.house.media.play(
+                live.id,
+                utterance,
+                playing.speech.pcm,
+                from_ms=playing.position_ms,
+                interruptible=playing.interruptible,
+            )
 
     def _media_event(self, live: LiveCall, header: Header, payload: bytes) -> None:
         match header["event"]:
@@ -309,7 +317,10 @@ class Switchboard:
         elif live.turns_open or live.playing or live.ended.is_set():
             self.touch(live)
         else:
-            await self._act(live, "silence", None, None)
+            try:
+                await self._act(live, "silence", None, None)
+            except Refused:
+                live.disarm()  # The call ended meanwhile.
 
     # -- what was committed --
 

@@ -80,6 +80,4 @@ async def serve(desk: Desk, bound: socket.socket) -> None:
     config = uvicorn.Config(
         application(desk), log_level="warning", access_log=False, lifespan="off"
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    await server.serve(sockets=[bound])
+    await uvicorn.Server(config).serve(sockets=[bound])

@@ -91,7 +91,9 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    policy: str = key(some_text, "ask", "the name of a policy, or a file")
+    policy: str = key(
+        one_of("ask", "never"), "ask", '"ask" (whether to record) or "never" (record)'
+    )
 
 
 @dataclass(frozen=True, slots=True)
