@@ -9,6 +9,7 @@ import numpy as np
 
 from media.codecs import Codec
 from media.commands import Open, Play, Press
+from media.jitter import Frame
 from media.leg import Leg
 from media.units import (
     FRAME_MS,
@@ -16,6 +17,7 @@ from media.units import (
     FRAME_US,
     SAMPLE_RATE,
     Address,
+    Samples,
     from_pcm,
     pcm,
     slot_start,
@@ -47,7 +49,9 @@ class SoftPhone:
         self._dtmf_payload_type = dtmf_payload_type
         self._leg: Leg | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._heard: list[bytes] = []
+        self._heard: list[Frame] = []
+        self._missing_frames = 0
+        self._longest_gap_frames = 0
         self._digits: list[str] = []
         self._said = 0
         self._sound_frames = 0
@@ -90,18 +94,45 @@ class SoftPhone:
     def far_side_speaks(self) -> bool:
         return self._quiet_frames == 0 and self._sound_frames >= SOUND_FRAMES
 
-    def heard(self) -> bytes:
-        """All that was heard, s16le 8 kHz, silence included, from the start on."""
-        return b"".join(self._heard)
+    @property
+    def quiet_ms(self) -> int:
+        """How long the far side has been silent."""
+        return self._quiet_frames * FRAME_MS
 
-    async def wait_for_silence(self, after_speech: bool = True, ms: int = 800) -> None:
+    @property
+    def longest_gap_ms(self) -> int:
+        """The longest time between two packets for which none came."""
+        return self._longest_gap_frames * FRAME_MS
+
+    def heard(self) -> bytes:
+        """All that was heard, s16le 8 kHz, each packet at its time since the start, gaps silent."""
+        if not self._heard:
+            return b""
+        timeline = np.zeros(self._heard[-1].position + FRAME_SAMPLES, np.int16)
+        for frame in self._heard:
+            _put(timeline, frame)
+        return pcm(timeline)
+
+    async def wait_for_silence(
+        self, after_speech: bool = True, ms: int = 800, patience_ms: int | None = None
+    ) -> None:
         """Wait until the far side has been silent for `ms`; first for it to speak, if told so.
 
-        What was spoken before the last wait ended is not counted again.
+        What was spoken before the last wait ended is not counted again. A far side which stays
+        silent for `patience_ms` of this wait is not waited for any longer.
         """
-        while not (self._quiet_frames * FRAME_MS >= ms and (self._spoken or not after_speech)):
+        waited_ms = 0
+        while not (self.quiet_ms >= ms and (self._spoken or not after_speech)):
+            if patience_ms is not None and min(waited_ms, self.quiet_ms) >= patience_ms:
+                break
             await self.tick()
+            waited_ms += FRAME_MS
         self._spoken = False
+
+    def listen_anew(self) -> None:
+        """What was spoken so far, and how long ago, no longer counts."""
+        self._spoken = False
+        self._sound_frames = self._quiet_frames = 0
 
     async def wait_until_said(self) -> None:
         """Wait until everything that was said has gone out."""
@@ -151,6 +182,8 @@ class SoftPhone:
         self._timer = loop.call_later(wait, self._tick)
 
     def _tick(self) -> None:
+        # After a stall, what has arrived meanwhile is not lost.
+        self._receive()
         sent = self._running.tick(slot_start(self._now()))
         if sent is not None:
             self._send(*sent)
@@ -177,9 +210,18 @@ class SoftPhone:
             if event.header["event"] == "dtmf":
                 self._digits.append(str(event.header["digit"]))
         for frame in self._running.heard:
-            if len(self._heard) * FRAME_SAMPLES < HEARD_SECONDS_MAX * SAMPLE_RATE:
-                self._heard.append(pcm(frame.samples))
+            self._keep(frame)
             self._notice(mean_square(frame.samples) >= ENERGY_FLOOR)
+
+    def _keep(self, frame: Frame) -> None:
+        if not frame.received:
+            self._missing_frames += 1
+        elif -FRAME_SAMPLES < frame.position < HEARD_SECONDS_MAX * SAMPLE_RATE:
+            if self._heard:
+                longest = max(self._longest_gap_frames, self._missing_frames)
+                self._longest_gap_frames = longest
+            self._missing_frames = 0
+            self._heard.append(frame)
 
     def _notice(self, sound: bool) -> None:
         if not sound:
@@ -190,6 +232,11 @@ class SoftPhone:
         if self._sound_frames >= SOUND_FRAMES:
             self._spoken = True
             self._quiet_frames = 0
+
+
+def _put(timeline: Samples, frame: Frame) -> None:
+    start = max(frame.position, 0)
+    timeline[start : frame.position + FRAME_SAMPLES] = frame.samples[start - frame.position :]
 
 
 def silence(ms: int) -> bytes:

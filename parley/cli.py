@@ -1,0 +1,82 @@
+"""The command line. A command's module is imported when that command is called, not before."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from parley.commands import MISUSE, No, NotLikeThis
+
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A module with `add_arguments(parser)` and `run(args) -> exit code`."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "serve": Command("parley.commands.serve", "the server: SIP, media, web"),
+    "demo": Command("parley.commands.demo", "a real call to a server of its own, on this machine"),
+    "call": Command("parley.caller", "a test caller: places a SIP call, speaks, presses keys"),
+    "calls": Command("parley.commands.calls", "list the calls"),
+    "show": Command("parley.commands.show", "one call, at any moment of its life"),
+    "replay": Command("parley.commands.replay", "run the log again and compare every change"),
+    "export": Command("parley.commands.export", "write the evidence pack of a call"),
+    "verify": Command("parley.commands.verify", "verify an evidence pack, offline"),
+    "check": Command("parley.commands.check", "would the server work here?"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0: fine, 1: the answer is no, 2: not like this."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+        return code
+    except SystemExit as end:  # argparse has said what there is to say.
+        return end.code if isinstance(end.code, int) else MISUSE
+    except (No, NotLikeThis) as error:
+        print(f"parley: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read this has seen enough; what is still buffered must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(given: list[str]) -> int:
+    name = given[0] if given else ""
+    if name and name not in COMMANDS and not name.startswith("-"):
+        nearest = get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
+        raise NotLikeThis(f"there is no command {name!r}: did you mean `parley {nearest}`?")
+    parser = argparse.ArgumentParser(
+        prog="parley",
+        description="Phone calls with AI agents, recorded only where the caller agreed.",
+        epilog="parley COMMAND --help shows an example of each.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for known, command in COMMANDS.items():
+        sub = commands.add_parser(
+            known, help=command.summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        sub.description = f"{command.summary[0].upper()}{command.summary[1:]}."
+        if known == name:
+            importlib.import_module(command.module).add_arguments(sub)
+    options = parser.parse_args(given)
+    code: int = importlib.import_module(COMMANDS[name].module).run(options)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Where a command finds the configuration and the data, and what it says where they are not."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from parley.commands import NotLikeThis
+from parley.config import Config, ConfigError, load
+from runtime.engines import sqlite
+from runtime.keystore import Keystore
+
+DATA = Path("data")
+CONFIG_HELP = "the configuration (default: parley.toml where there is one)"
+DATA_HELP = "the data directory (default: ./data)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The configuration, and the files of one data directory."""
+
+    config: Config
+    data: Path
+
+    @property
+    def database(self) -> Path:
+        """The store's file. Raises NotLikeThis for a store which is no file."""
+        kind, _, path = self.config.store.url.partition(":")
+        if kind != "sqlite":
+            raise NotLikeThis(
+                f"[store] url = {self.config.store.url!r} is no file on this machine:"
+                " name a sqlite: store"
+            )
+        return Path(path)
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def log_key(self) -> Path:
+        return self.data / "log.key"
+
+    @property
+    def pids(self) -> Path:
+        return self.data / "pids.json"
+
+    @property
+    def recordings(self) -> Path:
+        return Path(self.config.recording.directory)
+
+    def keystore(self) -> Keystore:
+        return Keystore(self.keys)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--config and --data."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help=CONFIG_HELP)
+    parser.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
+
+
+def place_of(args: argparse.Namespace) -> Place:
+    """Raises NotLikeThis for a configuration that cannot be used."""
+    try:
+        return Place(load(args.config).in_directory(args.data), args.data)
+    except ConfigError as error:
+        raise NotLikeThis(str(error)) from error
+
+
+@contextmanager
+def reading(place: Place) -> Iterator[apsw.Connection]:
+    """The store's rows at one moment: what is committed meanwhile is not seen."""
+    path = place.database
+    if not path.exists():
+        raise NotLikeThis(
+            f"there is no store at {path}: name its directory with --data,"
+            " or make one with `parley serve` or `parley demo --keep`"
+        )
+    try:
+        connection = sqlite.open_reader(path)
+        connection.execute("BEGIN")
+        connection.execute("SELECT seq FROM log LIMIT 1").fetchall()
+    except apsw.Error as error:
+        raise NotLikeThis(f"{path} cannot be read as a store: {error}") from error
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,48 @@
+"""parley show: one call with all that is known of it, now or at any moment of its life."""
+
+import argparse
+
+import apsw
+
+from parley import moment, record, reducers, telling
+from parley.commands import No, NotLikeThis, finding, place
+from runtime import replay
+from sessions.tables import Call
+
+EXAMPLES = """\
+examples:
+  parley show last
+  parley show 7f3a --as-of +12.5s --json     12.5 seconds after it was answered
+  parley show 7f3a --as-of 812               when entry 812 of the log had just been written"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    place.add_arguments(parser)
+    finding.add_call(parser)
+    parser.add_argument("--as-of", metavar="SEQ|TIME", help="as it was then; " + moment.HINT)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.epilog = EXAMPLES
+
+
+def run(args: argparse.Namespace) -> int:
+    here = place.place_of(args)
+    with place.reading(here) as rows:
+        call = finding.call_of(rows, args.call)
+        then = rows if args.as_of is None else _past(here, call, args.as_of)
+        found = record.record(then, here.keystore().key, call.id)
+    print(finding.as_json(found) if args.json else "\n".join(telling.told(found)))
+    return 0
+
+
+def _past(here: place.Place, call: Call, text: str) -> apsw.Connection:
+    """The rows as they were. Raises No for a moment before the call."""
+    assert reducers.MODULES, "rows of every table can be rebuilt"
+    try:
+        wanted = moment.parse(text, call.answered_us or call.offered_us)
+    except ValueError as error:
+        raise NotLikeThis(f"--as-of: {error}") from error
+    rows = replay.rebuild(replay.entries(here.database, wanted.seq, wanted.at_us))
+    if not any(row["id"] == call.id for row in record.calls(rows)):
+        begun = moment.clock(call.offered_us)
+        raise No(f"--as-of {text}: the call was not there yet; it was offered at {begun}")
+    return rows

@@ -1,0 +1,138 @@
+"""One call as its rows tell it, as plain data: from the live store, or from rows of the past."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import apsw
+
+from consent.tables import ConsentEvent
+from conversation.tables import Action
+from recordings.tables import Chunk, Recording
+from recordings.vault import SAMPLE_RATE
+from runtime.keystore import KeyDestroyed
+from runtime.sealed import Sealed, unseal
+from runtime.tables import select
+from sessions.tables import Call, CallState
+from transcripts.tables import Segment
+
+LAST = "last"
+LIVE = (CallState.OFFERED, CallState.ANSWERED)
+NAMED_MAX = 5
+
+Key = Callable[[str], bytes]
+"""The key of an id: raises KeyDestroyed."""
+
+Plain = dict[str, Any]
+
+
+class NoSuchCall(LookupError):
+    """No call, or more than one, goes by that name; the message names the nearest."""
+
+
+def calls(rows: apsw.Connection, *, live: bool = False) -> list[Plain]:
+    """Every call in outline, the newest first; `live` leaves out those that are over."""
+    found = [row for row in _newest_first(rows) if not live or row.state in LIVE]
+    recorded = {row.id for row in select(rows, Recording, (), ())}
+    return [{**_call(row), "recorded": row.id in recorded} for row in found]
+
+
+def find(rows: apsw.Connection, wanted: str) -> Call:
+    """The call with this id, with this only beginning of an id, or the newest, "last"."""
+    known = _newest_first(rows)
+    if wanted == LAST and known:
+        return known[0]
+    same = [row for row in known if row.id == wanted]
+    found = same or [row for row in known if wanted and row.id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    raise NoSuchCall(_why_not(wanted, known, found))
+
+
+def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
+    """All that is known of one call. Words whose key was destroyed are None, and `erased`."""
+    (row,) = select(rows, Call, ("id",), (call,))
+    return {
+        "call": _call(row),
+        "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
+        "transcript": [
+            _segment(segment, key)
+            for segment in sorted(
+                select(rows, Segment, ("call",), (call,)), key=lambda one: (one.start_us, one.id)
+            )
+        ],
+        "actions": [
+            _action(action, key)
+            for action in sorted(
+                select(rows, Action, ("call",), (call,)), key=lambda one: (one.proposed_us, one.id)
+            )
+        ],
+        "recording": _recording(rows, call),
+    }
+
+
+def opened(sealed: Sealed, key: Key) -> str | None:
+    """The words, or None where their key was destroyed."""
+    try:
+        return unseal(sealed, key(sealed.key_id))
+    except KeyDestroyed:
+        return None
+
+
+def _newest_first(rows: apsw.Connection) -> list[Call]:
+    return sorted(select(rows, Call, (), ()), key=lambda row: (row.offered_us, row.id))[::-1]
+
+
+def _why_not(wanted: str, known: list[Call], found: list[Call]) -> str:
+    if not known:
+        return "there is no call yet: place one, for example with `parley call` or `parley demo`"
+    if found:
+        several = ", ".join(row.id for row in found[:NAMED_MAX])
+        return f"{len(found)} calls begin with {wanted!r}: {several}; write more of the id"
+    nearest = max(known, key=lambda row: _common(row.id, wanted)).id
+    return f"there is no call {wanted!r}; the nearest is {nearest}, and `parley calls` lists all"
+
+
+def _common(one: str, other: str) -> int:
+    """How long a beginning they share."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _call(row: Call) -> Plain:
+    return _fields(row)
+
+
+def _consent(event: ConsentEvent) -> Plain:
+    return _fields(event, "call")
+
+
+def _segment(segment: Segment, key: Key) -> Plain:
+    text = opened(segment.text, key)
+    return {**_fields(segment, "call"), "text": text, "erased": text is None}
+
+
+def _action(action: Action, key: Key) -> Plain:
+    args = opened(action.args, key)
+    return {
+        **_fields(action, "call"),
+        "args": None if args is None else json.loads(args),
+        "result": None if action.result is None else opened(action.result, key),
+        "erased": args is None,
+    }
+
+
+def _recording(rows: apsw.Connection, call: str) -> Plain | None:
+    found = select(rows, Recording, ("id",), (call,))
+    if not found:
+        return None
+    chunks = select(rows, Chunk, ("call",), (call,))
+    first = min((chunk.first_sample for chunk in chunks), default=0)
+    last = max((chunk.first_sample + chunk.samples for chunk in chunks), default=0)
+    seconds = round((last - first) / SAMPLE_RATE, 3)
+    return {**_fields(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
+
+
+def _fields(row: Any, *without: str) -> Plain:
+    return {f.name: getattr(row, f.name) for f in fields(row) if f.name not in without}

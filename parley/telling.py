@@ -1,0 +1,61 @@
+"""A call's record as lines for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from parley import moment, words
+
+Plain = dict[str, Any]
+
+
+def told(record: Plain) -> Iterator[str]:
+    """Header, consent, transcript, actions, recording. Times count from the answer."""
+    call = record["call"]
+    zero_us = call["answered_us"] or call["offered_us"]
+    yield from _header(call, zero_us)
+    yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
+    yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
+    yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
+    yield from _part("Recording", _recording(record["recording"]))
+
+
+def _header(call: Plain, zero_us: int) -> Iterator[str]:
+    yield f"Call {call['id']}: {call['state']}"
+    yield f"  {call['direction']}, from {call['remote']} to {call['local']}, agent {call['agent']}"
+    yield f"  offered   {moment.clock(call['offered_us'])}"
+    if call["answered_us"] is not None:
+        yield f"  answered  {moment.clock(call['answered_us'])}  (times count from here)"
+    if call["ended_us"] is not None:
+        ended, after = moment.clock(call["ended_us"]), moment.after(call["ended_us"], zero_us)
+        yield f"  ended     {ended}  {after}, by {call['ended_by']}"
+    if call["forgotten"]:
+        yield "  nobody agreed to a recording: what was said has been forgotten"
+
+
+def _part(title: str, lines: list[str]) -> Iterator[str]:
+    yield title
+    yield from (f"  {line}" for line in lines or ["none"])
+
+
+def _consent(event: Plain, zero_us: int) -> str:
+    step = words.consent(event["kind"], event["party"], event["wording"], event["method"])
+    return f"{moment.after(event['at_us'], zero_us):>8}  {event['party']}: {step}"
+
+
+def _segment(segment: Plain, zero_us: int) -> str:
+    said = words.speech(segment["text"], segment["kind"])
+    return f"{moment.after(segment['start_us'], zero_us):>8}  {segment['party']}: {said}"
+
+
+def _action(action: Plain) -> Iterator[str]:
+    args = words.arguments(action["args"])
+    result = "" if action["result"] is None else f": {action['result']}"
+    yield f"{action['tool']}({args})  {action['state']}{result}"
+    yield f"  idempotency key {action['id']}"
+
+
+def _recording(recording: Plain | None) -> list[str]:
+    if recording is None:
+        return []
+    length = f"{recording['seconds']:.1f} s in {recording['chunks']} encrypted chunks"
+    return [f"{recording['state']}, {length}"]

@@ -1,0 +1,97 @@
+"""What a log entry of a call says, in words: for those who watch the rows arrive."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from parley import words
+from parley.record import Key, Plain, opened
+from runtime.log import Entry
+from runtime.sealed import from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """`who` is "call", "consent", "caller", "agent", "tool" or "recording"."""
+
+    seq: int
+    at_us: int
+    who: str
+    text: str
+
+
+def happenings(entry: Entry, key: Key) -> list[Happening]:
+    """Nothing for an entry that only keeps the books."""
+    return [Happening(entry.seq, entry.at_us, who, text) for who, text in _told(entry, key)]
+
+
+def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
+    args = entry.args
+    match entry.reducer:
+        case "sessions.call_offered":
+            yield "call", f"call offered by {args['remote']}"
+        case "sessions.call_answered":
+            yield "call", "call answered"
+        case "sessions.question_put":
+            yield "consent", f"asked: {_text(args['text'], key)}"
+        case "sessions.consent_answered":
+            yield from _answered(entry)
+        case "sessions.caller_acted":
+            yield "caller", _acted(args, key)
+        case "conversation.utterance_planned":
+            yield "agent", f"will say: {_text(args['text'], key)}"
+        case "sessions.utterance_ended":
+            yield "agent", _ended(args, key)
+        case "conversation.action_proposed":
+            yield "tool", _proposed(args, key)
+        case "conversation.action_finished":
+            yield "tool", f"{args['state']}: {_text(args['result'], key)}"
+        case "recordings.gate_reopened":
+            yield "recording", f"recording goes on under epoch {entry.result}"
+        case "recordings.recording_sealed":
+            yield "recording", f"recording sealed: {entry.result} encrypted chunks"
+        case "sessions.call_ended":
+            yield "call", f"call ended by {args['by']}"
+        case "sessions.call_sealed":
+            yield "call", "nobody agreed: forgotten" if args["forgotten"] else "record sealed"
+        case _:
+            return
+
+
+def _answered(entry: Entry) -> Iterator[tuple[str, str]]:
+    for table, _, new in entry.deltas:
+        if table == "consent_event" and new["party"] == "caller":
+            yield "consent", words.consent(new["kind"], "caller", new["wording"], new["method"])
+        elif table == "recording":
+            yield "recording", "recording began"
+
+
+def _acted(args: Plain, key: Key) -> str:
+    segment = args["segment"]
+    if segment is not None:
+        return words.speech(_opened(segment["text"], key), segment["kind"])
+    cause, _, detail = args["cause"].partition(":")
+    if cause == "heard":
+        return "spoke; the words are not kept"
+    return f"pressed {detail}" if cause == "dtmf" else "is silent"
+
+
+def _ended(args: Plain, key: Key) -> str:
+    said = "nothing" if args["heard"] is None else _text(args["heard"]["text"], key)
+    seconds = f"{args['played_ms'] / 1_000:.1f} s"
+    return f"was cut off after {seconds}: {said}" if args["interrupted"] else f"said: {said}"
+
+
+def _proposed(args: Plain, key: Key) -> str:
+    given = _opened(args["args"], key)
+    return f"{args['tool']}({words.arguments(None if given is None else json.loads(given))})"
+
+
+def _text(sealed: Any, key: Key) -> str:
+    text = _opened(sealed, key)
+    return words.ERASED if text is None else text
+
+
+def _opened(sealed: Any, key: Key) -> str | None:
+    return opened(from_json(sealed), key)

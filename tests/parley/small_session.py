@@ -1,0 +1,70 @@
+"""A conversation in memory, small but whole: what is said, done and remembered, in order."""
+
+import json
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+from conversation.agent import Agent, ChatMessage, RunContext, ToolError, tool_of
+
+
+class Spoken:
+    """Words that were played at once, to their end."""
+
+    interrupted = False
+    heard_ms = 0
+
+    def __await__(self) -> Generator[Any, None, "Spoken"]:
+        yield from ()
+        return self
+
+
+class SmallSession:
+    """An `AgentSession`: tools are called as the real one calls them, under a key per step."""
+
+    def __init__(self, agent: Agent, userdata: str = "{}") -> None:
+        self.userdata: dict[str, Any] = json.loads(userdata)
+        self.recording = True
+        self.said: list[str] = []
+        self.booked: list[tuple[str, dict[str, Any]]] = []
+        self.hung_up = False
+        self.refuses = False
+        self._agent = agent
+        agent.session = self
+
+    async def say(self, text: str, *, allow_interruptions: bool = True) -> Spoken:
+        assert not self.hung_up, "nobody hears what is said after a hang-up"
+        self.said.append(text)
+        return Spoken()
+
+    async def interrupt(self) -> None:
+        return
+
+    async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
+        if self.refuses:
+            raise ToolError("the practice is closed")
+        name = tool_of(tool).name
+        self.booked.append((name, args))
+        return str(await tool(RunContext(self, "call_1", f"call_1:{len(self.booked)}"), **args))
+
+    async def hang_up(self) -> None:
+        self.hung_up = True
+
+    # -- what a test does to it --
+
+    async def enter(self) -> str:
+        await self._agent.on_enter()
+        return self.said[-1]
+
+    async def hear(self, text: str, *, confident: bool = True) -> str:
+        """The caller says something. Answers what the agent said last."""
+        await self._agent.on_user_turn_completed(ChatMessage(text, confident))
+        return self.said[-1]
+
+    async def press(self, digit: str) -> str:
+        await self._agent.on_dtmf_received(digit)
+        return self.said[-1]
+
+    async def wait(self) -> str:
+        """The caller is silent for long."""
+        await self._agent.on_user_away()
+        return self.said[-1]

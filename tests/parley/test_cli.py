@@ -1,0 +1,236 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from parley import cli
+from tests.parley.a_call import BEGIN_US, SECOND_US, agreed, playing, refused
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command; its exit code, output and errors."""
+
+    def run(*argv: object) -> tuple[int, str, str]:
+        code = cli.main([str(one) for one in argv])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name != "call"])
+def test_every_command_shows_an_example(name: str, said: Any) -> None:
+    code, out, _ = said(name, "--help")
+    assert code == 0
+    assert "example" in out and f"parley {name}" in out
+
+
+def test_a_command_that_is_not_known_names_the_nearest(said: Any) -> None:
+    code, _, err = said("shwo", "last")
+    assert (code, err) == (2, "parley: there is no command 'shwo': did you mean `parley show`?\n")
+
+
+def test_no_command_at_all_is_misuse(said: Any) -> None:
+    code, _, err = said()
+    assert code == 2
+    assert "usage: parley" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "never"),
+    [
+        (["--help"], ["apsw", "cryptography", "numpy", "consent"]),
+        (["verify", "--help"], ["apsw", "runtime", "recordings"]),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(argv: list[str], never: list[str]) -> None:
+    code = (
+        "import sys; from parley import cli; cli.main(sys.argv[1].split());"
+        f"assert not set({never}) & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code, " ".join(argv)], check=True, cwd=ROOT)
+
+
+def test_a_data_directory_without_a_store_says_how_to_make_one(tmp_path: Path, said: Any) -> None:
+    code, _, err = said("calls", "--data", tmp_path / "nowhere")
+    assert code == 2
+    assert "there is no store" in err and "--data" in err
+
+
+def test_a_file_that_is_no_store_is_misuse(tmp_path: Path, said: Any) -> None:
+    (tmp_path / "parley.db").write_text("this is not a database, whatever its name says")
+    code, _, err = said("calls", "--data", tmp_path)
+    assert code == 2
+    assert "cannot be read as a store" in err
+
+
+def test_a_wrong_configuration_is_misuse(tmp_path: Path, said: Any) -> None:
+    (tmp_path / "parley.toml").write_text("[sip]\nlisten_on = 1\n")
+    code, _, err = said("calls", "--config", tmp_path / "parley.toml", "--data", tmp_path)
+    assert code == 2
+    assert "sip.listen" in err
+
+
+async def test_calls_lists_calls(tmp_path: Path, said: Any) -> None:
+    first = await agreed(tmp_path, "call_a1")
+    await refused(tmp_path, "call_b2", first.now_us + SECOND_US)
+    code, out, _ = said("calls", "--data", tmp_path)
+    assert code == 0
+    newest, oldest = out.splitlines()
+    assert newest.startswith("call_b2") and "not recorded" in newest
+    assert oldest.startswith("call_a1") and "sealed" in oldest
+    code, out, _ = said("calls", "--data", tmp_path, "--live", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    _, out, _ = said("calls", "--data", tmp_path, "--limit", 1)
+    assert out.splitlines()[1] == "and 1 older: parley calls --limit 2"
+
+
+async def test_show_tells_a_call(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    code, out, _ = said("show", "last", "--data", tmp_path)
+    assert code == 0
+    for line in (
+        "Call call_abc1: sealed",
+        "caller: asked: May we record this call?",
+        "caller: agreed (key 1)",
+        "caller: book an appointment\n",
+        "caller: on monday please (dictation, may be wrong)",
+        "book(day='Monday')  finished: reference 4 8 2 1",
+        "idempotency key call_abc1:2:1-book",
+        "sealed, 2.0 s in 4 encrypted chunks",
+    ):
+        assert line in out
+
+
+async def test_show_as_of_a_moment_tells_what_was_known_then(tmp_path: Path, said: Any) -> None:
+    call = await agreed(tmp_path)
+    answered_us = BEGIN_US + SECOND_US
+    for moment in (call.seqs["consent_answered"], "+3s", "14:00:04", "2026-03-01T14:00:04Z"):
+        code, out, _ = said("show", "call_a", "--as-of", moment, "--data", tmp_path, "--json")
+        assert code == 0
+        found = json.loads(out)
+        assert found["call"]["answered_us"] == answered_us
+        assert found["call"]["ended_us"] is None
+        assert (found["recording"]["chunks"], found["transcript"]) == (0, [])
+
+
+async def test_show_before_the_call_is_no(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    code, _, err = said("show", "last", "--as-of", "13:00:00", "--data", tmp_path)
+    assert code == 1
+    assert "was not there yet; it was offered at 2026-03-01T14:00:00.000Z" in err
+    code, _, err = said("show", "last", "--as-of", "yesterday", "--data", tmp_path)
+    assert code == 2
+    assert "ISO 8601" in err
+
+
+async def test_a_call_that_is_not_there_is_no_and_names_the_nearest(
+    tmp_path: Path, said: Any
+) -> None:
+    await agreed(tmp_path)
+    for command in (["show"], ["replay"], ["export", "--to", tmp_path / "pack"]):
+        code, _, err = said(*command, "call_abd", "--data", tmp_path)
+        assert code == 1
+        assert "the nearest is call_abc1" in err
+
+
+async def test_replay_runs_one_call_or_all_again(tmp_path: Path, said: Any) -> None:
+    first = await agreed(tmp_path, "call_a1")
+    await refused(tmp_path, "call_b2", first.now_us + SECOND_US)
+    code, out, _ = said("replay", "--all", "--data", tmp_path)
+    assert (code, out) == (0, f"replay: identical ({first.seqs['call_sealed'] + 7} actions)\n")
+    code, out, _ = said("replay", "call_b2", "--data", tmp_path, "--json")
+    assert (code, json.loads(out)) == (0, {"replayed": 7, "differences": []})
+    code, _, err = said("replay", "--data", tmp_path)
+    assert code == 2
+    assert "parley replay last" in err
+
+
+async def test_replay_names_what_differs(tmp_path: Path, said: Any) -> None:
+    call = await agreed(tmp_path)
+    _forge(tmp_path, call.seqs["call_ended"], b'"by":"caller"', b'"by":"forger"')
+    code, out, _ = said("replay", "last", "--data", tmp_path)
+    assert code == 1
+    assert f"entry {call.seqs['call_ended']}, sessions.call_ended: now changes call" in out
+    assert "replay: 1 differences" in out
+
+
+async def test_an_exported_pack_verifies(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    pack = tmp_path / "pack"
+    code, out, err = said("export", "last", "--to", pack, "--data", tmp_path)
+    assert (code, err) == (0, "")
+    assert "exported call_abc1" in out
+    code, out, _ = said("verify", pack)
+    assert code == 0
+    assert "verify: ok" in out
+    assert len(json.loads((pack / "consistency.json").read_text())) == 1
+    code, out, _ = said("verify", pack, "--json")
+    assert (code, json.loads(out)["failures"]) == (0, [])
+
+
+async def test_a_changed_pack_does_not_verify(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    said("export", "last", "--to", tmp_path / "pack", "--data", tmp_path)
+    shown = tmp_path / "pack" / "transcript.json"
+    shown.write_text(shown.read_text().replace("monday", "friday"))
+    code, out, _ = said("verify", tmp_path / "pack")
+    assert code == 1
+    assert "verify: not ok" in out
+
+
+async def test_a_pack_of_a_forgotten_call_verifies(tmp_path: Path, said: Any) -> None:
+    await refused(tmp_path)
+    code, _, _ = said("export", "last", "--to", tmp_path / "pack", "--data", tmp_path)
+    assert code == 0
+    code, _, _ = said("verify", tmp_path / "pack")
+    assert code == 0
+
+
+async def test_a_call_that_is_not_sealed_is_not_exported(tmp_path: Path, said: Any) -> None:
+    call = await playing(tmp_path)
+    await call.ring()
+    code, _, err = said("export", "last", "--to", tmp_path / "pack", "--data", tmp_path)
+    await call.store.close()
+    assert code == 1
+    assert "is answered, not sealed yet" in err
+    assert not (tmp_path / "pack").exists()
+
+
+async def test_a_pack_is_not_written_over_something(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    code, _, err = said("export", "last", "--to", tmp_path, "--data", tmp_path)
+    assert code == 2
+    assert "name another folder with --to" in err
+
+
+async def test_a_lost_log_key_is_not_made_anew(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    (tmp_path / "log.key").unlink()
+    code, _, err = said("export", "last", "--to", tmp_path / "pack", "--data", tmp_path)
+    assert code == 2
+    assert "there is no log key" in err
+
+
+def test_verify_of_nothing_is_misuse(tmp_path: Path, said: Any) -> None:
+    code, _, err = said("verify", tmp_path / "nothing")
+    assert code == 2
+    assert "parley export" in err
+
+
+def _forge(data: Path, seq: int, true: bytes, false: bytes) -> None:
+    """Write history anew, as somebody with the disk could."""
+    connection = apsw.Connection(str(data / "parley.db"))
+    ((entry,),) = connection.execute("SELECT entry FROM log WHERE seq = ?", (seq,)).fetchall()
+    assert true in entry
+    connection.execute("UPDATE log SET entry = ? WHERE seq = ?", (entry.replace(true, false), seq))
+    connection.close()
