@@ -49,10 +49,11 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """A closed list of phrases which are listened for."""
+    """A closed list of phrases which are listened for, one at a time or one after another."""
 
     name: str
     phrases: tuple[str, ...]
+    repeats: bool = False
 
 
 class TextToSpeech(Protocol):

@@ -1,0 +1,131 @@
+"""Grammars every agent may need, and what an answer to a yes-or-no question means."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from conversation.speech.engines import Grammar
+
+Meaning = Literal["yes", "no"]
+
+MEANING_WORDS_MAX = 16
+
+YES_PHRASES = (
+    "yes",
+    "yes please",
+    "yes i do",
+    "yes i agree",
+    "yes i accept",
+    "yeah",
+    "yep",
+    "i agree",
+    "i accept",
+    "i consent",
+    "that's fine",
+    "that's okay",
+    "of course",
+    "sure",
+    "okay",
+)
+NO_PHRASES = (
+    "no",
+    "no thank you",
+    "no thanks",
+    "no i don't",
+    "no i do not",
+    "no i don't agree",
+    "no i do not agree",
+    "nope",
+    "never",
+    "of course not",
+    "i refuse",
+    "i decline",
+    "i disagree",
+    "i don't agree",
+    "i do not agree",
+    "i do not accept",
+    "i do not consent",
+    "please don't",
+    "rather not",
+)
+# Said around an answer without changing it.
+_FILLERS = ("um", "uh", "well", "please", "thank you", "thanks")
+
+_HOURS = (
+    *("one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
+
+YES_NO = Grammar("yes_no", YES_PHRASES + NO_PHRASES)
+DIGITS = Grammar(
+    "digits",
+    ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    repeats=True,
+)
+DAYS = Grammar(
+    "days",
+    (
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        *("today", "tomorrow", "the day after tomorrow"),
+    ),
+)
+TIMES = Grammar(
+    "times",
+    (
+        *(f"{hour} o'clock" for hour in _HOURS),
+        *(f"{hour} {minutes}" for hour in _HOURS for minutes in ("fifteen", "thirty", "forty five")),
+        *(f"half past {hour}" for hour in _HOURS),
+        *(f"quarter {side} {hour}" for hour in _HOURS for side in ("past", "to")),
+        *("noon", "midnight"),
+    ),
+)
+
+_Sides = frozenset[Meaning]
+_MEANINGS: dict[tuple[str, ...], _Sides] = {
+    **{tuple(phrase.split()): frozenset[Meaning]() for phrase in _FILLERS},
+    **{tuple(phrase.split()): frozenset[Meaning](("yes",)) for phrase in YES_PHRASES},
+    **{tuple(phrase.split()): frozenset[Meaning](("no",)) for phrase in NO_PHRASES},
+}
+
+
+def listen_for(name: str, phrases: Iterable[str], repeats: bool = False) -> Grammar:
+    """A grammar of one's own: lower case, no punctuation, no phrase twice."""
+    kept = dict.fromkeys(normal(phrase) for phrase in phrases)
+    return Grammar(name, tuple(phrase for phrase in kept if phrase), repeats)
+
+
+def normal(phrase: str) -> str:
+    """Words as the pronouncing dictionary writes them."""
+    straight = phrase.lower().replace("\u2019", "'")
+    return " ".join(word.strip("'-") for word in re.findall(r"[a-z'-]+", straight)).strip()
+
+
+def meaning(text: str) -> Meaning | None:
+    """Yes or no, if the whole text says so and nothing in it says otherwise.
+
+    The text must be made of known phrases, of one side only, however it is divided. "I agree" is
+    a yes, but "I agree to disagree", "yes and no" and "yes but not today" are neither.
+    """
+    words = normal(text).split()
+    if len(words) > MEANING_WORDS_MAX or re.search(r"[^\W\d_a-zA-Z]|\d", text):
+        return None
+    readings = _readings(words)
+    if len(readings) != 1:
+        return None
+    (sides,) = readings
+    return next(iter(sides)) if len(sides) == 1 else None
+
+
+def _readings(words: list[str]) -> frozenset[_Sides]:
+    """What each way to divide the words into known phrases says."""
+    upto: list[frozenset[_Sides]] = [frozenset({frozenset[Meaning]()})]
+    for end in range(1, len(words) + 1):
+        upto.append(
+            frozenset(
+                before | said
+                for start in range(end)
+                if (said := _MEANINGS.get(tuple(words[start:end]))) is not None
+                for before in upto[start]
+            )
+        )
+    return upto[-1]

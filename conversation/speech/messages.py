@@ -1,0 +1,161 @@
+"""Requests and answers on the link between the node and the speech process."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from conversation.speech.engines import (
+    RATE,
+    Grammar,
+    Hearing,
+    HearingKind,
+    Speech,
+    SpeechError,
+    SpokenWord,
+)
+
+GRAMMARS_MAX = 8
+PHRASES_MAX = 1_000
+PHRASE_CHARACTERS_MAX = 200
+PCM_SECONDS_MAX = 30
+
+Header = dict[str, object]
+
+
+class BadRequest(SpeechError):
+    """The request says nothing that can be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    req: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    req: int
+    pcm: bytes
+    grammars: tuple[Grammar, ...]
+    dictation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    req: int
+
+
+Request = Say | Hear | Cancel
+
+
+def say_request(req: int, text: str) -> Header:
+    return {"req": req, "do": "say", "text": text}
+
+
+def hear_request(req: int, grammars: Sequence[Grammar], dictation: bool) -> Header:
+    listed = [
+        {"name": grammar.name, "phrases": list(grammar.phrases), "repeats": grammar.repeats}
+        for grammar in grammars
+    ]
+    return {"req": req, "do": "hear", "grammars": listed, "dictation": dictation}
+
+
+def cancel_request(req: int) -> Header:
+    return {"req": req, "do": "cancel"}
+
+
+def request_number(header: Mapping[str, object]) -> int | None:
+    """Which request this is, or answers. None if it does not say."""
+    req = header.get("req")
+    return req if isinstance(req, int) and not isinstance(req, bool) else None
+
+
+def parse_request(header: Mapping[str, object], payload: bytes) -> Request:
+    req = request_number(header)
+    if req is None:
+        raise BadRequest("no request number")
+    match header.get("do"):
+        case "say" if isinstance(text := header.get("text"), str):
+            return Say(req, text)
+        case "hear":
+            if len(payload) % 2 or len(payload) > PCM_SECONDS_MAX * RATE * 2:
+                raise BadRequest(f"audio is not 16-bit, or longer than {PCM_SECONDS_MAX} s")
+            grammars = _grammars(header.get("grammars", []))
+            return Hear(req, payload, grammars, header.get("dictation") is True)
+        case "cancel":
+            return Cancel(req)
+        case _:
+            raise BadRequest("neither say, nor hear, nor cancel")
+
+
+def _grammars(listed: object) -> tuple[Grammar, ...]:
+    if not isinstance(listed, list):
+        raise BadRequest("grammars is not a list")
+    grammars = tuple(_grammar(one) for one in cast(list[object], listed))
+    if len(grammars) > GRAMMARS_MAX or sum(len(one.phrases) for one in grammars) > PHRASES_MAX:
+        raise BadRequest(f"more than {GRAMMARS_MAX} grammars or {PHRASES_MAX} phrases")
+    return grammars
+
+
+def _grammar(one: object) -> Grammar:
+    if not isinstance(one, dict):
+        raise BadRequest("a grammar is not an object")
+    fields = cast(dict[str, object], one)
+    phrases = fields.get("phrases")
+    if not isinstance(phrases, list):
+        raise BadRequest("phrases is not a list")
+    texts = tuple(text for text in cast(list[object], phrases) if isinstance(text, str))
+    if any(len(text) > PHRASE_CHARACTERS_MAX for text in texts):
+        raise BadRequest(f"a phrase is longer than {PHRASE_CHARACTERS_MAX} characters")
+    return Grammar(str(fields.get("name", "")), texts, fields.get("repeats") is True)
+
+
+def speech_answer(req: int, speech: Speech) -> Header:
+    words = [[word.text, word.start_ms, word.end_ms] for word in speech.words]
+    return {"req": req, "words": words, "rate": RATE}
+
+
+def hearing_answer(req: int, hearing: Hearing) -> Header:
+    return {
+        "req": req,
+        "text": hearing.text,
+        "confidence": hearing.confidence_permille,
+        "engine": hearing.engine,
+        "accepted": hearing.accepted,
+        "kind": hearing.kind,
+    }
+
+
+def error_answer(req: int, reason: str) -> Header:
+    return {"req": req, "error": reason}
+
+
+def parse_answer(header: Mapping[str, object], payload: bytes) -> Speech | Hearing:
+    """What was asked for. Raises SpeechError if it was refused or makes no sense."""
+    if "error" in header:
+        raise SpeechError(str(header["error"]))
+    if "words" in header:
+        return Speech(payload, _words(header["words"]))
+    return _hearing(header)
+
+
+def _words(listed: object) -> tuple[SpokenWord, ...]:
+    try:
+        words = tuple(
+            SpokenWord(text, start, end)
+            for text, start, end in cast(list[tuple[str, int, int]], listed)
+        )
+    except (TypeError, ValueError) as error:
+        raise SpeechError("the words of the answer make no sense") from error
+    return words
+
+
+def _hearing(header: Mapping[str, object]) -> Hearing:
+    text, engine = header.get("text"), header.get("engine")
+    confidence, kind = header.get("confidence"), header.get("kind")
+    known: dict[object, HearingKind] = {"grammar": "grammar", "dictation": "dictation"}
+    if not (isinstance(text, str) and isinstance(engine, str) and isinstance(confidence, int)):
+        raise SpeechError("the answer makes no sense")
+    if kind not in known:
+        raise SpeechError("the answer is of an unknown kind")
+    return Hearing(text, confidence, engine, header.get("accepted") is True, known[kind])

@@ -1,0 +1,1 @@
+"""The whole server, against real peers and real misfortune."""

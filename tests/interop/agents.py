@@ -1,0 +1,42 @@
+"""Who answers in the interop tests."""
+
+import fcntl
+import os
+
+from parley import Agent, RunContext, function_tool
+
+GREETING = "Front desk."
+WELCOME = "Thank you. Please tell me what you want, or press five to book."
+BOOKED = "You are booked for Monday morning. Goodbye."
+LEDGER = "LEDGER_FILE"
+BOOK_KEY = "5"
+
+
+class Clerk(Agent):
+    """Asks, books on a key press, says goodbye."""
+
+    greeting = GREETING
+
+    async def on_enter(self) -> None:
+        await self.session.say(WELCOME, allow_interruptions=False)
+
+    async def on_dtmf_received(self, digit: str) -> None:
+        if digit == BOOK_KEY:
+            await self.session.call(self.book, day="Monday")
+            await self.session.say(BOOKED, allow_interruptions=False)
+            await self.session.hang_up()
+
+    async def on_user_away(self) -> None:
+        await self.session.say("Are you still there?")
+
+    @function_tool(idempotent=True)
+    async def book(self, ctx: RunContext, day: str) -> str:
+        """Book once for each key: an order that is there already is not made again."""
+        with open(os.environ[LEDGER], "a+", encoding="utf-8") as ledger:
+            fcntl.flock(ledger, fcntl.LOCK_EX)
+            ledger.seek(0)
+            if ctx.idempotency_key not in ledger.read().splitlines():
+                ledger.write(f"{ctx.idempotency_key}\n")
+                ledger.flush()
+                os.fsync(ledger.fileno())
+        return f"booked for {day}"
