@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import apsw
 
@@ -54,4 +55,4 @@ class Watch:
 
 def _after(rows: apsw.Connection, seq: int) -> list[Entry]:
     found = rows.execute("SELECT entry FROM log WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
-    return [Entry.decode(entry) for (entry,) in found]
+    return [Entry.decode(cast(bytes, entry)) for (entry,) in found]
