@@ -32,6 +32,8 @@ async def call(
     try:
         script = CallScript(server.uri, (Press("1"), *answers), seconds=CALL_S_MAX)
         report = await place(script)
+        if not report.answered:
+            raise NotReady(f"the server did not answer the call: {report.ended}")
         await _sealed(watch)
         done = crashing is not None and crashing.done()
         return Called(report, crashing.result() if crashing and done else None)

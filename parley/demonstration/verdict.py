@@ -4,14 +4,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parley import evidence, reducers
+from parley import evidence, history
 from parley.caller import CallReport
 from parley.commands import finding, place, verify
 from parley.commands.place import Place
 from parley.commands.replay import told
 from parley.record import Plain
 from recordings import ExportError, PackError
-from runtime import replay
 from runtime.log_key import load_or_create
 
 GAP_MS_MAX = 200
@@ -36,7 +35,7 @@ def of_the_record(record: Plain) -> Iterator[Verdict]:
     yield Verdict(parties == {"caller", "agent"}, "the transcript holds both sides")
     states = [one["state"] for one in record["actions"]]
     yield Verdict(states == ["finished"], f"the tool was called once ({len(states)} actions)")
-    recording = record["recording"] or {"state": "missing", "seconds": 0.0, "chunks": 0}
+    recording: Plain = record["recording"] or {"state": "missing", "seconds": 0.0, "chunks": 0}
     length = f"{recording['seconds']:.1f} s in {recording['chunks']} chunks"
     sealed = recording["state"] == "sealed" and recording["chunks"] > 0
     yield Verdict(sealed, f"recording {recording['state']}, {length}")
@@ -58,8 +57,7 @@ def of_the_crash(back_ms: int | None) -> Verdict:
 
 def of_the_log(here: Place) -> Verdict:
     """Every action, run again."""
-    assert reducers.MODULES, "every reducer is known"
-    audit = replay.audit(replay.entries(here.database))
+    audit = history.audit(history.entries(here.database))
     return Verdict(not audit.differences, "; ".join(told(audit)))
 
 

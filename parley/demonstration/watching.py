@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import apsw
 
@@ -54,5 +53,5 @@ class Watch:
 
 
 def _after(rows: apsw.Connection, seq: int) -> list[Entry]:
-    found = rows.execute("SELECT entry FROM log WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
-    return [Entry.decode(cast(bytes, entry)) for (entry,) in found]
+    found = rows.execute("SELECT entry FROM log WHERE seq > ? ORDER BY seq", (seq,))
+    return [Entry.decode(entry) for (entry,) in found]
