@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from pathlib import Path
 
 from parley import Agent, RunContext, function_tool
 
@@ -32,11 +33,16 @@ class Clerk(Agent):
     @function_tool(idempotent=True)
     async def book(self, ctx: RunContext, day: str) -> str:
         """Book once for each key: an order that is there already is not made again."""
-        with open(os.environ[LEDGER], "a+", encoding="utf-8") as ledger:
-            fcntl.flock(ledger, fcntl.LOCK_EX)
-            ledger.seek(0)
-            if ctx.idempotency_key not in ledger.read().splitlines():
-                ledger.write(f"{ctx.idempotency_key}\n")
-                ledger.flush()
-                os.fsync(ledger.fileno())
+        _write_once(Path(os.environ[LEDGER]), ctx.idempotency_key)
         return f"booked for {day}"
+
+
+def _write_once(path: Path, key: str) -> None:
+    """A line on disk when this returns, however often it is called."""
+    with path.open("a+", encoding="utf-8") as ledger:
+        fcntl.flock(ledger, fcntl.LOCK_EX)
+        ledger.seek(0)
+        if key not in ledger.read().splitlines():
+            ledger.write(f"{key}\n")
+            ledger.flush()
+            os.fsync(ledger.fileno())

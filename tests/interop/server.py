@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+PARLEY = (sys.executable, "-P", "-m", "parley.cli")
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 20.0
 SEAL_SECONDS_MAX = 30.0
@@ -55,11 +57,10 @@ class Server:
                 rtp_last=first + RTP_PORTS - 1,
             )
         )
-        self._config = config
         self._pids: set[int] = set()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command("serve", "--config", str(config)),
+                [*PARLEY, "serve", "--config", str(config), "--data", str(self.data)],
                 env=self._environment(),
                 cwd=folder,
                 stdout=log,
@@ -103,8 +104,12 @@ class Server:
 
     def parley(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command on this server's data."""
+        return self.parley_anywhere(*arguments, "--data", str(self.data))
+
+    def parley_anywhere(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command which needs no server."""
         return subprocess.run(
-            self._command(*arguments, "--config", str(self._config)),
+            [*PARLEY, *arguments],
             env=self._environment(),
             cwd=self.data.parent,
             capture_output=True,
@@ -132,10 +137,6 @@ class Server:
                 return new
             assert monotonic() < ends, f"not sealed in {SEAL_SECONDS_MAX} s: {new}"
 
-    def _command(self, *arguments: str) -> list[str]:
-        command, *rest = arguments
-        return [*_CLI, command, *rest, "--data", str(self.data)]
-
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PARLEY_")}
         return {**kept, "PYTHONPATH": str(ROOT), "LEDGER_FILE": str(self.ledger)}
@@ -148,9 +149,6 @@ class Server:
 
     def _last_words(self) -> str:
         return self.log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")
-
-
-_CLI = [sys.executable, "-P", "-m", "parley.cli"]
 
 
 def options(port: int, wait_s: float = PROBE_SECONDS) -> str | None:
@@ -175,15 +173,14 @@ def options(port: int, wait_s: float = PROBE_SECONDS) -> str | None:
         except TimeoutError:
             return None
         except ConnectionRefusedError:
-            return _pause(probe)
+            _wait(probe)
+            return None
 
 
-def _pause(probe: socket.socket) -> None:
+def _wait(probe: socket.socket) -> None:
     """Nobody listens there yet: wait as long as for an answer."""
-    try:
+    with suppress(OSError):
         probe.recv(1)
-    except OSError:
-        return
 
 
 def _free_port(kind: socket.SocketKind) -> int:

@@ -1,0 +1,268 @@
+"""Drivers for other people's telephones: SIPp and baresip."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+
+from media.codecs import CODECS
+from media.units import FRAME_SAMPLES, SAMPLE_RATE, Samples, from_pcm, pcm
+from media.vad import ENERGY_FLOOR, mean_square
+from parley.caller import wav
+
+SIPP_SECONDS_MAX = 90
+BARESIP_SECONDS_MAX = 90
+QUIET_MS = 700
+TICK_S = 0.1
+WAV_HEADER_BYTES = 44
+SCENARIOS = Path(__file__).parent / "sipp"
+MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
+
+
+def need(program: str, package: str) -> None:
+    """Skip where a peer is missing; fail where it must be there."""
+    if shutil.which(program) is None:
+        missing(f"{program} is not installed: apt-get install {package}")
+
+
+def missing(why: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tone(seconds: float, hertz: float = 440.0) -> Samples:
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (9_000 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
+
+
+def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
+    """Start one call of a scenario to a server on loopback; give it to `passed`."""
+    need("sipp", "sip-tester")
+    (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
+    return subprocess.Popen(
+        [
+            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk", "-m", "1"),
+            *("-i", "127.0.0.1", "-p", str(free_port()), "-mi", "127.0.0.1"),
+            # SIPp takes some ports from here on, without asking whether they are free.
+            *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
+            *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
+            f"127.0.0.1:{port}",
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def passed(running: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """Wait for SIPp to end well."""
+    try:
+        out, _ = running.communicate(timeout=SIPP_SECONDS_MAX)
+    finally:
+        running.kill()
+    errors = [path.read_text(errors="replace") for path in folder.glob("*.errors")]
+    assert running.returncode == 0, f"{errors} {out[-2_000:].decode(errors='replace')}"
+
+
+def save(path: Path, samples: Samples) -> Path:
+    wav.write(path, pcm(samples))
+    return path
+
+
+CONFIG = """\
+poll_method epoll
+sip_listen 127.0.0.1:{sip}
+call_local_timeout 120
+call_max_calls 1
+audio_buffer 20-160
+audio_source aufile,{microphone}
+audio_player aubridge,ear{sip}
+audio_alert aubridge,alert{sip}
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+ausrc_format s16
+auplay_format s16
+auenc_format s16
+audec_format s16
+rtp_ports {rtp}-{rtp_last}
+rtcp_mux no
+jitter_buffer_delay 1-10
+rtp_timeout 0
+net_interface 127.0.0.1
+module_path {modules}
+module stdio.so
+module g711.so
+module aufile.so
+module aubridge.so
+module sndfile.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control}
+snd_path {folder}
+"""
+
+
+class Baresip:
+    """One telephone with a WAV file as its microphone; it writes down what it hears."""
+
+    def __init__(self, folder: Path, control: socket.socket) -> None:
+        self._folder = folder
+        self._control = control
+        self._received = b""
+        self._read_to = 0
+        control.settimeout(TICK_S)
+
+    def dial(self, target: str) -> None:
+        self._command("dial", target)
+        self._wait_for("CALL_ESTABLISHED")
+
+    def press(self, digit: str) -> None:
+        self._command("sndcode", digit)
+
+    def wait_until_spoken_to(self) -> None:
+        """Wait until somebody has spoken and is silent again."""
+        spoken, quiet = 0, 0
+        ends = monotonic() + BARESIP_SECONDS_MAX
+        while spoken < 5 or quiet * 20 < QUIET_MS:
+            assert monotonic() < ends, "nobody spoke to baresip"
+            self._events()
+            for loud in self._heard_anew():
+                spoken, quiet = (spoken + 1, 0) if loud else (spoken, quiet + 1)
+
+    def wait_for_the_end(self) -> None:
+        self._wait_for("CALL_CLOSED")
+
+    def hang_up(self) -> None:
+        self._command("hangup", "")
+
+    @property
+    def heard(self) -> Path:
+        """The WAV file of what it heard; whole once the call is closed."""
+        (found,) = self._folder.glob("dump-*-dec.wav")
+        return found
+
+    @property
+    def said(self) -> Path:
+        """The WAV file of what it sent."""
+        (found,) = self._folder.glob("dump-*-enc.wav")
+        return found
+
+    def wait_until_said(self, seconds: float) -> None:
+        """Wait until so much of the microphone has gone out."""
+        ends = monotonic() + BARESIP_SECONDS_MAX
+        while len(sample_of(self.said)) < seconds * SAMPLE_RATE:
+            assert monotonic() < ends, "baresip does not speak"
+            self._events()
+
+    def _heard_anew(self) -> Iterator[bool]:
+        """Which frames of those written since the last time are loud."""
+        samples = sample_of(self.heard)
+        frames = len(samples) // FRAME_SAMPLES
+        shaped = samples[: frames * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+        yield from (mean_square(frame) >= ENERGY_FLOOR for frame in shaped[self._read_to :])
+        self._read_to = frames
+
+    def _command(self, command: str, params: str) -> None:
+        """A netstring of JSON, as the module ctrl_tcp has it."""
+        message = json.dumps({"command": command, "params": params, "token": command}).encode()
+        self._control.sendall(b"%d:%s," % (len(message), message))
+
+    def _wait_for(self, kind: str) -> None:
+        ends = monotonic() + BARESIP_SECONDS_MAX
+        while all(event.get("type") != kind for event in self._events()):
+            assert monotonic() < ends, f"baresip: no {kind}"
+
+    def _events(self) -> list[dict[str, Any]]:
+        """What it told within a tick."""
+        try:
+            self._received += self._control.recv(65_536)
+        except TimeoutError:
+            return []
+        found: list[dict[str, Any]] = []
+        while (colon := self._received.find(b":")) > 0:
+            size = int(self._received[:colon])
+            if len(self._received) < colon + size + 2:
+                break
+            found.append(json.loads(self._received[colon + 1 : colon + 1 + size]))
+            self._received = self._received[colon + size + 2 :]
+        return found
+
+
+@contextmanager
+def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
+    """A running baresip."""
+    need("baresip", "baresip")
+    modules = next((path for path in MODULES if Path(path).is_dir()), None)
+    if modules is None:
+        missing("baresip has no modules: apt-get install baresip")
+    folder.mkdir()
+    control, rtp = free_port(), 31_000 + 2 * (free_port() % 500)
+    (folder / "config").write_text(
+        CONFIG.format(
+            sip=free_port(),
+            control=control,
+            microphone=microphone,
+            modules=modules,
+            rtp=rtp,
+            rtp_last=rtp + 20,
+            folder=folder,
+        )
+    )
+    account = "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1;ptime=20"
+    (folder / "accounts").write_text(f"{account}\n")
+    (folder / "contacts").touch()
+    with (folder / "log").open("wb") as log:
+        command = ["baresip", "-4", "-f", str(folder)]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
+        )
+    try:
+        with _connected(control, process) as connection:
+            yield Baresip(folder, connection)
+    except AssertionError:
+        sys.stderr.write((folder / "log").read_text(errors="replace")[-2_000:])
+        raise
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _connected(port: int, process: "subprocess.Popen[bytes]") -> socket.socket:
+    ends = monotonic() + BARESIP_SECONDS_MAX
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            assert process.poll() is None, "baresip ended"
+            assert monotonic() < ends, "baresip does not listen"
+            try:
+                process.wait(TICK_S)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def sample_of(path: Path) -> Samples:
+    """A WAV file of baresip's, which may still be written and have no sizes in its header."""
+    content = path.read_bytes()[WAV_HEADER_BYTES:]
+    return from_pcm(content[: len(content) // 2 * 2])

@@ -1,0 +1,91 @@
+"""A caller who refuses leaves nothing of what they said."""
+
+import base64
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media.codecs import CODECS
+from media.units import SAMPLES_PER_MS, Samples, from_pcm, pcm
+from parley.caller import CallScript, Press, Say, place, script
+from tests.interop.agents import BOOK_KEY
+from tests.interop.server import Server
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
+
+PHRASE = "The marmalade rhinoceros prefers a violet accordion"
+SNIPPET_BYTES = 64
+SNIPPETS = 40
+VOICED_ABS_MEAN = 800
+
+
+def forms(secret: bytes) -> Iterator[bytes]:
+    """The bytes as they are, and in base64 wherever in a group of three they begin."""
+    yield secret
+    for lead in range(3):
+        # The characters at both ends also depend on their neighbours.
+        encoded = base64.b64encode(bytes(lead) + secret)
+        yield encoded[4:-4]
+
+
+def of_words(phrase: str) -> list[bytes]:
+    written = {phrase, phrase.lower(), *phrase.split()[1:3], *phrase.lower().split()[4:]}
+    encodings = ("utf-8", "utf-16-le", "utf-16-be")
+    return [form for text in written for code in encodings for form in forms(text.encode(code))]
+
+
+def of_audio(samples: Samples) -> list[bytes]:
+    """Snippets from loud places, as PCM and in both laws, before and after coding."""
+    wanted: list[bytes] = []
+    for codec in CODECS.values():
+        coded = codec.encode(samples)
+        for start in voiced_places(samples):
+            wanted += forms(coded[start : start + SNIPPET_BYTES])
+            wanted += forms(pcm(codec.decode(coded)[start : start + SNIPPET_BYTES // 2]))
+    for start in voiced_places(samples):
+        wanted += forms(pcm(samples[start : start + SNIPPET_BYTES // 2]))
+    return wanted
+
+
+def voiced_places(samples: Samples) -> list[int]:
+    """Starts of snippets without silence in them, spread over all of it."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.abs(samples.astype(int)), SNIPPET_BYTES)
+    loud = np.flatnonzero(windows.mean(axis=1) > VOICED_ABS_MEAN)
+    return [int(start) for start in loud[:: max(1, len(loud) // SNIPPETS)]]
+
+
+def found_in(folder: Path, wanted: Iterable[bytes]) -> list[str]:
+    """The files in which any of it is."""
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    secrets = list(wanted)
+    return [str(path) for path, held in files.items() if any(each in held for each in secrets)]
+
+
+async def test_a_refused_call_leaves_no_audio_and_no_words(server: Server) -> None:
+    phrase = script.text(PHRASE)
+    steps = (Press("2"), phrase, Say(phrase.audio, "again"), Press(BOOK_KEY))
+    report = await place(CallScript(server.target, steps))
+    assert report.completed, report
+    (call,) = server.sealed(set())
+    samples = from_pcm(phrase.audio)
+    assert len(voiced_places(samples)) >= SNIPPETS
+    assert found_in(server.data.parent, [*of_words(PHRASE), *of_audio(samples)]) == []
+    shown = server.json("show", call["id"])
+    assert shown["recording"] is None
+    assert [said for said in shown["transcript"] if said["party"] == "caller"] == []
+    assert list(server.data.rglob("*.chunk")) == []
+
+
+@pytest.mark.parametrize("lead", range(3))
+def test_what_was_kept_would_be_found(tmp_path: Path, lead: int) -> None:
+    samples = from_pcm(script.text(PHRASE).audio)
+    start = 160 * (len(samples) // 320)
+    heard = CODECS["PCMU"].decode(CODECS["PCMU"].encode(samples))
+    second = pcm(heard[start : start + 1_000 * SAMPLES_PER_MS])
+    (tmp_path / "audio").write_bytes(base64.b64encode(bytes(lead) + second))
+    (tmp_path / "words").write_bytes(base64.b64encode(bytes(lead) + PHRASE.encode("utf-16-le")))
+    (tmp_path / "law").write_bytes(bytes(lead) + CODECS["PCMU"].encode(samples))
+    assert len(found_in(tmp_path, of_audio(samples))) == 2
+    assert found_in(tmp_path, of_words(PHRASE)) == [str(tmp_path / "words")]
