@@ -185,6 +185,8 @@ class Node:
 def _agent_class(app: str) -> Callable[[], Agent]:
     """The agent that `module:Class` names. Raises ValueError that says what is wrong."""
     module, _, name = app.partition(":")
+    # Last, so that a file beside the server can be an agent but never one of our own modules.
+    sys.path.append(str(Path.cwd()))
     found = getattr(importlib.import_module(module), name, None)
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise ValueError(f"[agent] app = {app!r} does not name a subclass of parley.Agent")
