@@ -152,8 +152,10 @@ class _Call:
             self._tell("pressing", step.digits)
             phone.press(step.digits)
         else:
-            self._tell("saying", step.label)
             phone.say(step.audio)
+            await phone.tick()
+            # Told when the first packet has gone out, so that one can place it in a recording.
+            self._tell("saying", step.label)
             await phone.wait_until_said()
             # What the far side said meanwhile was no answer to it.
             phone.listen_anew()
