@@ -58,9 +58,13 @@ class Asking:
         (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
         live.question = utterance
 
+        marked = False
+
         def progress(played_ms: int) -> None:
+            nonlocal marked
             total = live.playing[utterance].speech.duration_ms
-            if played_ms * 1_000 >= total * wording.must_hear_permille:
+            if not marked and played_ms * 1_000 >= total * wording.must_hear_permille:
+                marked = True
                 self._soon(self._heard_out(live, effect.id))
 
         closing = await self._voice.say(live, row, progress)

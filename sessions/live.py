@@ -61,7 +61,6 @@ class LiveCall:
     turns_open: int = 0
     turns_idle: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None
-    attending: asyncio.Task[None] | None = None
     recording: bool = False
     """Whether the caller agreed to it."""
     question: str | None = None

@@ -55,7 +55,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
             await end(board.house, live.id, "gone while the node was down")
         elif await board.asking.state(live.id) in LISTENING:
             live.question = ""
-        board.touch(live)
+        board.attending.touch(live)
     await board.house.performer.recover()
 
 

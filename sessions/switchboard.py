@@ -3,19 +3,17 @@
 import asyncio
 from typing import Any, cast
 
-from consent.rules import ASKING, LISTENING, PLAYING, State
-from conversation.agent import Agent, ChatMessage
-from conversation.speech.engines import Grammar
+from conversation.agent import Agent
 from conversation.tables import Memory, Utterance, UtteranceState
 from media.client import MediaUnavailable
-from runtime.errors import Refused
 from runtime.values import typed_row
 from runtime.writer import Committed
-from sessions.asking import ANSWER_S, Asking
+from sessions.asking import Asking
+from sessions.attending import Attending
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played
-from sessions.reducers import call_offered, caller_acted
+from sessions.reducers import call_offered
 from sessions.sealing import Sealing
 from sessions.tables import Call, CallState
 from sessions.turns import Turns
@@ -24,13 +22,6 @@ from telephony import dtmf_info, sip
 from telephony.reducers import dialog_saved
 from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
-from transcripts.tables import Segment
-
-AWAY_S = 30.0
-"""A caller who says nothing for so long is asked whether they are still there."""
-
-INBOX_MAX = 256
-"""Things that happened to one call and were not looked at yet."""
 
 Header = dict[str, Any]
 
@@ -43,15 +34,13 @@ class Switchboard:
         self.calls: dict[str, LiveCall] = {}
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
-        self.boot = ""
-        """The media process that events come from."""
         self.lines = Lines(house, self.calls, self.dialogs)
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
         self._voice = Voice(house, self.calls)
         self.asking = Asking(house, self.calls, self._voice)
+        self.attending = Attending(house, self.calls, self.asking)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._inboxes: dict[str, asyncio.Queue[tuple[Header, bytes]]] = {}
         self._agents: dict[str, Agent] = {}
         self.line: asyncio.Queue[sip.Event] = asyncio.Queue()
         for kind, perform in (
@@ -97,7 +86,7 @@ class Switchboard:
             case sip.InfoReceived(dialog_id=call, content_type=kind, body=body):
                 digit = dtmf_info.parse(kind, body)
                 if digit is not None and call in self.calls:
-                    self._deliver(call, {"event": "dtmf", "digit": digit}, b"")
+                    self.attending.deliver(call, {"event": "dtmf", "digit": digit}, b"")
             case sip.Offered(dialog_id=call, sdp=body) if call in self.calls:
                 self._soon(self.lines.renegotiate(self.calls[call], body))
             case sip.Acknowledged(dialog_id=call, sdp=body) if call in self.calls:
@@ -139,9 +128,8 @@ class Switchboard:
         if row.state is CallState.ENDED:
             live.ended.set()
         self.calls[row.id] = live
-        self._inboxes[row.id] = asyncio.Queue(INBOX_MAX)
         self.turns.admit(live, memory)
-        live.attending = asyncio.create_task(self._attend(live))
+        self.attending.begin(live)
         return live
 
     # -- the media --
@@ -162,7 +150,7 @@ class Switchboard:
 
     async def _media_came(self, header: Header) -> None:
         """A link to the media process: what it does not have is opened again."""
-        self.boot = header["boot"][:8]
+        self.attending.boot = header["boot"][:8]
         there = {leg["leg"]: leg for leg in header["legs"]}
         for live in list(self.calls.values()):
             leg = there.pop(live.id, None)
@@ -198,12 +186,12 @@ class Switchboard:
             case "gate_closed":
                 live.gate_closed.set()
             case "speech_started":
-                self.touch(live)
+                self.attending.touch(live)
                 return
             case "silent":
                 self._soon(self._silent(live))
             case "dtmf" | "heard":
-                self._deliver(live.id, header, payload)
+                self.attending.deliver(live.id, header, payload)
                 return
             case _:
                 return
@@ -213,114 +201,6 @@ class Switchboard:
         """No media for so long that the line must be dead."""
         await end(self.house, live.id, "no media")
         self.lines.drop(live.id)
-
-    # -- what the caller does, one thing after the other --
-
-    def _deliver(self, call: str, header: Header, payload: bytes) -> None:
-        try:
-            self._inboxes[call].put_nowait((header, payload))
-        except asyncio.QueueFull:
-            self.house.note("more happens to a call than is looked at", call=call)
-
-    async def _attend(self, live: LiveCall) -> None:
-        inbox = self._inboxes[live.id]
-        while True:
-            header, payload = await inbox.get()
-            try:
-                if header["event"] == "dtmf":
-                    await self._pressed(live, header["digit"], header.get("id"))
-                else:
-                    await self._said(live, header, payload)
-            except Refused:
-                # The call ended meanwhile: there is nobody left to answer.
-                self._acknowledge(header.get("id"))
-
-    async def _pressed(self, live: LiveCall, digit: str, event: int | None) -> None:
-        self.touch(live)
-        if not await self.asking.key(live, digit, event):
-            await self._act(live, f"dtmf:{digit}", event, None)
-
-    async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
-        self.touch(live)
-        state = await self.asking.state(live.id)
-        if state in LISTENING:
-            await self.asking.voice_answer(live, pcm)
-            self._acknowledge(header["id"])
-        elif state in PLAYING or state in ASKING:
-            # Said over the question: it was not an answer to it.
-            self._acknowledge(header["id"])
-        else:
-            await self._heard(live, header, pcm, state)
-
-    async def _heard(self, live: LiveCall, header: Header, pcm: bytes, state: State) -> None:
-        """Words for the agent: kept as a segment with a grant, else in memory only."""
-        grammars = (Grammar("agent", phrases),) if (phrases := live.agent.expects()) else ()
-        hearing = await self.house.speech.hear(pcm, grammars, dictation=True)
-        if not hearing.text:
-            self._acknowledge(header["id"])
-            return
-        turn = self._turn_id(live, header["id"])
-        future = live.heard.setdefault(turn, asyncio.get_running_loop().create_future())
-        if not future.done():
-            future.set_result(ChatMessage(hearing.text, hearing.kind == "grammar"))
-        segment = None
-        if state is State.GRANTED:
-            segment = Segment(
-                id=turn,
-                call=live.id,
-                party="caller",
-                text=self.house.seal(hearing.text, live.words_key),
-                start_us=header["at_us"],
-                end_us=header["end_us"],
-                engine=hearing.engine,
-                kind=hearing.kind,
-                confidence_permille=hearing.confidence_permille,
-            )
-        await self._act(live, "heard", header["id"], segment)
-
-    async def _act(
-        self, live: LiveCall, cause: str, event: int | None, segment: Segment | None
-    ) -> None:
-        """Give the agent its turn; the event is acknowledged when the turn is completed."""
-        turn = self._turn_id(live, event)
-        if event is not None:
-            live.unacknowledged[turn] = event
-        await self.house.act(
-            caller_acted, live.id, request=turn, turn=turn, cause=cause, segment=segment
-        )
-        if turn in live.completed:
-            self._acknowledge(live.unacknowledged.pop(turn, None))
-
-    def _turn_id(self, live: LiveCall, event: int | None) -> str:
-        if event is not None:
-            return f"{live.id}:{self.boot}-{event}"
-        return f"{live.id}:{self.house.entropy(6).hex()}"
-
-    def _acknowledge(self, event: int | None) -> None:
-        if event is not None and self.house.media.attached:
-            self.house.media.ack([event])
-
-    # -- silence --
-
-    def touch(self, live: LiveCall) -> None:
-        """The caller is there: count their silence from now."""
-        live.disarm()
-        if not live.ended.is_set():
-            wait_s = AWAY_S if live.question is None else ANSWER_S
-            loop = asyncio.get_running_loop()
-            live.timer = loop.call_later(wait_s, lambda: self._soon(self._away(live)))
-
-    async def _away(self, live: LiveCall) -> None:
-        state = await self.asking.state(live.id)
-        if state in LISTENING:
-            await self.asking.silence(live)
-        elif live.turns_open or live.playing or live.ended.is_set():
-            self.touch(live)
-        else:
-            try:
-                await self._act(live, "silence", None, None)
-            except Refused:
-                live.disarm()  # The call ended meanwhile.
 
     # -- what was committed --
 
@@ -341,7 +221,7 @@ class Switchboard:
             ended = live.spoken.pop(new["id"], None)
             if ended is not None and not ended.done():
                 ended.set_result(typed_row(Utterance, new))
-            self.touch(live)
+            self.attending.touch(live)
         elif table == "action" and new["finished_us"] is not None:
             finished = live.acted.pop(new["id"], None)
             if finished is not None and not finished.done():
@@ -351,8 +231,8 @@ class Switchboard:
         elif table == "turn" and new["completed_us"] is not None:
             live.completed.add(new["id"])
             live.heard.pop(new["id"], None)
-            self._acknowledge(live.unacknowledged.pop(new["id"], None))
-            self.touch(live)
+            self.attending.acknowledge(live.unacknowledged.pop(new["id"], None))
+            self.attending.touch(live)
 
     def _call_changed(self, row: Call) -> None:
         if row.state is CallState.OFFERED and row.id not in self.calls:
@@ -365,10 +245,8 @@ class Switchboard:
     async def _leave(self, call: str) -> None:
         """The record is complete: sign the log, and let the call go from memory."""
         await self.house.store.checkpoint(self.house.settings.origin, self.house.log_key)
-        live = self.calls.pop(call, None)
-        if live is not None and live.attending is not None:
-            live.attending.cancel()
-        self._inboxes.pop(call, None)
+        self.calls.pop(call, None)
+        self.attending.leave(call)
         self.dialogs.pop(call, None)
 
     def _soon(self, work: Any) -> None:

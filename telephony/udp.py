@@ -118,13 +118,14 @@ class SipEndpoint:
                 self._loop.add_reader(self._socket, self._readable)
 
     async def _perform(self, outputs: list[Output]) -> None:
-        """All that stands before the first Save; then all the Saves as one; then the rest."""
+        """All the Saves as one, then the rest.
+
+        Not even a 100 Trying goes out first: it would stop the peer from repeating an INVITE
+        that a crash made us forget.
+        """
         saves = [output.state for output in outputs if isinstance(output, Save)]
-        first = next((n for n, output in enumerate(outputs) if isinstance(output, Save)), 0)
-        for output in outputs[:first]:
-            self._do(output)
         await asyncio.gather(*(self._save(state) for state in saves))
-        for output in outputs[first:]:
+        for output in outputs:
             self._do(output)
 
     def _do(self, output: Output) -> None:

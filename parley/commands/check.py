@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conversation.agent import Agent
 from conversation.speech.choice import choose
+
+from conversation.agent import Agent
 from conversation.speech.engines import SpeechError
 from parley.commands import NO, finding, place
 from parley.commands.place import Place
@@ -64,7 +65,9 @@ def the_agent(here: Place) -> Iterator[Finding]:
     try:
         found = getattr(importlib.import_module(module), name, None)
     except Exception as error:  # The agent's code is not ours.
-        yield Finding(False, "agent", f"{module} cannot be imported: {type(error).__name__} {error}")
+        yield Finding(
+            False, "agent", f"{module} cannot be imported: {type(error).__name__} {error}"
+        )
         return
     ok = isinstance(found, type) and issubclass(found, Agent)
     yield Finding(ok, "agent", app if ok else f"{app} names no subclass of parley.Agent")
@@ -82,7 +85,9 @@ def the_ports(here: Place) -> Iterator[Finding]:
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:
-    folder = next(path for path in (here.data.resolve(), *here.data.resolve().parents) if path.exists())
+    folder = next(
+        path for path in (here.data.resolve(), *here.data.resolve().parents) if path.exists()
+    )
     try:
         latency_ms = _fsync_ms(folder)
     except OSError as error:
@@ -148,7 +153,9 @@ def _keeper(here: Place) -> int | None:
 def _port(what: str, listen: Endpoint, kind: socket.SocketKind) -> Finding:
     why = _taken(listen.host, listen.port, kind)
     hint = f"; stop who uses it, or change {what}.listen"
-    return Finding(why is None, what, f"{listen} is free" if why is None else f"{listen} {why}{hint}")
+    return Finding(
+        why is None, what, f"{listen} is free" if why is None else f"{listen} {why}{hint}"
+    )
 
 
 def _rtp(here: Place) -> Finding:

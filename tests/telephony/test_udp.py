@@ -16,6 +16,8 @@ from .sip.wire import OFFER, counting, request
 
 pytestmark = pytest.mark.anyio
 
+WAIT_S = 10.0
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -56,7 +58,8 @@ def endpoint(ours: socket.socket, disk: Disk, events: asyncio.Queue[Event]) -> S
 
 
 async def received(theirs: socket.socket) -> bytes:
-    return await asyncio.get_running_loop().sock_recv(theirs, 65_536)
+    async with asyncio.timeout(WAIT_S):
+        return await asyncio.get_running_loop().sock_recv(theirs, 65_536)
 
 
 async def test_an_answer_is_sent_only_after_it_was_saved(
@@ -67,11 +70,13 @@ async def test_an_answer_is_sent_only_after_it_was_saved(
     shell = endpoint(ours, disk, events)
     data = request("INVITE", extra="Content-Type: application/sdp\r\n", body=OFFER)
     theirs.sendto(data, ours.getsockname())
-    assert (await received(theirs)).startswith(b"SIP/2.0 100 ")
+    assert (await disk.asked.get()).status == "early"
+    with pytest.raises(BlockingIOError):
+        theirs.recv(65_536)
     disk.free.set()
+    assert (await received(theirs)).startswith(b"SIP/2.0 100 ")
     invited = await events.get()
     assert isinstance(invited, Invited)
-    assert (await disk.asked.get()).status == "early"
     disk.free.clear()
     shell.do(lambda agent, now: agent.accept(invited.dialog_id, OFFER, now))
     assert (await disk.asked.get()).status == "confirmed"

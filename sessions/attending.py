@@ -1,0 +1,160 @@
+"""What the caller does, one thing after the other: keys, words, silence."""
+
+import asyncio
+from typing import Any
+
+from consent.rules import ASKING, LISTENING, PLAYING, State
+from conversation.agent import ChatMessage
+from conversation.speech.engines import Grammar, SpeechError
+from media.client import MediaUnavailable
+from runtime.errors import Refused
+from sessions.asking import ANSWER_S, Asking
+from sessions.house import House
+from sessions.live import LiveCall
+from sessions.reducers import caller_acted
+from transcripts.tables import Segment
+
+AWAY_S = 30.0
+"""A caller who says nothing for so long is asked whether they are still there."""
+
+INBOX_MAX = 256
+"""Things that happened to one call and were not looked at yet."""
+
+Header = dict[str, Any]
+
+
+class Attending:
+    """One inbox and one task per call; what is about consent goes to `Asking`."""
+
+    def __init__(self, house: House, calls: dict[str, LiveCall], asking: Asking) -> None:
+        self.boot = ""
+        """The media process that events come from."""
+        self._house = house
+        self._calls = calls
+        self._asking = asking
+        self._inboxes: dict[str, asyncio.Queue[tuple[Header, bytes]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, live: LiveCall) -> None:
+        """Attend to a call from now on."""
+        self._inboxes[live.id] = asyncio.Queue(INBOX_MAX)
+        self._tasks[live.id] = asyncio.create_task(self._attend(live))
+
+    def leave(self, call: str) -> None:
+        """The call is over and sealed."""
+        self._inboxes.pop(call, None)
+        task = self._tasks.pop(call, None)
+        if task is not None:
+            task.cancel()
+
+    def deliver(self, call: str, header: Header, payload: bytes) -> None:
+        try:
+            self._inboxes[call].put_nowait((header, payload))
+        except asyncio.QueueFull:
+            self._house.note("more happens to a call than is looked at", call=call)
+
+    async def _attend(self, live: LiveCall) -> None:
+        inbox = self._inboxes[live.id]
+        while True:
+            header, payload = await inbox.get()
+            try:
+                await self._happened(live, header, payload)
+            except Refused:
+                # The call ended meanwhile: there is nobody left to answer.
+                self.acknowledge(header.get("id"))
+            except (SpeechError, MediaUnavailable) as error:
+                self._house.note("not understood", call=live.id, why=type(error).__name__)
+                self.acknowledge(header.get("id"))
+
+    async def _happened(self, live: LiveCall, header: Header, payload: bytes) -> None:
+        match header["event"]:
+            case "dtmf":
+                await self._pressed(live, header["digit"], header.get("id"))
+            case "silence":
+                await self._away(live)
+            case _:
+                await self._said(live, header, payload)
+
+    async def _pressed(self, live: LiveCall, digit: str, event: int | None) -> None:
+        self.touch(live)
+        if not await self._asking.key(live, digit, event):
+            await self._act(live, f"dtmf:{digit}", event, None)
+
+    async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
+        self.touch(live)
+        state = await self._asking.state(live.id)
+        if state in LISTENING:
+            await self._asking.voice_answer(live, pcm)
+            self.acknowledge(header["id"])
+        elif state in PLAYING or state in ASKING:
+            # Said over the question: it was not an answer to it.
+            self.acknowledge(header["id"])
+        else:
+            await self._heard(live, header, pcm, state)
+
+    async def _heard(self, live: LiveCall, header: Header, pcm: bytes, state: State) -> None:
+        """Words for the agent: kept as a segment with a grant, else in memory only."""
+        grammars = (Grammar("agent", phrases),) if (phrases := live.agent.expects()) else ()
+        hearing = await self._house.speech.hear(pcm, grammars, dictation=True)
+        if not hearing.text:
+            self.acknowledge(header["id"])
+            return
+        turn = self._turn_id(live, header["id"])
+        future = live.heard.setdefault(turn, asyncio.get_running_loop().create_future())
+        if not future.done():
+            future.set_result(ChatMessage(hearing.text, hearing.kind == "grammar"))
+        segment = None
+        if state is State.GRANTED:
+            segment = Segment(
+                id=turn,
+                call=live.id,
+                party="caller",
+                text=self._house.seal(hearing.text, live.words_key),
+                start_us=header["at_us"],
+                end_us=header["end_us"],
+                engine=hearing.engine,
+                kind=hearing.kind,
+                confidence_permille=hearing.confidence_permille,
+            )
+        await self._act(live, "heard", header["id"], segment)
+
+    async def _act(
+        self, live: LiveCall, cause: str, event: int | None, segment: Segment | None
+    ) -> None:
+        """Give the agent its turn; the event is acknowledged when the turn is completed."""
+        turn = self._turn_id(live, event)
+        if event is not None:
+            live.unacknowledged[turn] = event
+        await self._house.act(
+            caller_acted, live.id, request=turn, turn=turn, cause=cause, segment=segment
+        )
+        if turn in live.completed:
+            self.acknowledge(live.unacknowledged.pop(turn, None))
+
+    def _turn_id(self, live: LiveCall, event: int | None) -> str:
+        if event is not None:
+            return f"{live.id}:{self.boot}-{event}"
+        return f"{live.id}:{self._house.entropy(6).hex()}"
+
+    def acknowledge(self, event: int | None) -> None:
+        if event is not None and self._house.media.attached:
+            self._house.media.ack([event])
+
+    def touch(self, live: LiveCall) -> None:
+        """The caller is there: count their silence from now."""
+        live.disarm()
+        if not live.ended.is_set():
+            wait_s = AWAY_S if live.question is None else ANSWER_S
+            loop = asyncio.get_running_loop()
+            live.timer = loop.call_later(
+                wait_s, lambda: self.deliver(live.id, {"event": "silence"}, b"")
+            )
+
+    async def _away(self, live: LiveCall) -> None:
+        state = await self._asking.state(live.id)
+        if state in LISTENING:
+            await self._asking.silence(live)
+        elif live.turns_open or live.playing or live.ended.is_set():
+            self.touch(live)
+        else:
+            await self._act(live, "silence", None, None)

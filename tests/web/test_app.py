@@ -1,0 +1,51 @@
+"""The HTTP routes over a real store."""
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from runtime.store import Store
+from sessions.reducers import call_offered
+from web.app import Desk, application
+
+pytestmark = pytest.mark.anyio
+
+
+async def get(store: Store, path: str, *, media: bool = True) -> Response:
+    app = application(Desk(store, lambda: media, lambda: 0))
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://parley") as client:
+        return await client.get(path)
+
+
+async def offer(store: Store) -> None:
+    await store.act(
+        call_offered,
+        sender="node",
+        scope="c1",
+        call="c1",
+        line="sip",
+        remote="sip:ann@example.org",
+        local="sip:us@example.org",
+        agent="x:Y",
+        words_key="key_w",
+    )
+
+
+async def test_it_says_that_it_is_alive_and_ready(store: Store) -> None:
+    assert (await get(store, "/healthz")).status_code == 200
+    assert (await get(store, "/readyz")).json() == {"store": True, "sip": True, "media": True}
+
+
+async def test_it_is_not_ready_without_its_media_process(store: Store) -> None:
+    assert (await get(store, "/readyz", media=False)).status_code == 503
+
+
+async def test_calls_are_listed_and_counted(store: Store) -> None:
+    await offer(store)
+
+    assert [call["id"] for call in (await get(store, "/v1/calls")).json()] == ["c1"]
+    assert (await get(store, "/v1/calls/c1")).json()["state"] == "offered"
+    assert 'parley_calls{state="offered"} 1' in (await get(store, "/metrics")).text
+
+
+async def test_a_call_that_is_not_there_is_not_found(store: Store) -> None:
+    assert (await get(store, "/v1/calls/nobody")).status_code == 404
