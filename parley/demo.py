@@ -18,7 +18,7 @@ TIMES = {
     **{f"{hour} o'clock": f"{hour} o'clock" for hour in ("nine", "ten", "eleven", "two", "three")},
     **{f"{hour} thirty": f"{hour} thirty" for hour in ("nine", "ten", "eleven", "two", "three")},
 }
-WISHES = dict.fromkeys(
+WISHES: dict[str, str] = dict.fromkeys(
     (
         "book an appointment",
         "i want to book an appointment",

@@ -43,6 +43,10 @@ SHELLS = {
     "telephony.udp": "drives SIP over a socket",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
+    "conversation.speech.ears": "a recogniser in a process of its own",
+    "conversation.speech.link": "the stream to the node",
+    "conversation.speech.requests": "queues between threads",
+    "conversation.speech.worker": "one thread to speak, one to hear",
     "conversation.speech.espeak": "an engine with files of its own",
     "conversation.speech.sphinx": "an engine with files of its own",
     "conversation.speech.whisper": "an engine with files of its own",
@@ -57,6 +61,7 @@ SHELLS = {
     "runtime.query": "reads committed rows",
     "runtime.context": "draws from the seed in the log entry",
     "sessions.switchboard": "conducts live calls on the event loop",
+    "sessions.attending": "counts a caller's silence on the event loop",
     "sessions.turns": "runs the agent on the event loop",
     "sessions.voice": "waits for playout on the event loop",
 }

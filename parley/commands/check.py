@@ -4,21 +4,18 @@ import argparse
 import importlib
 import json
 import os
-import socket
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from conversation.speech.choice import choose
-
 from conversation.agent import Agent
+from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
-from parley.commands import NO, finding, place
+from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
-from parley.config import Endpoint
 from runtime.log_key import load_or_create
 
 FSYNCS = 9
@@ -48,8 +45,7 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     found = [one for look in LOOKS for one in look(here)]
     if args.json:
-        facts = [{"ok": one.ok, "what": one.what, "detail": one.detail} for one in found]
-        print(finding.as_json(facts))
+        print(finding.as_json([asdict(one) for one in found]))
     else:
         print("\n".join(str(one) for one in found))
     return 0 if all(one.ok for one in found) else NO
@@ -65,41 +61,42 @@ def the_agent(here: Place) -> Iterator[Finding]:
     try:
         found = getattr(importlib.import_module(module), name, None)
     except Exception as error:  # The agent's code is not ours.
-        yield Finding(
-            False, "agent", f"{module} cannot be imported: {type(error).__name__} {error}"
-        )
+        why = f"{type(error).__name__}: {error}"
+        yield Finding(False, "agent", f"{module!r} cannot be imported, {why}; change agent.app")
         return
     ok = isinstance(found, type) and issubclass(found, Agent)
-    yield Finding(ok, "agent", app if ok else f"{app} names no subclass of parley.Agent")
+    yield Finding(ok, "agent", app if ok else f"{app!r} names no subclass of parley.Agent")
 
 
 def the_ports(here: Place) -> Iterator[Finding]:
     running = _keeper(here)
     if running is not None:
-        yield Finding(True, "ports", f"held by the server that runs here (pid {running})")
+        yield Finding(True, "ports", f"held by the server that runs here, pid {running}")
         return
-    for listen in here.config.sip.listen:
-        yield _port("sip", listen, socket.SOCK_DGRAM)
-    yield _port("http", here.config.http.listen, socket.SOCK_STREAM)
-    yield _rtp(here)
+    complaints = ports.unavailable(here.config)
+    for key, complaint in complaints:
+        yield Finding(False, "ports", f"{complaint}; stop who uses it, or change {key}")
+    if not complaints:
+        listens = (*here.config.sip.listen, here.config.http.listen)
+        yield Finding(True, "ports", f"{', '.join(map(str, listens))} are free")
+    media, free = here.config.media, ports.free_rtp(here.config)
+    detail = f"{free} ports of {media.ports} on {media.address} are free for RTP"
+    yield Finding(free > 0, "ports", detail if free else f"{detail}; change media.ports")
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:
-    folder = next(
-        path for path in (here.data.resolve(), *here.data.resolve().parents) if path.exists()
-    )
+    above = (here.data.resolve(), *here.data.resolve().parents)
     try:
-        latency_ms = _fsync_ms(folder)
+        latency_ms = _fsync_ms(next(path for path in above if path.exists()))
     except OSError as error:
-        why = f"{folder} cannot be written: {error.strerror}; name another with --data"
+        why = f"{here.data} cannot be written: {error.strerror}; name another with --data"
         yield Finding(False, "data directory", why)
         return
     made = "" if here.data.exists() else ", will be made"
-    yield Finding(
-        latency_ms <= FSYNC_MS_MAX,
-        "data directory",
-        f"{here.data}{made}; fsync takes {latency_ms:.1f} ms (at most {FSYNC_MS_MAX:.0f})",
-    )
+    slow = latency_ms > FSYNC_MS_MAX
+    hint = f", more than {FSYNC_MS_MAX:.0f}: put it on a faster disk" if slow else ""
+    detail = f"{here.data}{made}; fsync takes {latency_ms:.1f} ms{hint}"
+    yield Finding(not slow, "data directory", detail)
 
 
 def the_speech(here: Place) -> Iterator[Finding]:
@@ -107,18 +104,17 @@ def the_speech(here: Place) -> Iterator[Finding]:
     try:
         chosen = choose(wanted.stt, wanted.tts, wanted.whisper_model)
     except SpeechError as error:
-        yield Finding(False, "speech", str(error))
+        yield Finding(False, "speech", f"{error}; change speech.stt or speech.tts")
         return
-    for line in chosen.why:
-        yield Finding(True, "speech", line)
-    yield Finding(True, "speech", f"hears with {chosen.stt.name}, speaks with {chosen.tts.name}")
+    for why in chosen.why:
+        yield Finding(True, "speech", why)
 
 
 def the_log_key(here: Place) -> Iterator[Finding]:
     if not here.log_key.exists():
-        known = here.database.exists()
-        lost = "gone, but there is a log: put it back from your backup"
-        yield Finding(not known, "log key", lost if known else "made at the first start")
+        lost = here.database.exists()
+        gone = "gone, but there is a log: put it back from your backup"
+        yield Finding(not lost, "log key", gone if lost else "made at the first start")
         return
     try:
         load_or_create(here.log_key)
@@ -148,35 +144,6 @@ def _keeper(here: Place) -> int | None:
     except (OSError, ValueError, KeyError):
         return None
     return pid
-
-
-def _port(what: str, listen: Endpoint, kind: socket.SocketKind) -> Finding:
-    why = _taken(listen.host, listen.port, kind)
-    hint = f"; stop who uses it, or change {what}.listen"
-    return Finding(
-        why is None, what, f"{listen} is free" if why is None else f"{listen} {why}{hint}"
-    )
-
-
-def _rtp(here: Place) -> Finding:
-    media = here.config.media
-    free = sum(_taken(media.address, port, socket.SOCK_DGRAM) is None for port in media.ports.even)
-    total = len(media.ports.even)
-    detail = f"{free} of {total} ports of {media.ports} on {media.address} are free"
-    return Finding(free > 0, "media", detail if free else f"{detail}; change media.ports")
-
-
-def _taken(host: str, port: int, kind: socket.SocketKind) -> str | None:
-    """Why it cannot be bound; None if it can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return f"cannot be bound: {error.strerror}"
-    return None
 
 
 def _fsync_ms(folder: Path) -> float:

@@ -1,7 +1,7 @@
 """Where a command finds the configuration and the data, and what it says where they are not."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ def place_of(args: argparse.Namespace) -> Place:
 
 
 @contextmanager
-def reading(place: Place) -> Iterator[apsw.Connection]:
+def reading(place: Place) -> Generator[apsw.Connection, None, None]:
     """The store's rows at one moment: what is committed meanwhile is not seen."""
     path = place.database
     if not path.exists():

@@ -3,9 +3,8 @@
 import argparse
 from dataclasses import asdict
 
-from parley import reducers
+from parley import history
 from parley.commands import NO, NotLikeThis, finding, place
-from runtime import replay
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +21,7 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         call = None if args.all else finding.call_of(rows, args.call).id
-    assert reducers.MODULES, "every reducer is known"
-    audit = replay.audit(replay.entries(here.database), call)
+    audit = history.audit(history.entries(here.database), call)
     if args.json:
         differences = [asdict(one) for one in audit.differences]
         print(finding.as_json({"replayed": audit.replayed, "differences": differences}))
@@ -32,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     return NO if audit.differences else 0
 
 
-def told(audit: replay.Audit) -> list[str]:
+def told(audit: history.Audit) -> list[str]:
     """`replay: identical`, or each difference."""
     if not audit.differences:
         return [f"replay: identical ({audit.replayed} actions)"]

@@ -4,9 +4,8 @@ import argparse
 
 import apsw
 
-from parley import moment, record, reducers, telling
+from parley import history, moment, record, telling
 from parley.commands import No, NotLikeThis, finding, place
-from runtime import replay
 from sessions.tables import Call
 
 EXAMPLES = """\
@@ -36,12 +35,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _past(here: place.Place, call: Call, text: str) -> apsw.Connection:
     """The rows as they were. Raises No for a moment before the call."""
-    assert reducers.MODULES, "rows of every table can be rebuilt"
     try:
         wanted = moment.parse(text, call.answered_us or call.offered_us)
     except ValueError as error:
         raise NotLikeThis(f"--as-of: {error}") from error
-    rows = replay.rebuild(replay.entries(here.database, wanted.seq, wanted.at_us))
+    rows = history.rebuild(history.entries(here.database, wanted.seq, wanted.at_us))
     if not any(row["id"] == call.id for row in record.calls(rows)):
         begun = moment.clock(call.offered_us)
         raise No(f"--as-of {text}: the call was not there yet; it was offered at {begun}")

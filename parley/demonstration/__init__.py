@@ -1,7 +1,7 @@
 """A real call to a real server on this machine, watched as its rows arrive."""
 
+from parley.demonstration.calling import Called, call
+from parley.demonstration.painting import Painter
 from parley.demonstration.server import NotReady, Server
-from parley.demonstration.verdict import Verdict, verdict
-from parley.demonstration.watching import Watch
 
-__all__ = ["NotReady", "Server", "Verdict", "Watch", "verdict"]
+__all__ = ["Called", "NotReady", "Painter", "Server", "call"]

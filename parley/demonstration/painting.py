@@ -1,6 +1,5 @@
 """The timeline on a terminal, in colour where that is wanted."""
 
-import sys
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -56,7 +55,3 @@ class Painter:
     def _write(self, text: str) -> None:
         self._stream.write(f"{text}\n")
         self._stream.flush()
-
-
-def on_stdout(environ: Mapping[str, str]) -> Painter:
-    return Painter(sys.stdout, environ)

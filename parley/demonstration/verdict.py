@@ -1,14 +1,22 @@
 """What must be so after the call, each as a line that holds or does not."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from parley.caller.report import CallReport
-from runtime.replay import Audit
+from parley import evidence, history
+from parley.caller import CallReport
+from parley.commands import finding, place, verify
+from parley.commands.place import Place
+from parley.commands.replay import told
+from parley.record import Plain
+from recordings import ExportError, PackError
+from runtime.log_key import load_or_create
 
 GAP_MS_MAX = 200
-"""A caller hears a longer one."""
+"""A caller would notice a longer one."""
+
+PACKET_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +27,55 @@ class Verdict:
     text: str
 
 
-def verdict(
-    record: dict[str, Any], report: CallReport, audit: Audit, failures: list[str]
-) -> Iterator[Verdict]:
-    """`failures` are the verifier's, of the exported pack."""
-    agreed = [one for one in record["consent"] if one["kind"] == "granted"]
-    yield Verdict(len(agreed) == 2, "the caller agreed, and only then was recorded")
+def of_the_record(record: Plain) -> Iterator[Verdict]:
+    """Consent, transcript, action, recording."""
+    granted = [one["party"] for one in record["consent"] if one["kind"] == "granted"]
+    yield Verdict("caller" in granted, "the caller agreed to be recorded")
     parties = {one["party"] for one in record["transcript"] if one["text"]}
     yield Verdict(parties == {"caller", "agent"}, "the transcript holds both sides")
     states = [one["state"] for one in record["actions"]]
-    yield Verdict(states == ["finished"], "the agent did one thing, once")
-    recording = record["recording"]
-    sealed = recording is not None and recording["state"] == "sealed" and recording["seconds"] > 0
-    length = f"{recording['seconds']:.1f} s" if sealed else "nothing"
-    yield Verdict(sealed, f"recording: {length}, sealed and encrypted")
-    yield Verdict(report.completed, f"the caller said all: {report}")
-    gap = f"the caller heard no gap over {max(report.longest_gap_ms, 20)} ms"
-    yield Verdict(report.longest_gap_ms <= GAP_MS_MAX, gap)
-    replayed = f"replay: identical ({audit.replayed} actions)"
-    differ = f"replay: {len(audit.differences)} differences in {audit.replayed} actions"
-    yield Verdict(not audit.differences, differ if audit.differences else replayed)
-    yield Verdict(not failures, "verify: ok" if not failures else f"verify: {failures[0]}")
+    yield Verdict(states == ["finished"], f"the tool was called once ({len(states)} actions)")
+    recording: Plain = record["recording"] or {"state": "missing", "seconds": 0.0, "chunks": 0}
+    length = f"{recording['seconds']:.1f} s in {recording['chunks']} chunks"
+    sealed = recording["state"] == "sealed" and recording["chunks"] > 0
+    yield Verdict(sealed, f"recording {recording['state']}, {length}")
+
+
+def of_the_caller(report: CallReport) -> Iterator[Verdict]:
+    """What the telephone at the other end saw of it."""
+    yield Verdict(report.completed, f"{report.steps_done} of {report.steps} answers were given")
+    gap_ms = max(report.longest_gap_ms, PACKET_MS)
+    yield Verdict(gap_ms <= GAP_MS_MAX, f"the caller heard no gap over {gap_ms} ms")
+
+
+def of_the_crash(back_ms: int | None) -> Verdict:
+    """Was the node killed, and did another go on with the call?"""
+    if back_ms is None:
+        return Verdict(False, "the node was not killed, or did not come back")
+    return Verdict(True, f"node killed (SIGKILL), back after {back_ms} ms")
+
+
+def of_the_log(here: Place) -> Verdict:
+    """Every action, run again."""
+    audit = history.audit(history.entries(here.database))
+    return Verdict(not audit.differences, "; ".join(told(audit)))
+
+
+def of_the_evidence(here: Place) -> Verdict:
+    """The pack is exported, and verified as its recipient would."""
+    pack = here.data / "evidence"
+    with place.reading(here) as rows:
+        try:
+            evidence.export(
+                rows,
+                finding.call_of(rows, "last"),
+                key=here.keystore().key,
+                log_key=load_or_create(here.log_key),
+                recordings=here.recordings,
+                directory=pack,
+                now_us=time.time_ns() // 1_000,
+            )
+        except (ExportError, PackError) as error:
+            return Verdict(False, f"export: {error}")
+    report = verify.load().verify(pack)
+    return Verdict(report.ok, f"verify: {'ok' if report.ok else '; '.join(report.failures)}")

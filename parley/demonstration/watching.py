@@ -53,5 +53,5 @@ class Watch:
 
 
 def _after(rows: apsw.Connection, seq: int) -> list[Entry]:
-    found = rows.execute("SELECT entry FROM log WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
+    found = rows.execute("SELECT entry FROM log WHERE seq > ? ORDER BY seq", (seq,))
     return [Entry.decode(entry) for (entry,) in found]

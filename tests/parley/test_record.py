@@ -5,8 +5,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from parley import record, reducers
-from runtime import replay
+from parley import history, record
 from runtime.engines import sqlite
 from tests.parley.a_call import SECOND_US, agreed, playing, refused
 
@@ -57,10 +56,9 @@ async def test_a_call_nobody_agreed_to_record_has_no_recording(tmp_path: Path) -
 
 
 async def test_the_past_is_what_it_was(tmp_path: Path) -> None:
-    assert reducers.MODULES
     call = await agreed(tmp_path)
-    history = replay.entries(tmp_path / "parley.db", until_seq=call.seqs["question_heard"])
-    found = record.record(replay.rebuild(history), call.keys.key, call.call)
+    past = history.entries(tmp_path / "parley.db", until_seq=call.seqs["question_heard"])
+    found = record.record(history.rebuild(past), call.keys.key, call.call)
     assert found["call"]["state"] == "answered"
     assert [event["kind"] for event in found["consent"]][-1] == "notice_completed"
     assert (found["recording"], found["transcript"]) == (None, [])

@@ -1,0 +1,33 @@
+"""Can the server have its ports?"""
+
+import socket
+
+from parley.config import Config, Endpoint
+
+
+def unavailable(config: Config) -> list[tuple[str, str]]:
+    """Key of the configuration and complaint, for each that cannot be bound."""
+    wanted = [("sip.listen", listen, socket.SOCK_DGRAM) for listen in config.sip.listen]
+    wanted.append(("http.listen", config.http.listen, socket.SOCK_STREAM))
+    found = [(key, _complaint(listen, kind)) for key, listen, kind in wanted]
+    return [(key, complaint) for key, complaint in found if complaint is not None]
+
+
+def free_rtp(config: Config) -> int:
+    """How many ports of the range are free."""
+    address = config.media.address
+    endpoints = (Endpoint(address, port) for port in config.media.ports.even)
+    return sum(_complaint(one, socket.SOCK_DGRAM) is None for one in endpoints)
+
+
+def _complaint(listen: Endpoint, kind: socket.SocketKind) -> str | None:
+    """Why it cannot be bound; None if it can."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            return f"{listen} cannot be bound: {error.strerror}"
+    return None

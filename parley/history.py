@@ -1,0 +1,22 @@
+"""The log of the whole house, played again.
+
+Rows can be rebuilt, and actions run again, only where every table and every reducer has been
+declared: to import this is to import all that declare one.
+"""
+
+import conversation.reducers
+import recordings.reducers
+import runtime.effects
+import sessions.reducers
+import telephony.reducers
+from runtime.replay import Audit, Difference, audit, entries, rebuild
+
+__all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
+
+DECLARING = (
+    runtime.effects,
+    telephony.reducers,
+    conversation.reducers,
+    recordings.reducers,
+    sessions.reducers,
+)

@@ -1,0 +1,74 @@
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from parley import cli
+
+CONFIG = """\
+[http]
+listen = "127.0.0.1:{http}"
+[sip]
+listen = ["udp:127.0.0.1:{sip}"]
+[media]
+ports = "23200-23219"
+[agent]
+app = "{app}"
+"""
+
+
+def configured(folder: Path, sip: int = 0, app: str = "parley.demo:Receptionist") -> list[str]:
+    file = folder / "parley.toml"
+    file.write_text(CONFIG.format(http=0, sip=sip, app=app))
+    return ["check", "--config", str(file), "--data", str(folder / "data"), "--json"]
+
+
+def checked(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str]]:
+    """The exit code, and what is not ok."""
+    code = cli.main(argv)
+    found = json.loads(capsys.readouterr().out)
+    return code, {one["what"]: one["detail"] for one in found if not one["ok"]}
+
+
+def test_a_place_where_a_server_would_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert checked(configured(tmp_path), capsys) == (0, {})
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        code, wrong = checked(configured(tmp_path, taken.getsockname()[1]), capsys)
+    assert code == 1
+    assert "Address already in use" in wrong["ports"] and "change sip.listen" in wrong["ports"]
+
+
+@pytest.mark.parametrize("app", ["nowhere.at_all:Agent", "parley.demo:DAYS", "parley.demo"])
+def test_an_agent_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], app: str
+) -> None:
+    code, wrong = checked(configured(tmp_path, app=app), capsys)
+    assert (code, list(wrong)) == (1, ["agent"])
+
+
+def test_a_data_directory_that_is_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = configured(tmp_path)
+    (tmp_path / "data").write_text("")
+    code, wrong = checked(argv, capsys)
+    assert (code, list(wrong)) == (1, ["data directory"])
+
+
+def test_a_log_without_its_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = configured(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "parley.db").write_bytes(b"")
+    code, wrong = checked(argv, capsys)
+    assert (code, list(wrong)) == (1, ["log key"])
+    (tmp_path / "data" / "log.key").write_text("no key")
+    _, wrong = checked(argv, capsys)
+    assert "cannot be used" in wrong["log key"]
