@@ -106,8 +106,9 @@ class _Call:
             payload_type=answer.payload_type,
             dtmf_payload_type=answer.dtmf_payload_type,
         )
-        phone.start((answer.remote.host, answer.remote.port))
+        # The time line of what is heard begins here, too.
         self._answered_at = time.monotonic()
+        phone.start((answer.remote.host, answer.remote.port))
         self._tell("answered", f"{answer.codec} {answer.remote.host}:{answer.remote.port}")
         try:
             ended = await self._follow(phone, answer)

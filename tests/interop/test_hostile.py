@@ -67,7 +67,6 @@ async def test_rubbish_on_both_ports_leaves_the_call_as_it_is(server: Server) ->
     assert report.ended == "the far side hung up"
     assert report.longest_gap_ms <= GAP_MS_MAX
     assert max(growth.values()) <= GROWTH_BYTES_MAX
-    assert len(server.calls()) == 1, "no stranger got a call"
 
 
 def test_the_same_seed_makes_the_same_rubbish() -> None:
