@@ -35,7 +35,7 @@ CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
 
 
 class KeeperGone(Exception):
-    """The keeper has died: so must this process, at once."""
+    """The keeper has died, or said stop: so must this process, at once."""
 
 
 class WallClock:
@@ -226,7 +226,7 @@ def flush_stale(sock: socket.socket) -> None:
 
 
 def receive_control(control: socket.socket) -> tuple[dict[str, object], list[int]]:
-    """One message of the keeper and the descriptors with it. KeeperGone at its death."""
+    """One message of the keeper and the descriptors with it. KeeperGone at its death or stop."""
     try:
         data, fds, _, _ = socket.recv_fds(control, CONTROL_BYTES_MAX, CONTROL_FDS_MAX)
     except BlockingIOError:
@@ -241,7 +241,10 @@ def receive_control(control: socket.socket) -> tuple[dict[str, object], list[int
         message = None
     if not isinstance(message, dict):
         return {}, fds
-    return cast(dict[str, object], message), fds
+    told = cast(dict[str, object], message)
+    if told.get("stop"):
+        raise KeeperGone
+    return told, fds
 
 
 def wait_for_go(control: socket.socket) -> dict[str, object]:

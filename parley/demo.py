@@ -63,7 +63,7 @@ class Receptionist(Agent):
     """A state machine over `userdata`: step, day, time, and how often it was not understood."""
 
     instructions = "You answer the phone for a dental practice. Be brief."
-    greeting = "Hello, this is the automated assistant of the Parley dental practice."
+    greeting = "Hello, this is the automated assistant of the Parley dentists."
 
     def expects(self) -> tuple[str, ...]:
         """The phrases of the question that was put last."""

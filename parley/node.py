@@ -69,7 +69,7 @@ class Node:
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
-        control = asyncio.create_task(self._read_control())
+        control = asyncio.create_task(self._obey())
         go = await _first(self._go, control)
         board = await self._open(Path(go["data"]), from_json(go["config"]))
         board_tasks = {
@@ -148,17 +148,22 @@ class Node:
         await board.house.performer.close()
         await board.house.store.close()
 
-    async def _read_control(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _obey(self) -> None:
+        """Do what the keeper says, in its order, for ever."""
+        told: asyncio.Queue[tuple[bytes, list[int]]] = asyncio.Queue()
+        self._control.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._control, self._receive, told)
         while True:
-            content, fds = await loop.run_in_executor(None, self._receive)
+            content, fds = await told.get()
             if not content:
                 os._exit(0)  # The keeper died: it owns the sockets, there is nothing to serve.
             await self._told(json.loads(content), [socket.socket(fileno=fd) for fd in fds])
 
-    def _receive(self) -> tuple[bytes, list[int]]:
+    def _receive(self, told: "asyncio.Queue[tuple[bytes, list[int]]]") -> None:
         content, fds, _, _ = socket.recv_fds(self._control, CONTROL_BYTES_MAX, FDS_MAX)
-        return content, fds
+        if not content:
+            asyncio.get_running_loop().remove_reader(self._control)
+        told.put_nowait((content, fds))
 
     async def _told(self, message: dict[str, Any], sockets: list[socket.socket]) -> None:
         if message.get("go"):

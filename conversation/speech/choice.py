@@ -27,7 +27,9 @@ class SpeechSettings:
     @staticmethod
     def parse(section: object) -> "SpeechSettings":
         """What is missing, or is no text, has its default."""
-        given = cast(Mapping[str, object], section) if isinstance(section, Mapping) else {}
+        if not isinstance(section, dict):
+            return SpeechSettings()
+        given = cast(dict[str, object], section)
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         return SpeechSettings(
             texts.get("stt", AUTO), texts.get("tts", AUTO), texts.get("whisper_model", "")
@@ -62,7 +64,9 @@ def choose_stt(settings: SpeechSettings) -> tuple[SpeechToText, list[str]]:
 
 def listeners() -> dict[str, Listener]:
     """In the order in which "auto" tries them: what was added first, for it was wanted."""
-    added = {point.name: cast(Listener, point.load()) for point in entry_points(group=LISTENER_GROUP)}
+    added = {
+        point.name: cast(Listener, point.load()) for point in entry_points(group=LISTENER_GROUP)
+    }
     return {**added, whisper.NAME: _whisper, "pocketsphinx": _sphinx}
 
 
@@ -101,7 +105,9 @@ def _whisper(settings: SpeechSettings) -> tuple[SpeechToText | None, str]:
 
 
 def _sphinx(settings: SpeechSettings) -> tuple[SpeechToText | None, str]:
-    return Sphinx(), "its model is in its wheel; WORD_ERRORS in free dictation at 8 kHz"
+    return Sphinx(), (
+        "its model is in its wheel; about half of the words are wrong in free dictation at 8 kHz"
+    )
 
 
 def _espeak(settings: SpeechSettings) -> tuple[TextToSpeech | None, str]:

@@ -14,8 +14,8 @@ from contextlib import closing
 from conversation.speech.choice import SpeechSettings, choose_stt
 from conversation.speech.engines import Grammar, Hearing, SpeechError, SpeechToText
 from conversation.speech.messages import (
-    Hear,
     Header,
+    Hear,
     error_answer,
     hear_request,
     hearing_answer,
@@ -113,7 +113,8 @@ class _Child:
 def serve(sock: socket.socket) -> None:
     """Answer one request after another until the speech process is gone."""
     frames = _frames(sock)
-    settings, _ = next(frames, ({}, b""))
+    nothing: tuple[Header, bytes] = ({}, b"")
+    settings, _ = next(frames, nothing)
     stt, _ = choose_stt(SpeechSettings.parse(settings))
     for header, payload in frames:
         sock.sendall(encode(_answer(stt, header, payload)))

@@ -49,15 +49,21 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """A closed list of phrases which are listened for, one at a time or one after another."""
+    """A closed list of phrases which are listened for, one at a time or one after another.
+
+    Decoys are listened for as well, to be rejected: what people say who do not answer, and what
+    sounds like a phrase but is none.
+    """
 
     name: str
     phrases: tuple[str, ...]
     repeats: bool = False
+    decoys: tuple[str, ...] = ()
 
 
 class TextToSpeech(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def say(self, text: str) -> Speech:
         """Speak plain text. The same text gives the same samples. Raises SpeechError."""
@@ -65,7 +71,8 @@ class TextToSpeech(Protocol):
 
 
 class SpeechToText(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def warm(self, grammars: tuple[Grammar, ...]) -> None:
         """Build now what the first recognition would otherwise wait for. Raises SpeechError."""

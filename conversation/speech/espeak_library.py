@@ -1,12 +1,12 @@
-"""The C interface of eSpeak NG 1.52, as far as it is used: ctypes ends at the border of this file."""
+"""The C interface of eSpeak NG 1.52, as far as it is used: ctypes ends in this file."""
 
 import _ctypes
 import ctypes
-from collections.abc import Iterator
+import importlib
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import espeakng_loader
+from typing import Protocol, cast
 
 from conversation.speech.engines import SpeechError
 
@@ -42,9 +42,16 @@ class _Event(ctypes.Structure):
     )
 
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+# Samples, their number, and the events among them: pointers as addresses.
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+
+
+class _Loader(Protocol):
+    def get_library_path(self) -> str: ...
+    def get_data_path(self) -> str: ...
+
+
+_loader = cast(_Loader, importlib.import_module("espeakng_loader"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class Library:
         )
 
     def initialise(self) -> None:
-        where = espeakng_loader.get_data_path().encode()
+        where = _loader.get_data_path().encode()
         rate = self._c.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, where, _DO_NOT_EXIT)
         if rate != ESPEAK_RATE:
             raise SpeechError(f"espeak-ng did not start (answered {rate})")
@@ -117,30 +124,26 @@ class _Taking:
         self.marks: list[Mark] = []
         self.overflowed = False
 
-    def take(self, wave: "ctypes._Pointer[ctypes.c_short]", count: int, events: "_Events") -> int:
-        if wave and count > 0:
+    def take(self, wave: int | None, count: int, events: int) -> int:
+        if wave is not None and count > 0:
             self.pcm += ctypes.string_at(wave, count * 2)
-        index = 0
-        while events[index].type != _EVENT_END_OF_LIST:
-            if events[index].type == _EVENT_WORD:
-                self.marks.append(Mark(events[index].text_position - 1, events[index].sample))
-            index += 1
+        while (event := _Event.from_address(events)).type != _EVENT_END_OF_LIST:
+            if event.type == _EVENT_WORD:
+                self.marks.append(Mark(event.text_position - 1, event.sample))
+            events += ctypes.sizeof(_Event)
         self.overflowed = len(self.pcm) > self._bytes_max
         return _STOP if self.overflowed else _GO_ON
 
 
-_Events = "ctypes._Pointer[_Event]"
-
-
 @contextmanager
-def loaded() -> Iterator[Library]:
+def loaded() -> Generator[Library]:
     """The library with its state as at the first use in a process.
 
     Phase and flutter of the voice live in global variables which no call resets, so the second
     utterance of a process would differ from the first. Unloaded and loaded again, in 5 ms, the
     same text always gives the same samples.
     """
-    c = ctypes.CDLL(espeakng_loader.get_library_path())
+    c = ctypes.CDLL(_loader.get_library_path())
     library = Library(c)
     try:
         library.initialise()

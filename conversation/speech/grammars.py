@@ -56,7 +56,13 @@ _HOURS = (
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
 )
 
-YES_NO = Grammar("yes_no", YES_PHRASES + NO_PHRASES)
+# Said alone over a telephone, these are too like other words to be told from them by their sound.
+# In a text they mean what they mean.
+_TOO_SHORT = frozenset(
+    {"yep", "i consent", "sure", "okay", "of course", "that's fine", "that's okay"}
+)
+
+YES_NO = Grammar("yes_no", tuple(one for one in YES_PHRASES + NO_PHRASES if one not in _TOO_SHORT))
 DIGITS = Grammar(
     "digits",
     ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -73,7 +79,11 @@ TIMES = Grammar(
     "times",
     (
         *(f"{hour} o'clock" for hour in _HOURS),
-        *(f"{hour} {minutes}" for hour in _HOURS for minutes in ("fifteen", "thirty", "forty five")),
+        *(
+            f"{hour} {minutes}"
+            for hour in _HOURS
+            for minutes in ("fifteen", "thirty", "forty five")
+        ),
         *(f"half past {hour}" for hour in _HOURS),
         *(f"quarter {side} {hour}" for hour in _HOURS for side in ("past", "to")),
         *("noon", "midnight"),
@@ -88,10 +98,15 @@ _MEANINGS: dict[tuple[str, ...], _Sides] = {
 }
 
 
-def listen_for(name: str, phrases: Iterable[str], repeats: bool = False) -> Grammar:
+def listen_for(
+    name: str, phrases: Iterable[str], *, repeats: bool = False, decoys: Iterable[str] = ()
+) -> Grammar:
     """A grammar of one's own: lower case, no punctuation, no phrase twice."""
-    kept = dict.fromkeys(normal(phrase) for phrase in phrases)
-    return Grammar(name, tuple(phrase for phrase in kept if phrase), repeats)
+    return Grammar(name, _normal_once(phrases), repeats, _normal_once(decoys))
+
+
+def _normal_once(phrases: Iterable[str]) -> tuple[str, ...]:
+    return tuple(phrase for phrase in dict.fromkeys(map(normal, phrases)) if phrase)
 
 
 def normal(phrase: str) -> str:

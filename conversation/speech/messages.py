@@ -54,7 +54,12 @@ def say_request(req: int, text: str) -> Header:
 
 def hear_request(req: int, grammars: Sequence[Grammar], dictation: bool) -> Header:
     listed = [
-        {"name": grammar.name, "phrases": list(grammar.phrases), "repeats": grammar.repeats}
+        {
+            "name": grammar.name,
+            "phrases": list(grammar.phrases),
+            "repeats": grammar.repeats,
+            "decoys": list(grammar.decoys),
+        }
         for grammar in grammars
     ]
     return {"req": req, "do": "hear", "grammars": listed, "dictation": dictation}
@@ -92,7 +97,8 @@ def _grammars(listed: object) -> tuple[Grammar, ...]:
     if not isinstance(listed, list):
         raise BadRequest("grammars is not a list")
     grammars = tuple(_grammar(one) for one in cast(list[object], listed))
-    if len(grammars) > GRAMMARS_MAX or sum(len(one.phrases) for one in grammars) > PHRASES_MAX:
+    phrases = sum(len(one.phrases) + len(one.decoys) for one in grammars)
+    if len(grammars) > GRAMMARS_MAX or phrases > PHRASES_MAX:
         raise BadRequest(f"more than {GRAMMARS_MAX} grammars or {PHRASES_MAX} phrases")
     return grammars
 
@@ -101,13 +107,21 @@ def _grammar(one: object) -> Grammar:
     if not isinstance(one, dict):
         raise BadRequest("a grammar is not an object")
     fields = cast(dict[str, object], one)
-    phrases = fields.get("phrases")
-    if not isinstance(phrases, list):
+    return Grammar(
+        str(fields.get("name", "")),
+        _phrases(fields.get("phrases")),
+        fields.get("repeats") is True,
+        _phrases(fields.get("decoys", [])),
+    )
+
+
+def _phrases(listed: object) -> tuple[str, ...]:
+    if not isinstance(listed, list):
         raise BadRequest("phrases is not a list")
-    texts = tuple(text for text in cast(list[object], phrases) if isinstance(text, str))
+    texts = tuple(text for text in cast(list[object], listed) if isinstance(text, str))
     if any(len(text) > PHRASE_CHARACTERS_MAX for text in texts):
         raise BadRequest(f"a phrase is longer than {PHRASE_CHARACTERS_MAX} characters")
-    return Grammar(str(fields.get("name", "")), texts, fields.get("repeats") is True)
+    return texts
 
 
 def speech_answer(req: int, speech: Speech) -> Header:

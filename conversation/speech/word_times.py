@@ -24,8 +24,7 @@ def word_times(text: str, marks: Sequence[Mark], pcm: bytes) -> tuple[SpokenWord
     begun = _begun(text, marks)
     ends = [*(start for start, _ in begun[1:]), len(samples)]
     return tuple(
-        _timed(words, start, end, samples)
-        for (start, words), end in zip(begun, ends, strict=True)
+        _timed(words, start, end, samples) for (start, words), end in zip(begun, ends, strict=True)
     )
 
 

@@ -8,8 +8,8 @@ from conversation.speech.engines import Grammar, SpeechError, SpeechToText, Text
 from conversation.speech.link import Link
 from conversation.speech.messages import (
     Cancel,
-    Hear,
     Header,
+    Hear,
     Say,
     error_answer,
     hearing_answer,
@@ -30,14 +30,8 @@ class Worker:
     def start(self, warm: Sequence[tuple[Grammar, ...]]) -> None:
         """Begin to serve. What is to be warm is built before the first request is heard."""
 
-        def prepare() -> None:
-            # Whoever is the first to be heard is told what is wrong.
-            with suppress(SpeechError):
-                for grammars in warm:
-                    self._stt.warm(grammars)
-
         _thread(lambda: self._serve(self._to_say))
-        _thread(lambda: (prepare(), self._serve(self._to_hear)))
+        _thread(lambda: self._warm_and_serve(warm))
 
     def listen(self, link: Link) -> None:
         """Serve a link, on a thread of its own, until it ends."""
@@ -64,6 +58,13 @@ class Worker:
         if not queue.offer(Waiting(link, request)):
             link.send(error_answer(request.req, "busy"))
 
+    def _warm_and_serve(self, warm: Sequence[tuple[Grammar, ...]]) -> None:
+        # Whoever is the first to be heard is told what is wrong.
+        with suppress(SpeechError):
+            for grammars in warm:
+                self._stt.warm(grammars)
+        self._serve(self._to_hear)
+
     def _serve(self, queue: RequestQueue) -> None:
         while True:
             waiting = queue.take()
@@ -84,5 +85,5 @@ class Worker:
             return error_answer(request.req, f"engine failed: {type(error).__name__}"), b""
 
 
-def _thread(target: Callable[[], object]) -> None:
+def _thread(target: Callable[[], None]) -> None:
     threading.Thread(target=target, daemon=True).start()

@@ -1,0 +1,161 @@
+"""Speech to text with PocketSphinx: phrases with rejection, and slow free dictation."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conversation.speech.endpoints import Levels, cut, levels, loud, speech_span
+from conversation.speech.engines import RATE, Grammar, Hearing, SpeechError
+from conversation.speech.grammars import meaning, normal
+from conversation.speech.looks import LOOKS, Look, widened
+from conversation.speech.phrases import arcs_of, is_said
+from conversation.speech.sphinx_library import HeardWord, SphinxDecoder
+
+NAME = "pocketsphinx"
+UTTERANCE_SECONDS_MAX = 15
+GRAMMARS_CACHED_MAX = 16
+
+# Of the LOOKS, so many must have heard the same thing, and none something else that is accepted.
+AGREEING_MIN = 4
+# An utterance has more speech in it than its phrase accounts for: it said something else, too.
+UNEXPLAINED_FRAMES_MAX = 3
+# A word's edges are known to so many frames.
+EDGE_FRAMES_BEFORE, EDGE_FRAMES_AFTER = 2, 3
+SPEECH_FRAMES_MIN = 12
+# Measured on read speech over G.711: see bench.speech.
+DICTATION_CONFIDENCE_PERMILLE = 500
+
+NOTHING = Hearing("", 0, NAME, False, "grammar")
+DICTATION_LOOK = Look("empty", 250)
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    """The search for one set of grammars."""
+
+    name: str
+    single: frozenset[str]
+    repeating: frozenset[str]
+
+    def accepts(self, words: Sequence[str]) -> bool:
+        return is_said(words, self.single, False) or (
+            bool(self.repeating) and is_said(words, self.repeating, True)
+        )
+
+
+class Sphinx:
+    name = NAME
+
+    def __init__(self) -> None:
+        self._phrases: SphinxDecoder | None = None
+        self._dictation: SphinxDecoder | None = None
+        self._searches: OrderedDict[tuple[Grammar, ...], _Searched] = OrderedDict()
+        self._built = 0
+
+    def warm(self, grammars: tuple[Grammar, ...]) -> None:
+        self._search(grammars)
+
+    def hear(self, pcm: bytes, grammars: tuple[Grammar, ...], dictation: bool) -> Hearing:
+        """Phrases first. What is none of them is dictated, if that is wanted."""
+        if len(pcm) > UTTERANCE_SECONDS_MAX * RATE * 2:
+            raise SpeechError(f"utterance is longer than {UTTERANCE_SECONDS_MAX} s")
+        search = self._search(grammars) if grammars else None
+        span = speech_span(levels(pcm))
+        if span is None or span[1] - span[0] < SPEECH_FRAMES_MIN:
+            return NOTHING
+        heard = NOTHING if search is None else self._vote(search, pcm, span)
+        return self._dictate(pcm, span) if dictation and not heard.accepted else heard
+
+    def _vote(self, search: _Searched, pcm: bytes, span: tuple[int, int]) -> Hearing:
+        assert self._phrases is not None, "the search was added to it"
+        self._phrases.use(search.name)
+        heard: list[str | None] = []
+        for look in LOOKS:
+            heard.append(self._look(search, cut(pcm, span, look.margin_ms), look))
+            if not _may_pass(heard):
+                break
+        return _verdict(heard)
+
+    def _look(self, search: _Searched, pcm: bytes, look: Look) -> str | None:
+        """The phrase heard in one way of looking; None if it is none, or does not explain all."""
+        assert self._phrases is not None, "the search was added to it"
+        words = self._phrases.hear(widened(pcm, look))
+        texts = [word.text for word in words]
+        if not search.accepts(texts) or unexplained(levels(pcm), words) > UNEXPLAINED_FRAMES_MAX:
+            return None
+        return " ".join(texts)
+
+    def _dictate(self, pcm: bytes, span: tuple[int, int]) -> Hearing:
+        if self._dictation is None:
+            self._dictation = SphinxDecoder(free=True)
+        utterance = cut(pcm, span, DICTATION_LOOK.margin_ms)
+        words = self._dictation.hear(widened(utterance, DICTATION_LOOK))
+        text = " ".join(word.text for word in words)
+        confidence = DICTATION_CONFIDENCE_PERMILLE if text else 0
+        return Hearing(text, confidence, NAME, bool(text), "dictation")
+
+    def _search(self, grammars: tuple[Grammar, ...]) -> _Searched:
+        """The search for these grammars, built if it is not among the last used."""
+        if grammars in self._searches:
+            self._searches.move_to_end(grammars)
+            return self._searches[grammars]
+        if self._phrases is None:
+            self._phrases = SphinxDecoder(free=False)
+        self._built += 1
+        search = _add(self._phrases, f"search-{self._built}", grammars)
+        self._searches[grammars] = search
+        if len(self._searches) > GRAMMARS_CACHED_MAX:
+            _, oldest = self._searches.popitem(last=False)
+            self._phrases.remove(oldest.name)
+        return search
+
+
+def _add(decoder: SphinxDecoder, name: str, grammars: tuple[Grammar, ...]) -> _Searched:
+    """Raises SpeechError if a word has no pronunciation, or there is nothing to listen for."""
+    single = _normal(one.phrases for one in grammars if not one.repeats)
+    repeating = _normal(one.phrases for one in grammars if one.repeats)
+    if not single | repeating:
+        raise SpeechError("there is no phrase to listen for")
+    decoys = _normal(one.decoys for one in grammars) - single - repeating
+    words = {word for phrase in single | repeating | decoys for word in phrase.split()}
+    if unknown := sorted(word for word in words if not decoder.knows(word)):
+        raise SpeechError(f"no pronunciation is known of: {', '.join(unknown)}")
+    decoder.add(name, arcs_of(sorted(single | decoys), sorted(repeating)))
+    return _Searched(name, single, repeating)
+
+
+def _normal(phrases: Iterable[Iterable[str]]) -> frozenset[str]:
+    return frozenset(text for some in phrases for one in some if (text := normal(one)))
+
+
+def unexplained(frames: Levels, words: Sequence[HeardWord]) -> int:
+    """How many loud frames lie outside all words."""
+    if not len(frames):
+        return 0
+    explained = np.zeros(len(frames), dtype=np.bool_)
+    for word in words:
+        explained[max(0, word.start - EDGE_FRAMES_BEFORE) : word.end + 1 + EDGE_FRAMES_AFTER] = True
+    return int(np.count_nonzero(loud(frames) & ~explained))
+
+
+def _may_pass(heard: Sequence[str | None]) -> bool:
+    """Whether enough of all looks can still agree."""
+    return heard.count(None) <= len(LOOKS) - AGREEING_MIN and _agree(heard)
+
+
+def _agree(heard: Sequence[str | None]) -> bool:
+    """Different words which mean the same do agree: "yes" and "yes I agree"."""
+    texts = {text for text in heard if text is not None}
+    return len(texts) <= 1 or len({meaning(text) or text for text in texts}) == 1
+
+
+def _verdict(heard: Sequence[str | None]) -> Hearing:
+    texts = [text for text in heard if text is not None]
+    if not texts:
+        return NOTHING
+    text = max(texts, key=texts.count)
+    accepted = len(heard) == len(LOOKS) and _may_pass(heard)
+    agreeing = len(texts) if _agree(heard) else 0
+    return Hearing(text, 1000 * agreeing // len(LOOKS), NAME, accepted, "grammar")
