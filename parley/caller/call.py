@@ -9,6 +9,8 @@ from typing import Any
 
 from media.caller import SoftPhone
 from media.codecs import CODECS
+from media.jitter import DELAY_SAMPLES
+from media.units import FRAME_SAMPLES
 from parley.caller import wav
 from parley.caller.line import Line, NotAnswered, address_of, bound, local_host
 from parley.caller.report import CallReport, speech_seconds
@@ -22,6 +24,8 @@ PATIENCE_MS = 15_000
 """A far side which says nothing for so long is spoken to all the same."""
 GOODBYE_MS = 8_000
 """When all is said and done and nobody speaks for so long, the call is over."""
+
+LAST_TICKS = DELAY_SAMPLES // FRAME_SAMPLES + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,17 @@ class _Call:
             payload_type=answer.payload_type,
             dtmf_payload_type=answer.dtmf_payload_type,
         )
-        phone.start((answer.remote.host, answer.remote.port))
+        # The time line of what is heard begins here, too.
         self._answered_at = time.monotonic()
-        self._tell("answered", answer.codec)
+        phone.start((answer.remote.host, answer.remote.port))
+        self._tell("answered", f"{answer.codec} {answer.remote.host}:{answer.remote.port}")
         try:
             ended = await self._follow(phone, answer)
-            report = self._report(phone, ended)
+            duration_s = round(self._at_s(), 2)
+            # What has come in by now is still held back against jitter.
+            for _ in range(LAST_TICKS):
+                await phone.tick()
+            report = self._report(phone, ended, duration_s)
         finally:
             phone.close()
         self._tell("ended", ended)
@@ -152,8 +161,10 @@ class _Call:
             self._tell("pressing", step.digits)
             phone.press(step.digits)
         else:
-            self._tell("saying", step.label)
             phone.say(step.audio)
+            await phone.tick()
+            # Told when the first packet has gone out, so that one can place it in a recording.
+            self._tell("saying", step.label)
             await phone.wait_until_said()
             # What the far side said meanwhile was no answer to it.
             phone.listen_anew()
@@ -181,7 +192,7 @@ class _Call:
             saved=None,
         )
 
-    def _report(self, phone: SoftPhone, ended: str) -> CallReport:
+    def _report(self, phone: SoftPhone, ended: str, duration_s: float) -> CallReport:
         audio = phone.heard()
         if self._script.save is not None:
             wav.write(self._script.save, audio)
@@ -191,7 +202,7 @@ class _Call:
             answered=True,
             ended=ended,
             status=None,
-            duration_s=round(self._at_s(), 2),
+            duration_s=duration_s,
             steps=len(self._script.steps),
             steps_done=len(self._done),
             digits_sent="".join(presses),

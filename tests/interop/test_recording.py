@@ -18,8 +18,6 @@ from tests.listening import ALIKE, find, load, voiced
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
 MISALIGNMENT_S_MAX = 0.02
-BARESIP_MISALIGNMENT_S_MAX = 0.15
-"""Its two dumps begin when its encoder and its decoder do, and leave out its own buffers."""
 QUESTION = WORDINGS["recording-ask-en-1"].text
 
 
@@ -85,4 +83,4 @@ def _compare(speech: Samples, heard: Samples, sent: Samples, pack: Pack) -> None
     assert min(said.likeness, kept.likeness) > ALIKE, (said, kept)
     misalignment_s = (said.at_s - kept.at_s) - there
     print(f"baresip: caller's leg {1_000 * misalignment_s:+.1f} ms from the agent's")
-    assert abs(misalignment_s) < BARESIP_MISALIGNMENT_S_MAX
+    assert abs(misalignment_s) < MISALIGNMENT_S_MAX

@@ -19,6 +19,7 @@ PHRASE = "The marmalade rhinoceros prefers a violet accordion"
 SNIPPET_BYTES = 64
 SNIPPETS = 40
 VOICED_ABS_MEAN = 800
+RARE_WORD_LETTERS = 9
 
 
 def forms(secret: bytes) -> Iterator[bytes]:
@@ -26,14 +27,20 @@ def forms(secret: bytes) -> Iterator[bytes]:
     yield secret
     for lead in range(3):
         # The characters at both ends also depend on their neighbours.
-        encoded = base64.b64encode(bytes(lead) + secret)
-        yield encoded[4:-4]
+        yield base64.b64encode(bytes(lead) + secret)[4:-4]
 
 
 def of_words(phrase: str) -> list[bytes]:
-    written = {phrase, phrase.lower(), *phrase.split()[1:3], *phrase.lower().split()[4:]}
+    """The phrase, and each word of it that nobody else says."""
+    rare = [word for word in phrase.split() if len(word) >= RARE_WORD_LETTERS]
     encodings = ("utf-8", "utf-16-le", "utf-16-be")
-    return [form for text in written for code in encodings for form in forms(text.encode(code))]
+    return [
+        form
+        for text in (phrase, phrase.lower(), *rare)
+        for encoding in encodings
+        for form in forms(text.encode(encoding))
+        if len(form) >= RARE_WORD_LETTERS - 4
+    ]
 
 
 def of_audio(samples: Samples) -> list[bytes]:
