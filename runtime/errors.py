@@ -5,15 +5,19 @@ class Refused(Exception):
     """The rules say no: nothing was changed, the sender may correct and try again."""
 
 
-class Busy(Refused):
-    """The queue is full: try again after `retry_after_ms`."""
+class NotNow(Refused):
+    """The rules were not asked: the same action may be taken after `retry_after_ms`."""
 
-    def __init__(self, retry_after_ms: int) -> None:
-        super().__init__(f"too many actions are waiting; try again in {retry_after_ms} ms")
+    def __init__(self, why: str, retry_after_ms: int) -> None:
+        super().__init__(f"{why}; try again in {retry_after_ms} ms")
         self.retry_after_ms = retry_after_ms
 
 
-class StoreFull(Refused):
+class Busy(NotNow):
+    """The queue is full."""
+
+
+class StoreFull(NotNow):
     """The disk is full: the action was not taken, what is stored stays readable."""
 
 

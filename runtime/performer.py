@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime import canonical
 from runtime.effects import effect_done, effect_failed
-from runtime.errors import Busy, Refused
+from runtime.errors import NotNow, Refused
 from runtime.outbox import Effect, EffectState
 from runtime.store import Store
 from runtime.values import typed_row
@@ -107,7 +107,7 @@ class Performer:
                 closes=effect.id,
                 **closing.args,
             )
-        except Busy:
+        except NotNow:
             raise
         except Refused:
             # The rules took the world elsewhere meanwhile (the caller hung up): it is done.
@@ -120,7 +120,7 @@ class Performer:
             )
 
     async def _failed(self, effect: Effect, error: Exception) -> Effect:
-        """Commit why; answers the row as it is now. A full queue is waited for."""
+        """Commit why; answers the row as it is now. A full queue or disk is waited for."""
         try:
             await self._store.act(
                 effect_failed,
@@ -129,7 +129,7 @@ class Performer:
                 effect=effect.id,
                 reason=f"{type(error).__name__}: {error}",
             )
-        except Busy as busy:
-            await asyncio.sleep(busy.retry_after_ms / 1_000)
+        except NotNow as later:
+            await asyncio.sleep(later.retry_after_ms / 1_000)
         (row,) = await self._store.reader.rows(Effect, id=effect.id)
         return row

@@ -72,7 +72,7 @@ class Store:
         (the rules, or the queue, say no), and whatever else the reducer raised.
         """
         if self._waiting >= QUEUE_MAX:
-            raise Busy(BUSY_RETRY_MS)
+            raise Busy("too many actions are waiting", BUSY_RETRY_MS)
         action = action_of(
             reducer, args, sender=sender, scope=scope, request=request, closes=closes
         )

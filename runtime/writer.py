@@ -35,6 +35,8 @@ class Committed:
     fresh: bool
 
 
+FULL_RETRY_MS = 1_000
+
 Outcome = Committed | Exception
 """An exception is the answer to the one action that raised it."""
 
@@ -80,7 +82,8 @@ class Writer:
         except apsw.FullError:
             self._head = before
             self._roll_back()
-            return [StoreFull("the disk is full: free some space and try again")] * len(actions)
+            full = StoreFull("the disk is full: free some space", FULL_RETRY_MS)
+            return [full] * len(actions)
         except apsw.Error as error:
             self._head = before
             raise StoreBroken(f"the disk failed, restart to recover: {error}") from error

@@ -7,7 +7,7 @@ from consent.rules import ASKING, LISTENING, PLAYING, State
 from conversation.agent import ChatMessage
 from conversation.speech.engines import Grammar, SpeechError
 from media.client import MediaUnavailable
-from runtime.errors import Refused
+from runtime.errors import NotNow, Refused
 from sessions.asking import ANSWER_S, Asking
 from sessions.house import House
 from sessions.live import LiveCall
@@ -58,13 +58,21 @@ class Attending:
         while True:
             header, payload = await inbox.get()
             try:
-                await self._happened(live, header, payload)
+                await self._in_time(live, header, payload)
             except Refused:
                 # The call ended meanwhile: there is nobody left to answer.
                 self.acknowledge(header.get("id"))
             except (SpeechError, MediaUnavailable) as error:
                 self._house.note("not understood", call=live.id, why=type(error).__name__)
                 self.acknowledge(header.get("id"))
+
+    async def _in_time(self, live: LiveCall, header: Header, payload: bytes) -> None:
+        """A full queue or disk is waited for: nothing the caller did is dropped."""
+        while True:
+            try:
+                return await self._happened(live, header, payload)
+            except NotNow as later:
+                await asyncio.sleep(later.retry_after_ms / 1_000)
 
     async def _happened(self, live: LiveCall, header: Header, payload: bytes) -> None:
         match header["event"]:

@@ -1,5 +1,6 @@
 """What a call needs of the house around it, handed in rather than reached for."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
+from runtime.errors import NotNow
 from runtime.keystore import Keystore
 from runtime.performer import Performer
 from runtime.reducers import find
@@ -59,6 +61,15 @@ class House:
         if "call" in find(reducer).hints:
             args["call"] = call
         return await self.store.act(reducer, sender="node", scope=call, request=request, **args)
+
+    async def surely(self, reducer: Callable[..., Any], call: str, /, **args: Any) -> Any:
+        """The same, for what has to be committed: a full queue or disk is waited for."""
+        while True:
+            try:
+                return await self.act(reducer, call, **args)
+            except NotNow as later:
+                self.note("waiting for the store", call=call, why=str(later))
+                await asyncio.sleep(later.retry_after_ms / 1_000)
 
     def seal(self, text: str, key_id: str) -> Sealed:
         """`text` under a key of the keystore. Raises KeyDestroyed."""

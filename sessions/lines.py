@@ -194,6 +194,6 @@ class Lines:
 async def end(house: House, call: str, by: str) -> None:
     """The line closed from the other side; a second reason changes nothing."""
     try:
-        await house.act(call_ended, call, request=f"{call}/ended", by=by)
+        await house.surely(call_ended, call, request=f"{call}/ended", by=by)
     except Refused:
         return

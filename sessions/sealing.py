@@ -70,7 +70,7 @@ class Sealing:
             at_us=0,
         )
         try:
-            await self._house.act(chunk_sealed, call, request=f"chunk/{name}", chunk=chunk)
+            await self._house.surely(chunk_sealed, call, request=f"chunk/{name}", chunk=chunk)
         except Refused as why:
             self._house.note("chunk refused", call=call, chunk=name, why=str(why))
 

@@ -62,7 +62,7 @@ class Switchboard:
     async def save(self, dialog: DialogState) -> None:
         """A dialog changed: what follows from it may be sent when this returns."""
         self.dialogs[dialog.id] = dialog
-        await self.house.store.act(dialog_saved, sender="node", scope=dialog.id, dialog=dialog)
+        await self.house.surely(dialog_saved, dialog.id, dialog=dialog)
         if dialog.status == TERMINATED and dialog.id not in self.calls:
             self.dialogs.pop(dialog.id, None)
 
