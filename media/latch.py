@@ -9,7 +9,10 @@ PROBATION_US = 60_000
 
 
 class Latch:
-    """Holds on to the first valid source; another must stay alone for a probation."""
+    """Holds on to the first valid source; another must stay alone for a probation.
+
+    The address that the signalling named takes over at once.
+    """
 
     def __init__(self, remote: Address) -> None:
         self._remote = remote
@@ -37,8 +40,9 @@ class Latch:
 
     def accept(self, source: Address, packet: RtpPacket, now: int) -> bool:
         """Whether a valid packet from this source belongs to the call."""
-        if source == self._source:
-            self._candidate = None
+        if source in (self._source, self._remote):
+            # What the signalling named is never a stranger, whoever was quicker.
+            self._source, self._candidate = source, None
             return True
         if source[1] == 0:
             # Some senders play captures from raw sockets, with no port of their own. They are

@@ -62,3 +62,17 @@ def test_a_change_in_the_signalling_is_followed_at_once() -> None:
     assert latch.destination == REAL
     latch.redirect(STRANGER)
     assert latch.destination == STRANGER
+
+
+def test_a_stranger_who_was_quicker_gives_way_to_the_signalled_address() -> None:
+    latch = Latch(SIGNALLED)
+    assert latch.accept(STRANGER, packet(1), 0)
+
+    heard = [
+        latch.accept(source, packet(n), n * 20_000)
+        for n in range(2, 100)
+        for source in (SIGNALLED, STRANGER)
+    ]
+
+    assert heard == [True, False] * 98
+    assert latch.destination == SIGNALLED
