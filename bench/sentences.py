@@ -1,6 +1,7 @@
 """What people say on the telephone that is no answer to a yes-or-no question."""
 
 # fmt: off
+# The decoys of the grammar were chosen on these.
 NO_ANSWERS = (
     "I would like to check the balance of my account", "go forward ten meters", "guess",
     "yesterday", "chess", "mess", "nose", "now", "hello", "know", "the address is wrong",
@@ -60,5 +61,36 @@ NO_ANSWERS = (
     "ich verstehe nicht", "sugar", "surely not", "shore", "shirt", "short", "okra", "oak", "open",
     "coat", "of corn", "of cars", "curse", "course", "the golf course", "fine", "find",
     "that fight", "that's five", "fast wine",
+)
+
+# And these have never been tuned on; many were made up to sound like an answer.
+UNSEEN = (
+    "my order has not arrived yet", "I was wondering about my last invoice",
+    "is there a fee for that", "how long will this take", "I already told your colleague",
+    "let me get my glasses", "my wife handles these things", "please send it to my office",
+    "I think it was on a tuesday", "the line is very bad", "you are breaking up",
+    "are you still there", "I did not catch your name", "put me through to sales",
+    "I want to complain", "that is not what I asked", "could you spell that",
+    "it is written on the card", "the code is four seven two", "I am at work right now",
+    "try again this evening", "my phone is nearly empty", "there is somebody at the door",
+    "wait let me write this down", "I have a question first", "does it cost anything",
+    "who gave you my number", "take me off your list", "I never signed anything",
+    "my son set it up", "the screen is black", "nothing happens when I press it",
+    "I can hear music", "is this about the survey", "we moved last summer",
+    "it should be under Jones", "it was about eighty dollars", "I paid by credit card",
+    "they said it would be free", "I am calling from Germany", "eggs", "guests", "mess it up",
+    "best yet", "less agreeable", "a great idea", "I grieve", "high degree", "eye agreed",
+    "greet me", "tea please", "cheese please", "these please", "peas", "at ease",
+    "yes sir she said", "yesteryear", "the jester", "yard", "yoga", "yoyo", "youth", "you do",
+    "I do wonder", "I did it", "just do it", "guess I do", "press two", "address please",
+    "express please", "princess peas", "he agrees", "she agreed with him", "they all agree",
+    "nobody agrees", "I agreed to nothing", "if we agree on a price",
+    "before I agree tell me the price", "I can only agree if it is free", "agreed price",
+    "disagreeable", "three agree", "I am agreeing to nothing", "when I say yes I mean maybe",
+    "the answer is not yes", "my answer depends", "yes is such a big word",
+    "it is a yes from my brother", "was that a yes or no question", "did you say yes",
+    "did I say yes", "you want me to say yes", "I can not say yes", "saying yes is hard",
+    "accept cookies", "I except him", "ice set", "nice sunset", "I concede", "concert",
+    "nonsense", "fifteen", "sixteen", "january", "area", "eureka",
 )
 # fmt: on

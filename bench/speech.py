@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.sentences import NO_ANSWERS
+from bench.sentences import NO_ANSWERS, UNSEEN
 from bench.telephone import VOICES, Recording, over_telephone, recordings, spoken
 from conversation.speech.engines import RATE, Grammar, Hearing
 from conversation.speech.espeak import Espeak
@@ -112,15 +112,12 @@ def pieces(recording: Recording) -> Iterator[tuple[str, bytes]]:
                 yield label, over_telephone(piece.tobytes(), seed=start)
 
 
-def false_answers(sphinx: Sphinx, every: int, clock: Clock) -> tuple[int, list[tuple[str, str]]]:
-    taken: list[tuple[str, str]] = []
-    count = 0
-    for label, pcm in no_answers(every):
-        count += 1
-        heard = clock.hear(sphinx, pcm, (YES_NO,))
-        if heard.accepted:
-            taken.append((label, heard.text))
-    return count, taken
+def unseen(every: int) -> Iterator[tuple[str, bytes]]:
+    """Sentences nothing was tuned on, in four voices each."""
+    for number, text in list(enumerate(UNSEEN))[::every]:
+        for turn in range(4):
+            voice = VOICES[(3 * number + 4 * turn + 1) % len(VOICES)]
+            yield text, spoken(text, voice, 5 * number + turn)
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
@@ -160,12 +157,16 @@ def print_answers(sphinx: Sphinx, every: int) -> None:
     print(f"  real-time factor {clock.factor:.2f}")
 
 
-def print_false_answers(sphinx: Sphinx, every: int) -> None:
+def print_false_answers(sphinx: Sphinx, name: str, said: Iterable[tuple[str, bytes]]) -> None:
     clock = Clock()
-    count, taken = false_answers(sphinx, every, clock)
+    heard = [(label, clock.hear(sphinx, pcm, (YES_NO,))) for label, pcm in said]
     for side in ("yes", "no"):
-        ours = [one for one in taken if meaning(one[1]) == side]
-        print(f"no answer, taken for {side:4}    {len(ours):4} of {count:4}   {ours}")
+        taken = [
+            f"{label} -> {one.text}"
+            for label, one in heard
+            if one.accepted and meaning(one.text) == side
+        ]
+        print(f"{name}, taken for {side:4} {len(taken):4} of {len(heard):4}   {taken}")
     print(f"  real-time factor {clock.factor:.2f}")
 
 
@@ -207,7 +208,8 @@ def main() -> None:
     sphinx.warm((YES_NO,))
     print_speeds(sphinx)
     print_answers(sphinx, every)
-    print_false_answers(sphinx, every)
+    print_false_answers(sphinx, "no answer", no_answers(every))
+    print_false_answers(sphinx, "no answer, unseen", unseen(every))
     print_phrases(sphinx, every)
 
 

@@ -24,13 +24,14 @@ UNEXPLAINED_FRAMES_MAX = 3
 # A word's edges are known to so many frames.
 EDGE_FRAMES_BEFORE, EDGE_FRAMES_AFTER = 2, 3
 SPEECH_FRAMES_MIN = 12
+WORD_FRAMES_MIN = 3
 # So long no phone lasts: "I disagree" can be heard as "I agree" with a very long "I".
 PHONE_FRAMES_MAX = 32
 # Measured on read speech over G.711: see bench.speech.
 DICTATION_CONFIDENCE_PERMILLE = 500
 
 NOTHING = Hearing("", 0, NAME, False, "grammar")
-DICTATION_LOOK = Look("empty", 250)
+DICTATION_LOOK = Look("noisy", 250)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,10 @@ class Sphinx:
     def _look(self, search: _Searched, pcm: bytes, look: Look) -> str | None:
         """The phrase heard in one way of looking; None if it is none, or does not explain all."""
         assert self._phrases is not None, "the search was added to it"
-        words = self._phrases.hear(widened(pcm, look))
+        speech = loud(levels(pcm))
+        words = audible(self._phrases.hear(widened(pcm, look)), speech)
         texts = [word.text for word in words]
-        if not search.accepts(texts) or not is_plausible(words, loud(levels(pcm))):
-            return None
-        return " ".join(texts)
+        return " ".join(texts) if search.accepts(texts) and is_plausible(words, speech) else None
 
     def _dictate(self, pcm: bytes, span: tuple[int, int]) -> Hearing:
         if self._dictation is None:
@@ -130,6 +130,15 @@ def _add(decoder: SphinxDecoder, name: str, grammars: tuple[Grammar, ...]) -> _S
 
 def _normal(phrases: Iterable[Iterable[str]]) -> frozenset[str]:
     return frozenset(text for some in phrases for one in some if (text := normal(one)))
+
+
+def audible(words: Sequence[HeardWord], speech: Frames) -> list[HeardWord]:
+    """Without what was heard where nothing is said: noise after a word is easily half of one."""
+    return [
+        word
+        for word in words
+        if np.count_nonzero(speech[word.start : word.end + 1]) >= WORD_FRAMES_MIN
+    ]
 
 
 def is_plausible(words: Sequence[HeardWord], speech: Frames) -> bool:
