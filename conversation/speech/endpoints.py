@@ -15,7 +15,11 @@ BELOW_PEAK_DB = 25
 EDGE_BELOW_PEAK_DB = 35
 NOISE_PERCENTILE, PEAK_PERCENTILE = 10, 97
 
+# What is fainter than -60 dB of full scale is no speech, however quiet the line is.
+SPEECH_DB_MIN = 30
+
 Levels = NDArray[np.float64]
+Frames = NDArray[np.bool_]
 
 
 def levels(pcm: bytes) -> Levels:
@@ -28,8 +32,8 @@ def levels(pcm: bytes) -> Levels:
 
 
 def speech_span(frames: Levels) -> tuple[int, int] | None:
-    """First frame of speech, and the frame after the last. None if all is alike."""
-    if not len(frames):
+    """First frame of speech, and the frame after the last. None if all is silent."""
+    if not len(frames) or frames.max() < SPEECH_DB_MIN:
         return None
     noise, peak = np.percentile(frames, (NOISE_PERCENTILE, PEAK_PERCENTILE))
     edge = max(min(noise + ABOVE_NOISE_DB, peak - ABOVE_NOISE_DB), peak - EDGE_BELOW_PEAK_DB)
@@ -37,8 +41,10 @@ def speech_span(frames: Levels) -> tuple[int, int] | None:
     return (int(speech[0]), int(speech[-1]) + 1) if len(speech) else None
 
 
-def loud(frames: Levels) -> NDArray[np.bool_]:
+def loud(frames: Levels) -> Frames:
     """The frames in which something is certainly said."""
+    if not len(frames):
+        return np.zeros(0, dtype=np.bool_)
     noise, peak = np.percentile(frames, (NOISE_PERCENTILE, PEAK_PERCENTILE))
     return np.asarray(frames > max(noise + ABOVE_NOISE_DB, peak - BELOW_PEAK_DB), dtype=np.bool_)
 

@@ -62,7 +62,18 @@ _TOO_SHORT = frozenset(
     {"yep", "i consent", "sure", "okay", "of course", "that's fine", "that's okay"}
 )
 
-YES_NO = Grammar("yes_no", tuple(one for one in YES_PHRASES + NO_PHRASES if one not in _TOO_SHORT))
+# What people say who do not answer, and what sounds like an answer.
+_NO_ANSWERS = (
+    *("yes and no", "yes or no", "yes but", "no but", "hundred", "degree", "i degree"),
+    *("thank you", "hello", "what", "say again", "what do you mean", "yesterday"),
+    *("i don't know", "i don't understand"),
+)
+
+YES_NO = Grammar(
+    "yes_no",
+    tuple(phrase for phrase in YES_PHRASES + NO_PHRASES if phrase not in _TOO_SHORT),
+    decoys=_NO_ANSWERS,
+)
 DIGITS = Grammar(
     "digits",
     ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),

@@ -10,14 +10,14 @@ from media.wire import Decoder, WireError, encode
 
 READ_BYTES = 256 * 1024
 # A node which does not read for so long is lost; the next one asks again.
-SEND_TIMEOUT_S = 5
+SEND_TIMEOUT_MS = 5_000
 
 
 class Link:
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, send_timeout_ms: int = SEND_TIMEOUT_MS) -> None:
         sock.settimeout(None)
         # For sending only: to wait for the next request may take for ever.
-        timeout = struct.pack("ll", SEND_TIMEOUT_S, 0)
+        timeout = struct.pack("ll", send_timeout_ms // 1000, send_timeout_ms % 1000 * 1000)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         self._socket = sock
         self._sending = threading.Lock()

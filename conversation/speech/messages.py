@@ -154,14 +154,17 @@ def parse_answer(header: Mapping[str, object], payload: bytes) -> Speech | Heari
 
 
 def _words(listed: object) -> tuple[SpokenWord, ...]:
-    try:
-        words = tuple(
-            SpokenWord(text, start, end)
-            for text, start, end in cast(list[tuple[str, int, int]], listed)
-        )
-    except (TypeError, ValueError) as error:
-        raise SpeechError("the words of the answer make no sense") from error
-    return words
+    if not isinstance(listed, list):
+        raise SpeechError("the words of the answer are no list")
+    return tuple(_word(one) for one in cast(list[object], listed))
+
+
+def _word(one: object) -> SpokenWord:
+    match one:
+        case [str() as text, int() as start, int() as end]:
+            return SpokenWord(text, start, end)
+        case _:
+            raise SpeechError("a word of the answer makes no sense")
 
 
 def _hearing(header: Mapping[str, object]) -> Hearing:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conversation.speech.endpoints import Levels, cut, levels, loud, speech_span
+from conversation.speech.endpoints import Frames, cut, levels, loud, speech_span
 from conversation.speech.engines import RATE, Grammar, Hearing, SpeechError
 from conversation.speech.grammars import meaning, normal
 from conversation.speech.looks import LOOKS, Look, widened
@@ -24,11 +24,14 @@ UNEXPLAINED_FRAMES_MAX = 3
 # A word's edges are known to so many frames.
 EDGE_FRAMES_BEFORE, EDGE_FRAMES_AFTER = 2, 3
 SPEECH_FRAMES_MIN = 12
+WORD_FRAMES_MIN = 3
+# So long no phone lasts: "I disagree" can be heard as "I agree" with a very long "I".
+PHONE_FRAMES_MAX = 32
 # Measured on read speech over G.711: see bench.speech.
 DICTATION_CONFIDENCE_PERMILLE = 500
 
 NOTHING = Hearing("", 0, NAME, False, "grammar")
-DICTATION_LOOK = Look("empty", 250)
+DICTATION_LOOK = Look("noisy", 250)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,10 @@ class Sphinx:
     def _look(self, search: _Searched, pcm: bytes, look: Look) -> str | None:
         """The phrase heard in one way of looking; None if it is none, or does not explain all."""
         assert self._phrases is not None, "the search was added to it"
-        words = self._phrases.hear(widened(pcm, look))
+        speech = loud(levels(pcm))
+        words = audible(self._phrases.hear(widened(pcm, look)), speech)
         texts = [word.text for word in words]
-        if not search.accepts(texts) or unexplained(levels(pcm), words) > UNEXPLAINED_FRAMES_MAX:
-            return None
-        return " ".join(texts)
+        return " ".join(texts) if search.accepts(texts) and is_plausible(words, speech) else None
 
     def _dictate(self, pcm: bytes, span: tuple[int, int]) -> Hearing:
         if self._dictation is None:
@@ -130,14 +132,26 @@ def _normal(phrases: Iterable[Iterable[str]]) -> frozenset[str]:
     return frozenset(text for some in phrases for one in some if (text := normal(one)))
 
 
-def unexplained(frames: Levels, words: Sequence[HeardWord]) -> int:
-    """How many loud frames lie outside all words."""
-    if not len(frames):
-        return 0
-    explained = np.zeros(len(frames), dtype=np.bool_)
+def audible(words: Sequence[HeardWord], speech: Frames) -> list[HeardWord]:
+    """Without what was heard where nothing is said: noise after a word is easily half of one."""
+    return [
+        word
+        for word in words
+        if np.count_nonzero(speech[word.start : word.end + 1]) >= WORD_FRAMES_MIN
+    ]
+
+
+def is_plausible(words: Sequence[HeardWord], speech: Frames) -> bool:
+    """Whether the words account for all the speech, and none for more than it can be.
+
+    Speech: whether something is said in each frame.
+    """
+    explained = np.zeros(len(speech), dtype=np.bool_)
     for word in words:
+        if np.count_nonzero(speech[word.start : word.end + 1]) > PHONE_FRAMES_MAX * word.phones:
+            return False
         explained[max(0, word.start - EDGE_FRAMES_BEFORE) : word.end + 1 + EDGE_FRAMES_AFTER] = True
-    return int(np.count_nonzero(loud(frames) & ~explained))
+    return int(np.count_nonzero(speech & ~explained)) <= UNEXPLAINED_FRAMES_MAX
 
 
 def _may_pass(heard: Sequence[str | None]) -> bool:

@@ -9,6 +9,9 @@ from typing import Protocol, cast
 MODEL_RATE = 16_000
 FRAME_MS = 10
 
+# How the names of silence and noises begin.
+_NO_WORDS = "<[+"
+
 # From a state, to a state, the probability, and the word said in between.
 Arc = tuple[int, int, float, str]
 START, END = 0, 1
@@ -52,11 +55,12 @@ class _Module(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """A word, and its first and last frame of FRAME_MS."""
+    """A word, its first and last frame of FRAME_MS, and how many phones it is made of."""
 
     text: str
     start: int
     end: int
+    phones: int
 
 
 class SphinxDecoder:
@@ -92,14 +96,10 @@ class SphinxDecoder:
             self._decoder.end_utt()
         if self._decoder.hyp() is None:
             return ()
-        segments = ((_spelling(one.word), one) for one in self._decoder.seg())
-        return tuple(
-            HeardWord(spelling, one.start_frame, one.end_frame)
-            for spelling, one in segments
-            if spelling
-        )
+        return tuple(self._word(one) for one in self._decoder.seg() if one.word[0] not in _NO_WORDS)
 
-
-def _spelling(word: str) -> str:
-    """Without the number of the pronunciation; nothing for silence and noises."""
-    return "" if word[0] in "<[+" else re.sub(r"\(\d+\)$", "", word)
+    def _word(self, segment: _Segment) -> HeardWord:
+        """Without the number of the pronunciation."""
+        text = re.sub(r"\(\d+\)$", "", segment.word)
+        phones = (self._decoder.lookup_word(text) or "").split()
+        return HeardWord(text, segment.start_frame, segment.end_frame, len(phones))
