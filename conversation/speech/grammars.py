@@ -65,7 +65,7 @@ _TOO_SHORT = frozenset(
 # What people say who do not answer, and what sounds like an answer.
 _NO_ANSWERS = (
     *("yes and no", "yes or no", "yes but", "no but", "hundred", "degree", "i degree"),
-    *("thank you", "hello", "what", "say again", "what do you mean", "yesterday"),
+    *("thank you", "hello", "what", "say again", "what do you mean"),
     *("i don't know", "i don't understand"),
 )
 
