@@ -21,10 +21,19 @@ class ToolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """What the caller said. `confident` is False for free dictation."""
+    """What the caller said. Read back what is not `confident` before you act on it."""
 
     text_content: str
     confident: bool = True
+
+
+SURE_PERMILLE = 800
+"""From here on an expected phrase was heard so clearly that it needs no read-back."""
+
+
+def message(text: str, kind: str, confidence_permille: int) -> ChatMessage:
+    """What was heard, and whether it can be relied on: free dictation never can."""
+    return ChatMessage(text, kind == "grammar" and confidence_permille >= SURE_PERMILLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 from consent.rules import ASKING, LISTENING, PLAYING, State
-from conversation.agent import ChatMessage
-from conversation.speech.engines import Grammar, SpeechError
+from conversation.agent import message
+from conversation.speech.client import SpeechUnavailable
+from conversation.speech.engines import ONCE, Hearing, SpeechError
+from conversation.speech.grammars import EVERYDAY, listen_for
 from media.client import MediaUnavailable
 from runtime.errors import NotNow, Refused
 from sessions.asking import ANSWER_S, Asking
@@ -102,15 +104,14 @@ class Attending:
 
     async def _heard(self, live: LiveCall, header: Header, pcm: bytes, state: State) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
-        grammars = (Grammar("agent", phrases),) if (phrases := live.agent.expects()) else ()
-        hearing = await self._house.speech.hear(pcm, grammars, dictation=True)
-        if not hearing.text:
+        hearing = await self._understood(live, pcm)
+        if not hearing.accepted:
             self.acknowledge(header["id"])
             return
         turn = self._turn_id(live, header["id"])
         future = live.heard.setdefault(turn, asyncio.get_running_loop().create_future())
         if not future.done():
-            future.set_result(ChatMessage(hearing.text, hearing.kind == "grammar"))
+            future.set_result(message(hearing.text, hearing.kind, hearing.confidence_permille))
         segment = None
         if state is State.GRANTED:
             segment = Segment(
@@ -125,6 +126,20 @@ class Attending:
                 confidence_permille=hearing.confidence_permille,
             )
         await self._act(live, "heard", header["id"], segment)
+
+    async def _understood(self, live: LiveCall, pcm: bytes) -> Hearing:
+        """The phrases that the agent expects first, free dictation last."""
+        phrases = live.agent.expects()
+        if phrases:
+            grammar = listen_for("agent", phrases, decoys=EVERYDAY, agreeing=ONCE)
+            try:
+                return await self._house.speech.hear(pcm, (grammar,), dictation=True)
+            except SpeechUnavailable:
+                raise
+            except SpeechError as error:
+                # A phrase that nobody can pronounce: the agent's author must mend it.
+                self._house.note("phrases not understood", call=live.id, why=str(error))
+        return await self._house.speech.hear(pcm, (), dictation=True)
 
     async def _act(
         self, live: LiveCall, cause: str, event: int | None, segment: Segment | None

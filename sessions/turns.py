@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, ToolError, tool_of
+from conversation.agent import Agent, ChatMessage, RunContext, ToolError, message, tool_of
 from conversation.reducers import (
     action_finished,
     action_proposed,
@@ -198,7 +198,7 @@ class Turns:
         if turn.segment is not None:
             (segment,) = await self._house.store.reader.rows(Segment, id=turn.segment)
             text = self._house.unseal(segment.text)
-            return ChatMessage(text, confident=segment.kind == "grammar")
+            return message(text, segment.kind, segment.confidence_permille)
         loop = asyncio.get_running_loop()
         waiting = live.heard.setdefault(turn.id, loop.create_future())
         try:

@@ -47,18 +47,26 @@ class Hearing:
     kind: HearingKind
 
 
+SURE = 4
+ONCE = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """A closed list of phrases which are listened for, one at a time or one after another.
 
     Decoys are listened for as well, to be rejected: what people say who do not answer, and what
     sounds like a phrase but is none.
+
+    An engine may look at the same audio in several ways, of which `agreeing` must hear the same:
+    SURE for what can not be taken back, ONCE for what will be read back to the caller.
     """
 
     name: str
     phrases: tuple[str, ...]
     repeats: bool = False
     decoys: tuple[str, ...] = ()
+    agreeing: int = SURE
 
 
 class TextToSpeech(Protocol):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from conversation.speech.engines import Grammar
+from conversation.speech.engines import SURE, Grammar
 
 Meaning = Literal["yes", "no"]
 
@@ -63,7 +63,7 @@ _TOO_SHORT = frozenset(
 )
 
 # What people say who do not answer, and what sounds like an answer.
-_NO_ANSWERS = (
+EVERYDAY = (
     *("yes and no", "yes or no", "yes but", "no but", "hundred", "degree", "i degree"),
     *("thank you", "hello", "what", "say again", "what do you mean"),
     *("i don't know", "i don't understand"),
@@ -72,7 +72,7 @@ _NO_ANSWERS = (
 YES_NO = Grammar(
     "yes_no",
     tuple(phrase for phrase in YES_PHRASES + NO_PHRASES if phrase not in _TOO_SHORT),
-    decoys=_NO_ANSWERS,
+    decoys=EVERYDAY,
 )
 DIGITS = Grammar(
     "digits",
@@ -110,10 +110,15 @@ _MEANINGS: dict[tuple[str, ...], _Sides] = {
 
 
 def listen_for(
-    name: str, phrases: Iterable[str], *, repeats: bool = False, decoys: Iterable[str] = ()
+    name: str,
+    phrases: Iterable[str],
+    *,
+    repeats: bool = False,
+    decoys: Iterable[str] = (),
+    agreeing: int = SURE,
 ) -> Grammar:
     """A grammar of one's own: lower case, no punctuation, no phrase twice."""
-    return Grammar(name, _normal_once(phrases), repeats, _normal_once(decoys))
+    return Grammar(name, _normal_once(phrases), repeats, _normal_once(decoys), agreeing)
 
 
 def _normal_once(phrases: Iterable[str]) -> tuple[str, ...]:

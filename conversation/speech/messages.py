@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from conversation.speech.engines import (
+    ONCE,
     RATE,
+    SURE,
     Grammar,
     Hearing,
     HearingKind,
@@ -59,6 +61,7 @@ def hear_request(req: int, grammars: Sequence[Grammar], dictation: bool) -> Head
             "phrases": list(grammar.phrases),
             "repeats": grammar.repeats,
             "decoys": list(grammar.decoys),
+            "agreeing": grammar.agreeing,
         }
         for grammar in grammars
     ]
@@ -112,6 +115,7 @@ def _grammar(one: object) -> Grammar:
         _phrases(fields.get("phrases")),
         fields.get("repeats") is True,
         _phrases(fields.get("decoys", [])),
+        ONCE if fields.get("agreeing") == ONCE else SURE,
     )
 
 

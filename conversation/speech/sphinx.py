@@ -17,8 +17,6 @@ NAME = "pocketsphinx"
 UTTERANCE_SECONDS_MAX = 15
 GRAMMARS_CACHED_MAX = 16
 
-# Of the LOOKS, so many must have heard the same thing, and none something else that is accepted.
-AGREEING_MIN = 4
 # An utterance has more speech in it than its phrase accounts for: it said something else, too.
 UNEXPLAINED_FRAMES_MAX = 3
 # A word's edges are known to so many frames.
@@ -41,6 +39,8 @@ class _Searched:
     name: str
     single: frozenset[str]
     repeating: frozenset[str]
+    # Of the LOOKS, so many must have heard the same thing, and none something else.
+    agreeing: int
 
     def accepts(self, words: Sequence[str]) -> bool:
         return is_said(words, self.single, False) or (
@@ -77,9 +77,9 @@ class Sphinx:
         heard: list[str | None] = []
         for look in LOOKS:
             heard.append(self._look(search, cut(pcm, span, look.margin_ms), look))
-            if not _may_pass(heard):
+            if not _may_pass(heard, search.agreeing):
                 break
-        return _verdict(heard)
+        return _verdict(heard, search.agreeing)
 
     def _look(self, search: _Searched, pcm: bytes, look: Look) -> str | None:
         """The phrase heard in one way of looking; None if it is none, or does not explain all."""
@@ -125,7 +125,7 @@ def _add(decoder: SphinxDecoder, name: str, grammars: tuple[Grammar, ...]) -> _S
     if unknown := sorted(word for word in words if not decoder.knows(word)):
         raise SpeechError(f"no pronunciation is known of: {', '.join(unknown)}")
     decoder.add(name, arcs_of(sorted(single | decoys), sorted(repeating)))
-    return _Searched(name, single, repeating)
+    return _Searched(name, single, repeating, max(one.agreeing for one in grammars))
 
 
 def _normal(phrases: Iterable[Iterable[str]]) -> frozenset[str]:
@@ -154,9 +154,9 @@ def is_plausible(words: Sequence[HeardWord], speech: Frames) -> bool:
     return int(np.count_nonzero(speech & ~explained)) <= UNEXPLAINED_FRAMES_MAX
 
 
-def _may_pass(heard: Sequence[str | None]) -> bool:
+def _may_pass(heard: Sequence[str | None], agreeing: int) -> bool:
     """Whether enough of all looks can still agree."""
-    return heard.count(None) <= len(LOOKS) - AGREEING_MIN and _agree(heard)
+    return heard.count(None) <= len(LOOKS) - agreeing and _agree(heard)
 
 
 def _agree(heard: Sequence[str | None]) -> bool:
@@ -165,11 +165,11 @@ def _agree(heard: Sequence[str | None]) -> bool:
     return len(texts) <= 1 or len({meaning(text) or text for text in texts}) == 1
 
 
-def _verdict(heard: Sequence[str | None]) -> Hearing:
+def _verdict(heard: Sequence[str | None], needed: int) -> Hearing:
     texts = [text for text in heard if text is not None]
     if not texts:
         return NOTHING
     text = max(texts, key=texts.count)
-    accepted = len(heard) == len(LOOKS) and _may_pass(heard)
+    accepted = len(heard) == len(LOOKS) and _may_pass(heard, needed)
     agreeing = len(texts) if _agree(heard) else 0
     return Hearing(text, 1000 * agreeing // len(LOOKS), NAME, accepted, "grammar")
