@@ -10,7 +10,7 @@ import numpy as np
 from media.jitter import Frame
 from media.units import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, SAMPLES_PER_MS, Samples, pcm
 
-ONSET_MS = 120
+ONSET_MS = 100
 HANGOVER_MS = 600
 PREROLL_MS = 300
 TAIL_MS = 200
