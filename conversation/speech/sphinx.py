@@ -2,12 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from conversation.speech.endpoints import Frames, cut, levels, loud, speech_span
-from conversation.speech.engines import RATE, Grammar, Hearing, SpeechError
+from conversation.speech.engines import RATE, SURE, Grammar, Hearing, SpeechError
 from conversation.speech.grammars import meaning, normal
 from conversation.speech.looks import LOOKS, Look, widened
 from conversation.speech.phrases import arcs_of, is_said
@@ -19,6 +19,8 @@ GRAMMARS_CACHED_MAX = 16
 
 # An utterance has more speech in it than its phrase accounts for: it said something else, too.
 UNEXPLAINED_FRAMES_MAX = 3
+UNEXPLAINED_FRAMES_AGREED = 20
+UNSURE_PERMILLE = 700
 # A word's edges are known to so many frames.
 EDGE_FRAMES_BEFORE, EDGE_FRAMES_AFTER = 2, 3
 SPEECH_FRAMES_MIN = 12
@@ -48,6 +50,14 @@ class _Searched:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The phrase that one look heard, if it was one, and the frames of speech outside of it."""
+
+    text: str | None
+    unexplained: int
+
+
 class Sphinx:
     name = NAME
 
@@ -74,20 +84,28 @@ class Sphinx:
     def _vote(self, search: _Searched, pcm: bytes, span: tuple[int, int]) -> Hearing:
         assert self._phrases is not None, "the search was added to it"
         self._phrases.use(search.name)
-        heard: list[str | None] = []
+        seen: list[_Seen] = []
         for look in LOOKS:
-            heard.append(self._look(search, cut(pcm, span, look.margin_ms), look))
-            if not _may_pass(heard, search.agreeing):
+            seen.append(self._look(search, cut(pcm, span, look.margin_ms), look))
+            if search.agreeing == SURE and not _may_pass(_texts(seen), SURE):
                 break
-        return _verdict(heard, search.agreeing)
+        verdict = _verdict(_texts(seen), search.agreeing)
+        if verdict.accepted or search.agreeing == SURE:
+            return verdict
+        # A long fricative lies outside its word: where nearly all looks agree, it may.
+        verdict = _verdict(_texts(seen, UNEXPLAINED_FRAMES_AGREED), SURE)
+        return replace(
+            verdict, confidence_permille=min(verdict.confidence_permille, UNSURE_PERMILLE)
+        )
 
-    def _look(self, search: _Searched, pcm: bytes, look: Look) -> str | None:
-        """The phrase heard in one way of looking; None if it is none, or does not explain all."""
+    def _look(self, search: _Searched, pcm: bytes, look: Look) -> "_Seen":
+        """What was heard in one way of looking."""
         assert self._phrases is not None, "the search was added to it"
         speech = loud(levels(pcm))
         words = audible(self._phrases.hear(widened(pcm, look)), speech)
         texts = [word.text for word in words]
-        return " ".join(texts) if search.accepts(texts) and is_plausible(words, speech) else None
+        is_phrase = search.accepts(texts) and not any(is_too_long(word, speech) for word in words)
+        return _Seen(" ".join(texts) if is_phrase else None, unexplained(words, speech))
 
     def _dictate(self, pcm: bytes, span: tuple[int, int]) -> Hearing:
         if self._dictation is None:
@@ -141,17 +159,23 @@ def audible(words: Sequence[HeardWord], speech: Frames) -> list[HeardWord]:
     ]
 
 
-def is_plausible(words: Sequence[HeardWord], speech: Frames) -> bool:
-    """Whether the words account for all the speech, and none for more than it can be.
+def is_too_long(word: HeardWord, speech: Frames) -> bool:
+    """Whether a word accounts for more than it can be. Speech: is something said in a frame."""
+    said = np.count_nonzero(speech[word.start : word.end + 1])
+    return bool(said > PHONE_FRAMES_MAX * word.phones)
 
-    Speech: whether something is said in each frame.
-    """
+
+def unexplained(words: Sequence[HeardWord], speech: Frames) -> int:
+    """How many frames of speech lie outside of all words."""
     explained = np.zeros(len(speech), dtype=np.bool_)
     for word in words:
-        if np.count_nonzero(speech[word.start : word.end + 1]) > PHONE_FRAMES_MAX * word.phones:
-            return False
         explained[max(0, word.start - EDGE_FRAMES_BEFORE) : word.end + 1 + EDGE_FRAMES_AFTER] = True
-    return int(np.count_nonzero(speech & ~explained)) <= UNEXPLAINED_FRAMES_MAX
+    return int(np.count_nonzero(speech & ~explained))
+
+
+def _texts(seen: Sequence[_Seen], most: int = UNEXPLAINED_FRAMES_MAX) -> list[str | None]:
+    """What was heard in each look that leaves no more than so many frames unexplained."""
+    return [one.text if one.unexplained <= most else None for one in seen]
 
 
 def _may_pass(heard: Sequence[str | None], agreeing: int) -> bool:
