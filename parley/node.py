@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,14 @@ class Node:
         self._speech_here: asyncio.Event = asyncio.Event()
         self._go: asyncio.Future[dict[str, Any]] = _future()
         self._stop: asyncio.Event = asyncio.Event()
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._config = Config()
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
         control = asyncio.create_task(self._obey())
         go = await _first(self._go, control)
-        board = await self._open(Path(go["data"]), from_json(go["config"]))
+        self._config = from_json(go["config"])
+        board = await self._open(Path(go["data"]), self._config)
         board_tasks = {
             "media events": asyncio.create_task(board.media_events()),
             "line events": asyncio.create_task(board.line_events()),
@@ -101,7 +103,7 @@ class Node:
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
             codecs=tuple(name for name in config.media.codecs if name in CODECS),
-            media_address=config.sip.public_address or config.media.address,
+            media_address=_advertised(config, config.media.address),
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
@@ -128,7 +130,8 @@ class Node:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
         sock = await self._sip_socket
         host, port = sock.getsockname()[:2]
-        user_agent = UserAgent(Address(host, port), "parley", secrets.token_bytes)
+        local = Address(_advertised(self._config, host), port)
+        user_agent = UserAgent(local, "parley", secrets.token_bytes)
         unoffered = await recovery.dialogs(board, user_agent)
         endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
         board.house.sip = endpoint
@@ -191,6 +194,23 @@ def _agent_class(app: str) -> Callable[[], Agent]:
     if not (isinstance(found, type) and issubclass(found, Agent)):
         raise ValueError(f"[agent] app = {app!r} does not name a subclass of parley.Agent")
     return found
+
+
+def _advertised(config: Config, bound: str) -> str:
+    """The address that peers are told: the public one, or where we listen.
+
+    Who listens everywhere is told of by the address of the default route; nothing is sent.
+    """
+    address = config.sip.public_address or bound
+    if not ip_address(address).is_unspecified:
+        return address
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("2001:db8::1" if ":" in address else "192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "::1" if ":" in address else "127.0.0.1"
 
 
 def _database(config: Config) -> Path:
