@@ -58,4 +58,5 @@ def _recording(recording: Plain | None) -> list[str]:
     if recording is None:
         return []
     length = f"{recording['seconds']:.1f} s in {recording['chunks']} encrypted chunks"
-    return [f"{recording['state']}, {length}"]
+    lost = [f"with a gap: {recording['lost']}"] if recording["lost"] else []
+    return [f"{recording['state']}, {length}", *lost]

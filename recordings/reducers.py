@@ -19,6 +19,7 @@ def begin(ctx: Context, grant: Grant) -> None:
             caller_key=grant.keys["caller"],
             agent_key=grant.keys["agent"],
             began_us=ctx.now,
+            lost=None,
             sealed_us=None,
         )
     )
@@ -26,12 +27,13 @@ def begin(ctx: Context, grant: Grant) -> None:
 
 
 @reducer
-def gate_reopened(ctx: Context, call: str) -> int:
-    """The media process lost the gate. Answers the new epoch: no nonce serves twice."""
+def gate_reopened(ctx: Context, call: str, why: str) -> int:
+    """The gate was lost and is opened again. Answers the new epoch: no nonce serves twice."""
     recording = ctx.table(Recording).one(call)
     if recording.state is RecordingState.SEALED:
         raise Refused(f"the recording of {call} is sealed")
-    return ctx.table(Recording).replace(replace(recording, epoch=recording.epoch + 1)).epoch
+    again = replace(recording, epoch=recording.epoch + 1, lost=why)
+    return ctx.table(Recording).replace(again).epoch
 
 
 @reducer

@@ -14,7 +14,10 @@ class RecordingState(StrEnum):
 
 @table(name="recording")
 class Recording:
-    """One per call, under its grant. `epoch` rises each time the gate is opened."""
+    """One per call, under its grant. `epoch` rises each time the gate is opened.
+
+    `lost` says why the gate was last lost, if it was: there the recording has a gap.
+    """
 
     id: str
     state: RecordingState
@@ -23,6 +26,7 @@ class Recording:
     caller_key: str
     agent_key: str
     began_us: int
+    lost: str | None
     sealed_us: int | None
 
 

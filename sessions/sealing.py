@@ -14,6 +14,8 @@ from sessions.live import LiveCall
 from sessions.reducers import call_sealed
 from sessions.turns import Turns
 
+GATE_RETRY_S = 2.0
+
 GATE_WAIT_S = 3.0
 """How long the media process may take to seal its last chunks."""
 
@@ -37,11 +39,18 @@ class Sealing:
             self._open(recording, recording.epoch)
         return None
 
-    async def reopen_gate(self, live: LiveCall) -> None:
-        """A new media process has no gate: open one under the next epoch."""
+    async def reopen_gate(self, live: LiveCall, why: str) -> None:
+        """The gate was lost: open one under the next epoch, and let the record say why."""
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         if rows and rows[0].state is RecordingState.OPEN:
-            self._open(rows[0], await self._house.act(gate_reopened, live.id))
+            self._open(rows[0], await self._house.surely(gate_reopened, live.id, why=why))
+
+    async def gate_lost(self, live: LiveCall, why: str) -> None:
+        """The media process could not write and closed the gate by itself: try again, later."""
+        self._house.note("the recording gate was lost", call=live.id, why=why)
+        await asyncio.sleep(GATE_RETRY_S)
+        if not live.ended.is_set():
+            await self.reopen_gate(live, why)
 
     def _open(self, recording: Recording, epoch: int) -> None:
         keys = {"caller": recording.caller_key, "agent": recording.agent_key}

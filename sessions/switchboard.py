@@ -165,7 +165,7 @@ class Switchboard:
         """Leg, gate and words of one call, as the media process should have them."""
         await self.lines.resume(live)
         if not has_gate:
-            await self.sealing.reopen_gate(live)
+            await self.sealing.reopen_gate(live, "the media process was replaced")
         for utterance, playing in live.playing.items():
             self.house.media.play(
                 live.id,
@@ -183,8 +183,10 @@ class Switchboard:
             case "progress":
                 progressed(live, header["utterance"], header["played_ms"])
                 return
-            case "gate_closed":
+            case "gate_closed" if live.ended.is_set() or header["reason"] == "closed":
                 live.gate_closed.set()
+            case "gate_closed":
+                self._soon(self.sealing.gate_lost(live, header["reason"]))
             case "speech_started":
                 self.attending.touch(live)
                 return
