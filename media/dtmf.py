@@ -4,7 +4,7 @@ import struct
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from media.rtp import RtpPacket
+from media.rtp import RtpPacket, timestamp_delta
 from media.units import FRAME_SAMPLES, SAMPLES_PER_MS
 
 DIGITS = "0123456789*#ABCD"
@@ -12,6 +12,7 @@ EVENT = struct.Struct(">BBH")
 END_BIT = 0x80
 DURATION_MAX = 0xFFFF
 EVENTS_REMEMBERED = 64
+RELEASE_SAMPLES_MIN = 480
 END_PACKETS = 3
 PAUSE_FRAMES = 4
 VOLUME_DBM0 = 10
@@ -45,15 +46,25 @@ class DtmfReceiver:
         if (event := self._events.get(key)) is not None:
             event.duration, event.ended = max(event.duration, duration), event.ended or ended
             return None
-        goes_on = self._goes_on(packet, code)
-        self._remember(key, _Event(code, duration, ended))
+        event = _Event(code, duration, ended)
+        goes_on = self._goes_on(packet, event)
+        self._remember(key, event)
         return None if goes_on else DIGITS[code]
 
-    def _goes_on(self, packet: RtpPacket, code: int) -> bool:
-        """RFC 4733 section 2.5.1.3: a long event continues as a segment with a new timestamp."""
-        before = (packet.ssrc, (packet.timestamp - DURATION_MAX) & 0xFFFF_FFFF)
-        event = self._events.get(before)
-        return event is not None and event.code == code and not event.ended and not packet.marker
+    def _goes_on(self, packet: RtpPacket, now: _Event) -> bool:
+        """RFC 4733 section 2.5.1.3: a long event continues as a segment with a new timestamp.
+
+        So does one of a sender that lost its own clock: nobody lets go of a key and presses it
+        again within `RELEASE_SAMPLES_MIN`, without an end and without a marker.
+        """
+        if not self._events or packet.marker:
+            return False
+        (ssrc, timestamp), before = next(reversed(self._events.items()))
+        repeats_end = before.ended and now.ended and before.duration == now.duration
+        if ssrc != packet.ssrc or before.code != now.code or (before.ended and not repeats_end):
+            return False
+        later = timestamp_delta(packet.timestamp, timestamp)
+        return later == DURATION_MAX or 0 < later <= before.duration + RELEASE_SAMPLES_MIN
 
     def _remember(self, key: tuple[int, int], event: _Event) -> None:
         self._events[key] = event
@@ -63,10 +74,9 @@ class DtmfReceiver:
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """What one tick sends: the event's payload, how long ago it began, whether it begins."""
+    """What one tick sends: the event's payload, and whether it begins."""
 
     payload: bytes
-    age: int  # Samples since the event's timestamp.
     marker: bool
 
 
@@ -117,4 +127,4 @@ def _tone(press: _Press) -> Tone:
     duration = min(press.sent, press.frames) * FRAME_SAMPLES
     flags = VOLUME_DBM0 | (END_BIT if press.sent >= press.frames else 0)
     payload = EVENT.pack(press.code, flags, duration)
-    return Tone(payload, (press.sent - 1) * FRAME_SAMPLES, press.sent == 1)
+    return Tone(payload, press.sent == 1)

@@ -49,6 +49,7 @@ class Leg:
         self._playout = Playout()
         self._keys_heard = DtmfReceiver()
         self._keys_pressed = DtmfSender()
+        self._key_began = 0
         self._gate: Gate | None = None
         self._gate_epoch_last = -1
         self._chunk_samples = chunk_samples
@@ -207,9 +208,11 @@ class Leg:
         if tone is not None:
             kind = self.opening.dtmf_payload_type
             assert kind is not None, "no key is pressed without a payload type"
-            # RFC 4733 section 2.2.1: all packets of an event carry the time of its beginning.
-            began = (self._clock.timestamp(slot) - tone.age) & 0xFFFF_FFFF
-            return self._packet(slot, kind, began, tone.payload, marker=tone.marker)
+            # RFC 4733 section 2.2.1: all packets of an event carry the time of its beginning,
+            # also when a tick was missed meanwhile.
+            if tone.marker:
+                self._key_began = self._clock.timestamp(slot)
+            return self._packet(slot, kind, self._key_began, tone.payload, marker=tone.marker)
         payload = self.opening.codec.encode(samples)
         return self._packet(slot, self.opening.payload_type, self._clock.timestamp(slot), payload)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,9 +12,10 @@ def pressed(digits: str, ms: int = 160) -> list[RtpPacket]:
     sender = DtmfSender()
     sender.press(digits, ms)
     packets: list[RtpPacket] = []
+    began = 0
     for n in range(len(digits) * (ms // 20 + 10)):
         if (tone := sender.tone()) is not None:
-            began = 160 * n - tone.age
+            began = 160 * n if tone.marker else began
             packets.append(RtpPacket(101, n, began, 7, tone.payload, tone.marker))
     return packets
 
@@ -59,6 +61,14 @@ def test_a_key_held_longer_than_a_segment_is_one_key_press() -> None:
     first = RtpPacket(101, 1, 1_000, 7, EVENT.pack(3, 10, DURATION_MAX), marker=True)
     second = RtpPacket(101, 2, 1_000 + DURATION_MAX, 7, EVENT.pack(3, 10, 160))
     assert heard([first, second]) == "3"
+
+
+def test_a_sender_that_loses_its_clock_in_a_key_press_pressed_it_once() -> None:
+    packets = pressed("5")
+    drifted = [replace(p, timestamp=p.timestamp + 160 * (n // 4)) for n, p in enumerate(packets)]
+
+    assert heard(drifted) == "5"
+    assert heard([*packets, *(replace(p, timestamp=p.timestamp + 4_000) for p in packets)]) == "55"
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x01", EVENT.pack(16, 10, 160), b"\xff" * 4])
