@@ -68,14 +68,15 @@ class Asking:
                 self._soon(self._heard_out(live, effect.id))
 
         closing = await self._voice.say(live, row, progress)
-        if not live.ended.is_set():
+        played, total = closing.args["played_ms"], closing.args["total_ms"]
+        if not live.ended.is_set() and played * 1_000 >= total * wording.must_hear_permille:
             await self._heard_out(live, effect.id)
         return closing
 
     async def _heard_out(self, live: LiveCall, effect: str) -> None:
         """Past the must-hear mark: a key that was pressed before counts now."""
         try:
-            await self._house.act(question_heard, live.id, request=f"{effect}/heard")
+            await self._house.surely(question_heard, live.id, request=f"{effect}/heard")
         except Refused:
             return
         held, live.held_key = live.held_key, None
@@ -114,7 +115,7 @@ class Asking:
         prepare = self._house.keystore.prepare  # Flushes to disk: not on this thread.
         keys = {party: await asyncio.to_thread(prepare) for party in PARTIES if sure}
         try:
-            granted = await self._house.act(
+            granted = await self._house.surely(
                 consent_answered, live.id, answer=answer, method=method, keys=keys
             )
         except Refused:

@@ -107,7 +107,7 @@ class Switchboard:
             self.lines.reject(call, 500)
             return
         key = await asyncio.to_thread(house.keystore.prepare)
-        used = await house.act(
+        used = await house.surely(
             call_offered,
             call,
             request=f"{call}/offered",

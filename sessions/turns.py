@@ -78,7 +78,7 @@ class Session:
         utterance = self._step("say")
         ended: asyncio.Future[Utterance] = asyncio.get_running_loop().create_future()
         self._live.spoken[utterance] = ended
-        await self._house.act(
+        await self._house.surely(
             utterance_planned,
             self._live.id,
             request=utterance,
@@ -99,7 +99,7 @@ class Session:
         action = self._step(known.name)
         finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._live.acted[action] = finished
-        await self._house.act(
+        await self._house.surely(
             action_proposed,
             self._live.id,
             request=action,
@@ -119,7 +119,7 @@ class Session:
         return result
 
     async def hang_up(self) -> None:
-        await self._house.act(hang_up_decided, self._live.id, request=self._step("hang_up"))
+        await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))
 
     def _step(self, what: str) -> str:
         self._steps += 1
