@@ -62,6 +62,7 @@ SHELLS = {
     "runtime.context": "draws from the seed in the log entry",
     "sessions.switchboard": "conducts live calls on the event loop",
     "sessions.attending": "counts a caller's silence on the event loop",
+    "sessions.sealing": "waits before it opens a lost gate again",
     "sessions.house": "waits for a full queue or disk",
     "sessions.turns": "runs the agent on the event loop",
     "sessions.voice": "waits for playout on the event loop",
