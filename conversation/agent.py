@@ -27,8 +27,8 @@ class ChatMessage:
     confident: bool = True
 
 
-SURE_PERMILLE = 800
-"""From here on an expected phrase was heard so clearly that it needs no read-back."""
+SURE_PERMILLE = 200
+"""An expected phrase that was heard at least in one way, and nothing else in any other."""
 
 
 def message(text: str, kind: str, confidence_permille: int) -> ChatMessage:
