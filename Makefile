@@ -26,13 +26,15 @@ lint: .venv/dev.stamp ## ruff, mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-bench: .venv/dev.stamp ## every benchmark, as tables with ratios
+bench: .venv/bench.stamp ## every benchmark, as tables with ratios
 	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
 
-lock: ## renew both lock files (needs uv)
+lock: ## renew the lock files (needs uv)
 	$(LOCK) --upgrade --output-file requirements.lock
-	$(LOCK) --upgrade --extra whisper --group dev \
+	$(LOCK) --upgrade --extra whisper --extra timestamps --group dev \
 		--constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --upgrade --extra whisper --extra timestamps --group dev --group bench \
+		--constraint requirements-dev.lock --output-file requirements-bench.lock
 
 clean: ## remove .venv, caches and build results; data/ stays
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache
@@ -55,4 +57,9 @@ clean: ## remove .venv, caches and build results; data/ stays
 .venv/dev.stamp: .venv/run.stamp requirements-dev.lock
 	@echo "Installing what the tests need into .venv"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/bench.stamp: .venv/dev.stamp requirements-bench.lock
+	@echo "Installing what the benchmarks are compared with into .venv"
+	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@
