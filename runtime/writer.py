@@ -103,7 +103,11 @@ class Writer:
             self._roll_back(before)
             full = StoreFull("the disk is full: free some space", FULL_RETRY_MS)
             return [full] * len(actions)
-        except (apsw.Error, StoreBroken) as error:
+        except StoreBroken as error:
+            self._roll_back(before)
+            self._broken = error
+            raise
+        except apsw.Error as error:
             # Never tried again: a flush that failed may succeed the next time and have lost
             # what the first was for.
             self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
