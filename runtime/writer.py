@@ -78,6 +78,7 @@ class Writer:
         vfs: str | None = None,
         synchronous: str = "FULL",
     ) -> None:
+        self.path = path
         self._connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
         self._cursor = self._connection.cursor()
         self._clock = clock
