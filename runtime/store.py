@@ -83,6 +83,10 @@ class Store:
         note: str = await self._put(None, lambda: self._writer.checkpoint(origin, key))
         return note
 
+    async def keep_stamp(self, size: int, at_us: int, token: bytes) -> None:
+        """Keep a time stamp (RFC 3161) on the checkpoint of this size."""
+        await self._put(None, lambda: self._writer.keep_stamp(size, at_us, token))
+
     def listen(self, listener: Listener) -> None:
         """Be told of every committed batch, in order, before the senders are answered."""
         self._listeners.append(listener)

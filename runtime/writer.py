@@ -99,6 +99,12 @@ class Writer:
         )
         return note
 
+    def keep_stamp(self, size: int, at_us: int, token: bytes) -> None:
+        """Keep a time stamp (RFC 3161) on the checkpoint of this size."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO stamp VALUES (?, ?, ?)", (size, at_us, token)
+        )
+
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""
         self._connection.close()
