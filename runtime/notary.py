@@ -7,6 +7,7 @@ anybody's way: what fails is noted and tried again.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -125,8 +126,8 @@ class Notary:
             await asyncio.sleep(pause_s)
 
     async def _last_stamp_us(self) -> int | None:
-        ((last_us,),) = await self._store.reader.sql("SELECT max(at_us) FROM stamp")
-        return last_us
+        rows = await self._store.reader.sql("SELECT max(at_us) FROM stamp")
+        return cast("int | None", rows[0][0])
 
 
 def due_in_s(last_us: int | None, now_us: int, every_s: float) -> float:

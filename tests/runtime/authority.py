@@ -44,7 +44,7 @@ class Authority:
     def answer(self, query: bytes) -> bytes:
         """The TimeStampResp to a TimeStampReq, both DER."""
         (self.folder / "query").write_bytes(query)
-        command = ["openssl", "ts", "-reply", "-config", self.folder / "tsa.cnf"]
+        command: list[str | Path] = ["openssl", "ts", "-reply", "-config", self.folder / "tsa.cnf"]
         command += ["-queryfile", self.folder / "query", "-out", self.folder / "reply"]
         subprocess.run(command, check=True, capture_output=True)
         return (self.folder / "reply").read_bytes()
