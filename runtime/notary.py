@@ -7,13 +7,14 @@ anybody's way: what fails is noted and tried again.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime.store import Store
 from runtime.timestamps import Stamp
-from runtime.writer import Committed
+from runtime.writer import Committed, Writer
 
 SIGN_ENTRIES = 1_000
 SIGN_S = 1.0
@@ -72,7 +73,8 @@ class Notary:
         )
         for size, note in rows:
             stamp, token = await stamper(note)
-            await self._store.keep_stamp(size, int(stamp.at.timestamp() * 1e6), token)
+            at_us = int(stamp.at.timestamp() * 1e6)
+            await self._store.between_batches(partial(_keep, size, at_us, token))
         return bool(rows)
 
     async def close(self) -> None:
@@ -147,6 +149,10 @@ async def _at_most(seconds: float, event: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+def _keep(size: int, at_us: int, token: bytes, writer: Writer) -> None:
+    writer.keep_stamp(size, at_us, token)
 
 
 def _named(error: Exception) -> str:

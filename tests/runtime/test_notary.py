@@ -11,9 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import checkpoint, merkle, timestamps, tsa
+from runtime.errors import StoreBroken
 from runtime.notary import BACK_OFF_S_MAX, Notary, back_off_s, due_in_s
 from runtime.store import Store
 from runtime.timestamps import NotStamped, Stamp
+from runtime.writer import Writer
 from tests.runtime.authority import made, serving
 from tests.runtime.bank import opened
 
@@ -122,6 +124,20 @@ async def test_a_signature_that_fails_is_noted_and_nobody_waits(store: Store, sa
     await notary.close()
     assert said.facts[0]["what"] == "the log was not signed"
     assert "not a checkpoint" in said.facts[0]["why"]
+
+
+def test_a_broken_store_signs_nothing(
+    tmp_path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+) -> None:
+    replaced = Writer(tmp_path / "parley.db", clock, entropy)
+    writer = Writer(tmp_path / "parley.db", clock, entropy)
+    with pytest.raises(StoreBroken):
+        replaced.commit([])
+    with pytest.raises(StoreBroken):
+        replaced.checkpoint(ORIGIN, KEY)
+    assert checkpoint.parse(writer.checkpoint(ORIGIN, KEY)).size == 0
+    for one in (writer, replaced):
+        one.close()
 
 
 async def test_the_newest_checkpoint_is_stamped_once(
