@@ -43,8 +43,9 @@ async def test_a_stamp_says_when_and_by_whom(authority: Authority) -> None:
 def test_openssl_checks_a_stamp_without_us(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "note").write_text(NOTE, encoding="utf-8")
     (tmp_path / "token").write_bytes(authority.answer(timestamps.query(NOTE).der))
-    files: list[str | Path] = ["-data", tmp_path / "note", "-in", tmp_path / "token", "-CAfile", authority.ca]
-    subprocess.run(["openssl", "ts", "-verify", *files], check=True, capture_output=True)
+    command = ["openssl", "ts", "-verify", "-data", str(tmp_path / "note")]
+    command += ["-in", str(tmp_path / "token"), "-CAfile", str(authority.ca)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 async def test_without_a_certificate_only_what_is_stamped_is_checked(authority: Authority) -> None:
