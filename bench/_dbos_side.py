@@ -16,6 +16,9 @@ UPSERT = sqlalchemy.text(
     " DO UPDATE SET cents = account.cents + :cents RETURNING cents"
 )
 TABLE = sqlalchemy.text("CREATE TABLE account (id TEXT PRIMARY KEY, cents INTEGER NOT NULL)")
+LITE_SETTINGS = ("PRAGMA journal_mode", "PRAGMA synchronous")
+POSTGRES_SETTINGS = ("SHOW synchronous_commit", "SHOW fsync")
+WARM_UP = 50
 
 
 def main() -> None:
@@ -28,9 +31,9 @@ def main() -> None:
     lite = chosen.url.startswith("sqlite")
     # Each client is a thread, as their synchronous API wants it, with a connection to spare.
     pool = max(chosen.clients) + 4
-    system, app = (
-        (f"{chosen.url}{name}" for name in ("sys.db", "app.db")) if lite else [chosen.url] * 2
-    )
+    system = app = chosen.url
+    if lite:
+        system, app = f"{chosen.url}sys.db", f"{chosen.url}app.db"
     for url in {system, app} if lite else ():
         # They leave SQLite's rollback journal on; the write-ahead log is faster and as durable.
         connection = sqlite3.connect(Path(urlsplit(url).path[1:]))
@@ -60,16 +63,18 @@ def main() -> None:
         return paid_in(account, cents)
 
     DBOS.launch()
-    settings = (
-        ("PRAGMA journal_mode", "PRAGMA synchronous")
-        if lite
-        else ("SHOW synchronous_commit", "SHOW fsync")
-    )
+    asked = LITE_SETTINGS if lite else POSTGRES_SETTINGS
     with source.engine.connect() as asking:
-        shown = {
-            one.split()[1]: str(asking.execute(sqlalchemy.text(one)).scalar()) for one in settings
-        }
-    print(json.dumps({"settings": shown}), flush=True)
+        shown = [str(asking.execute(sqlalchemy.text(one)).scalar()) for one in asked]
+    print(
+        json.dumps(
+            {"settings": "; ".join(f"{one} = {is_}" for one, is_ in zip(asked, shown, strict=True))}
+        ),
+        flush=True,
+    )
+    for n in range(WARM_UP):
+        with SetWorkflowID(f"warm/{n}"):
+            pay("warm", 1)
 
     def client(count: int, n: int, until: float, taken: list[float]) -> None:
         done = 0
