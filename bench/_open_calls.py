@@ -33,9 +33,8 @@ async def main(path: Path, calls: int) -> None:
     before = _rss()
     began = time.perf_counter()
     for start in range(0, calls, AT_ONCE):
-        await asyncio.gather(
-            *(_open(store, n, live) for n in range(start, min(start + AT_ONCE, calls)))
-        )
+        some = range(start, min(start + AT_ONCE, calls))
+        await asyncio.gather(*(_open(store, n, live) for n in some))
     seconds = time.perf_counter() - began
     found = await store.reader.sql(
         "SELECT (SELECT count(*) FROM call WHERE state = 'answered'), (SELECT count(*) FROM leg),"
@@ -49,10 +48,10 @@ async def main(path: Path, calls: int) -> None:
 async def _open(store: Store, n: int, live: dict[str, LiveCall]) -> None:
     """A caller who is being asked whether the call may be recorded."""
     call = f"call_{n}"
-    told = {"sender": "node", "scope": call}
     await store.act(
         call_offered,
-        **told,
+        sender="node",
+        scope=call,
         call=call,
         line="sip",
         remote=f"sip:{n}@example.org",
@@ -60,8 +59,8 @@ async def _open(store: Store, n: int, live: dict[str, LiveCall]) -> None:
         agent="parley.demo:Receptionist",
         words_key=f"key_{n:024}",
     )
-    await store.act(leg_planned, **told, leg=_leg(call, n))
-    await store.act(call_answered, **told, call=call, policy="ask")
+    await store.act(leg_planned, sender="node", scope=call, leg=_leg(call, n))
+    await store.act(call_answered, sender="node", scope=call, call=call, policy="ask")
     live[call] = LiveCall(call, f"key_{n:024}", Receptionist())
 
 
