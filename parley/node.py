@@ -21,8 +21,10 @@ from media.client import MediaClient
 from media.codecs import CODECS
 from parley.agents import Agents
 from parley.config import Config, from_json
+from runtime import tsa
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
+from runtime.notary import Notary, Stamper
 from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
@@ -65,6 +67,7 @@ class Node:
         self._go: asyncio.Future[dict[str, Any]] = _future()
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
+        self._notary: Notary | None = None
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
@@ -121,6 +124,10 @@ class Node:
             entropy=secrets.token_bytes,
             note=note,
         )
+        self._notary = Notary(store, ORIGIN, house.log_key, note)
+        await self._notary.start()
+        if config.evidence.tsa_url:
+            self._notary.stamp_with(_stamper(config), clock, config.evidence.tsa_every_s)
         board = Switchboard(house)
         await recovery.calls(board)
         await recovery.sweep(house)
@@ -149,6 +156,8 @@ class Node:
         except TimeoutError:
             note("not everything was sealed; the next start goes on with it")
         await board.house.performer.close()
+        if self._notary is not None:
+            await self._notary.close()
         await board.house.store.close()
 
     async def _obey(self) -> None:
@@ -183,6 +192,13 @@ class Node:
             self._speech_here.set()
         elif message.get("stop"):
             self._stop.set()
+
+
+def _stamper(config: Config) -> Stamper:
+    """Who is asked for time stamps on the log."""
+    certificate = config.evidence.tsa_certificate
+    path = Path(certificate) if certificate else None
+    return lambda note: tsa.stamped(config.evidence.tsa_url, path, note)
 
 
 def _advertised(config: Config, bound: str) -> str:
