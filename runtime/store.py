@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime.errors import Busy, StoreBroken
 from runtime.execution import Action
+from runtime.opening import Depth
 from runtime.query import Reader
+from runtime.scrub import Scrub
 from runtime.writer import Committed, Outcome, Writer, action_of
 
 QUEUE_MAX = 4_096
@@ -44,16 +46,33 @@ class Store:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._listeners: list[Listener] = []
         self._waiting = 0
+        self.scrub: Scrub | None = None
+        """What reads the log again in the background, after a takeover."""
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     @classmethod
     async def open(
-        cls, path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+        cls,
+        path: Path,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        depth: Depth = Depth.ALL,
     ) -> "Store":
-        """Open or create the store at `path`. `clock` gives microseconds since 1970, UTC."""
-        writer = Writer(path, clock, entropy)
-        return cls(writer, await Reader.open(path))
+        """Open or create the store at `path`. `clock` gives microseconds since 1970, UTC.
+
+        Raises StoreDamaged. What `depth` leaves out is read in the background, and breaks the
+        store where it is damaged.
+        """
+        writer = Writer(path, clock, entropy, depth)
+        store = cls(writer, await Reader.open(path))
+        if depth is Depth.TAIL:
+            store.scrub = Scrub(path, writer.end, store.damaged)
+        return store
+
+    def damaged(self, error: StoreBroken) -> None:
+        """Break the store; from any thread."""
+        self._loop.call_soon_threadsafe(self._break, error)
 
     async def act(
         self,
@@ -89,6 +108,8 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
+        if self.scrub is not None:
+            await self._loop.run_in_executor(None, self.scrub.close)
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
         await self.reader.close()
@@ -122,7 +143,7 @@ class Store:
             outcomes = self._writer.commit([item.action for item in acting if item.action])
         except StoreBroken as error:
             outcomes = [error] * len(acting)
-            self._loop.call_soon_threadsafe(self._break, error)
+            self.damaged(error)
         answers = list(zip(acting, outcomes, strict=True))
         jobs = [(item, _attempt(item.job)) for item in batch if item.job is not None]
         self._loop.call_soon_threadsafe(self._answer, answers, jobs)

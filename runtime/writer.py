@@ -14,10 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import checkpoint, log, reducers
 from runtime.engines import sqlite
+from runtime.engines.witness import Witness
 from runtime.errors import Refused, StoreBroken, StoreFull
 from runtime.execution import Action, execute
+from runtime.integrity import Sound
 from runtime.log import Entry
 from runtime.merkle import Frontier
+from runtime.opening import Depth, open_sound
 from runtime.tables import all_schemas
 from runtime.values import plain
 
@@ -54,14 +57,26 @@ class Writer:
     """Runs batches of actions against one database file."""
 
     def __init__(
-        self, path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+        self,
+        path: Path,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        depth: Depth = Depth.ALL,
     ) -> None:
-        self._connection = sqlite.open_writer(path)
+        """Raises StoreDamaged where the log is not what was written."""
+        self._connection = open_sound(path, depth)
         self._clock = clock
         self._entropy = entropy
         self._create()
         sqlite.confine(self._connection)
         self._head = self._read_head()
+        self._witness = Witness(path)
+        self._acknowledge()
+
+    @property
+    def end(self) -> Sound:
+        """Where the log ends."""
+        return Sound(self._head.frontier, bytes.fromhex(self._head.last))
 
     @property
     def size(self) -> int:
@@ -87,6 +102,8 @@ class Writer:
         except apsw.Error as error:
             self._head = before
             raise StoreBroken(f"the disk failed, restart to recover: {error}") from error
+        if self._head is not before:
+            self._acknowledge()
         return outcomes
 
     def checkpoint(self, origin: str, key: Ed25519PrivateKey) -> str:
@@ -101,7 +118,11 @@ class Writer:
 
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""
+        self._witness.close()
         self._connection.close()
+
+    def _acknowledge(self) -> None:
+        self._witness.saw(self._head.frontier.size, bytes.fromhex(self._head.last))
 
     def _create(self) -> None:
         statements = [*log.DDL, _HEAD_DDL]

@@ -52,6 +52,7 @@ SHELLS = {
     "conversation.speech.whisper": "an engine with files of its own",
     "runtime.store": "the one writer",
     "runtime.keystore": "keys outside the log",
+    "runtime.scrub": "a thread that reads the log again",
     "runtime.engines.*": "where the log lives",
     "recordings.vault": "sealed audio on disk",
     "recordings.export": "writes evidence packs",
