@@ -34,6 +34,9 @@ class Sound:
     last: bytes
 
 
+EMPTY = Sound(Frontier(), _NOTHING)
+
+
 class Growing:
     """The frontier of a tree whose leaves come by, folded by blocks: cheap, and of any length."""
 
@@ -79,21 +82,27 @@ class Reading:
     def step(self, count: int) -> bool:
         """Read up to `count` more entries; False where there are none. Raises StoreDamaged."""
         before = self.size
-        for leaf in walk(self._connection, before + 1, self._last, count):
+        for _, leaf in walk(self._connection, before + 1, count):
             self._last = leaf
             self._growing.add(leaf)
             if self.signed is not None and self.signed.size == self.size:
                 _check_signed(self._connection, self.signed, self.found.frontier.root)
         return self.size > before
 
+    def check_end(self, head: Sound) -> None:
+        """What was read is what the head row said when reading began. Raises StoreDamaged."""
+        if self.found != head:
+            # The tree says that something is wrong, the chain says from where on.
+            for _ in chained(self._connection, 1, _NOTHING, self.size):
+                continue
+            _check_head(head, self.found)
+
 
 def walk(
-    connection: apsw.Connection, first: int, prev: bytes, count: int = -1
-) -> Iterator[bytes]:
-    """The leaves from entry `first` on, each checked against its bytes and the leaf before it.
-
-    `prev` is the leaf before the first; a negative `count` is all. Raises StoreDamaged.
-    """
+    connection: apsw.Connection, first: int, count: int = -1
+) -> Iterator[tuple[bytes, bytes]]:
+    """Entry and leaf from entry `first` on, each leaf the hash of its entry. A negative `count`
+    is all. Raises StoreDamaged."""
     expected = first
     statement = "SELECT seq, entry, leaf FROM log WHERE seq >= ? ORDER BY seq LIMIT ?"
     try:
@@ -102,14 +111,23 @@ def walk(
                 raise StoreDamaged(expected, f"it is missing, the next one is {seq}")
             if not isinstance(entry, bytes) or leaf_of(entry) != leaf:
                 raise StoreDamaged(expected, "its bytes do not have the hash kept beside them")
-            # As RFC 8785 writes it. Inside a string its quotes would be escaped.
-            if b'"prev":"%b"' % prev.hex().encode() not in entry:
-                raise StoreDamaged(max(1, expected - 1), "the next entry was written after another")
-            yield leaf
-            prev = leaf
+            yield entry, leaf
             expected += 1
     except UNREADABLE as error:
         raise StoreDamaged(expected, f"it cannot be read: {error}") from error
+
+
+def chained(
+    connection: apsw.Connection, first: int, prev: bytes, count: int = -1
+) -> Iterator[bytes]:
+    """The leaves from entry `first` on, each entry naming the leaf before it; `prev` is the
+    leaf before the first. Raises StoreDamaged."""
+    for seq, (entry, leaf) in enumerate(walk(connection, first, count), first):
+        # As RFC 8785 writes it. Inside a string its quotes would be escaped.
+        if b'"prev":"%b"' % prev.hex().encode() not in entry:
+            raise StoreDamaged(max(1, seq - 1), "the next entry was written after another")
+        yield leaf
+        prev = leaf
 
 
 def check(connection: apsw.Connection) -> Sound:
@@ -118,7 +136,7 @@ def check(connection: apsw.Connection) -> Sound:
     while reading.step(_BLOCK):
         continue
     found, signed = reading.found, reading.signed
-    check_head(_head(connection, reading.size), found)
+    reading.check_end(_head(connection, reading.size))
     if signed is not None and signed.size > reading.size:
         raise StoreDamaged(reading.size + 1, f"{signed.size} entries were signed for")
     return found
@@ -128,14 +146,14 @@ def check_tail(connection: apsw.Connection, count: int = TAIL) -> Sound:
     """Read the last `count` entries: their bytes, their chain, their part of the tree."""
     head = _head(connection, 0)
     before = max(0, head.frontier.size - count)
-    leaves = list(walk(connection, before + 1, _leaf_at(connection, before)))
+    leaves = list(chained(connection, before + 1, _leaf_at(connection, before)))
     size = before + len(leaves)
     last = leaves[-1] if leaves else _leaf_at(connection, before)
     peaks = tuple(
         root(leaves[start - before : end - before]) if start >= before else peak
         for (start, end), peak in zip(_spans(size), head.frontier.peaks, strict=False)
     )
-    check_head(head, Sound(Frontier(size, peaks), last))
+    _check_head(head, Sound(Frontier(size, peaks), last))
     return Sound(head.frontier, last)
 
 
@@ -161,14 +179,13 @@ def _head(connection: apsw.Connection, size: int) -> Sound:
     try:
         row = connection.execute("SELECT frontier, last FROM head").fetchone()
         if row is None:
-            return Sound(Frontier(), _NOTHING)
+            return EMPTY
         return Sound(Frontier.from_bytes(row[0]), bytes.fromhex(row[1]))
     except (*UNREADABLE, TypeError, ValueError) as error:
         raise StoreDamaged(size + 1, f"the row of the log's end cannot be read: {error}") from error
 
 
-def check_head(head: Sound, found: Sound) -> None:
-    """What was read is what the log's end says. Raises StoreDamaged."""
+def _check_head(head: Sound, found: Sound) -> None:
     size, due = found.frontier.size, head.frontier.size
     if size != due:
         raise StoreDamaged(min(size, due) + 1, f"the log ends at {size}, it should at {due}")
@@ -229,7 +246,7 @@ def _check_signed(connection: apsw.Connection, signed: Checkpoint, found: bytes)
         for size, note in connection.execute("SELECT size, note FROM checkpoint")
     }
     growing, kept = Growing(), 0
-    for leaf in walk(connection, 1, _NOTHING):
+    for leaf in chained(connection, 1, _NOTHING):
         growing.add(leaf)
         if roots.get(growing.size) == growing.frontier().root:
             kept = growing.size

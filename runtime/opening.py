@@ -34,8 +34,7 @@ def open_sound(path: Path, depth: Depth) -> apsw.Connection:
     try:
         # Whoever looks into the damage needs the files as they were found.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        if integrity.has_log(connection):
-            _examine(connection, depth, acknowledged, scan)
+        _examine(connection, depth, acknowledged, scan)
         sqlite.make_durable(connection, path)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     except BaseException:
@@ -77,8 +76,12 @@ def _beside(path: Path, depth: Depth) -> tuple[Acknowledged | None, Scan]:
 def _examine(
     connection: apsw.Connection, depth: Depth, acknowledged: Acknowledged | None, scan: Scan
 ) -> Sound:
-    check = integrity.check if depth is Depth.ALL else integrity.check_tail
-    found = check(connection)
+    if not integrity.has_log(connection):
+        found = integrity.EMPTY
+    elif depth is Depth.ALL:
+        found = integrity.check(connection)
+    else:
+        found = integrity.check_tail(connection)
     end = found.frontier.size
     if acknowledged is not None:
         integrity.check_acknowledged(connection, acknowledged.size, acknowledged.leaf, end)

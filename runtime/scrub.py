@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime import integrity
 from runtime.engines import sqlite
 from runtime.errors import StoreDamaged
 from runtime.integrity import Reading, Sound
@@ -51,4 +50,4 @@ class Scrub:
                 break
             if self._stop.wait(PAUSE_S):
                 return
-        integrity.check_head(self._end, reading.found)
+        reading.check_end(self._end)
