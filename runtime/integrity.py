@@ -98,9 +98,7 @@ class Reading:
             _check_head(head, self.found)
 
 
-def walk(
-    connection: apsw.Connection, first: int, count: int = -1
-) -> Iterator[tuple[bytes, bytes]]:
+def walk(connection: apsw.Connection, first: int, count: int = -1) -> Iterator[tuple[bytes, bytes]]:
     """Entry and leaf from entry `first` on, each leaf the hash of its entry. A negative `count`
     is all. Raises StoreDamaged."""
     expected = first

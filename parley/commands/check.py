@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import apsw
+
 from conversation.agent import Agent
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
+from runtime.engines import witness
+from runtime.errors import StoreDamaged
 from runtime.log_key import load_or_create
+from runtime.opening import examine
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -99,6 +104,21 @@ def the_data_directory(here: Place) -> Iterator[Finding]:
     yield Finding(not slow, "data directory", detail)
 
 
+def the_store(here: Place) -> Iterator[Finding]:
+    if not (here.database.exists() or witness.path_of(here.database).exists()):
+        yield Finding(True, "store", f"{here.database} will be made at the first start")
+        return
+    began = time.perf_counter()
+    try:
+        sound = examine(here.database, at_work=_keeper(here) is not None)
+    except (StoreDamaged, apsw.Error) as damage:
+        yield Finding(False, "store", f"{here.database}: {damage}")
+        return
+    took_s = time.perf_counter() - began
+    detail = f"{sound.frontier.size} entries read in {took_s:.1f} s, all sound"
+    yield Finding(True, "store", detail)
+
+
 def the_speech(here: Place) -> Iterator[Finding]:
     wanted = here.config.speech
     try:
@@ -131,6 +151,7 @@ LOOKS: tuple[Look, ...] = (
     the_agent,
     the_ports,
     the_data_directory,
+    the_store,
     the_speech,
     the_log_key,
 )

@@ -49,7 +49,7 @@ def killed(path: Path, entries: int = 12) -> None:
     shutil.rmtree(lost)
 
 
-def sql(path: Path, statement: str, *values: bytes | int | str) -> None:
+def sql(path: Path, statement: str, *values: apsw.SQLiteValue) -> None:
     """Change the file as no writer would."""
     connection = apsw.Connection(str(path))
     connection.execute(statement, values)

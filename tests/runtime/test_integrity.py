@@ -116,6 +116,7 @@ def test_a_row_of_the_end_that_was_changed_is_named_after_the_last_entry(
     connection = sqlite.open_reader(path)
     ((frontier,),) = connection.execute("SELECT frontier FROM head").fetchall()
     connection.close()
+    assert isinstance(frontier, bytes)
     bad = bytes([*frontier[:-1], frontier[-1] ^ 1])
     sql(path, "UPDATE head SET frontier = ?", bad)
     assert first_bad(path, depth) == 41
