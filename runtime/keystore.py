@@ -36,9 +36,7 @@ class Keystore:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
         self._destroyed = read_tombstones(directory)
-        for key_id in self.ids():
-            if key_id in self._destroyed:
-                self._erase(key_id)
+        self._erase_the_buried()
 
     def prepare(self) -> str:
         """A new key, on disk before this returns. Answers its id. Raises KeystoreError."""
@@ -67,17 +65,26 @@ class Keystore:
         Raises KeystoreError, and leaves the key as it was, where the tombstone can not be written.
         """
         self._path(key_id)
-        try:
-            self.bury([key_id])
-        except OSError as error:
-            raise self._unwritable(error) from error
+        self._bury([key_id])
         self._erase(key_id)
 
-    def bury(self, key_ids: Iterable[str]) -> None:
-        """Add tombstones, on disk before this returns. Raises OSError."""
+    def destroy_all(self, key_ids: Iterable[str]) -> None:
+        """Many at once, whether their keys are here or not: none of them will come back."""
+        self._bury([key_id for key_id in key_ids if _ID.fullmatch(key_id)])
+        self._erase_the_buried()
+
+    def _bury(self, key_ids: Iterable[str]) -> None:
+        """Add tombstones, on disk before this returns. Raises KeystoreError."""
         new = sorted(set(key_ids) - self._destroyed)
         if not new:
             return
+        try:
+            self._append(new)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._destroyed.update(new)
+
+    def _append(self, new: list[str]) -> None:
         # A line that a crash cut short must not swallow the next: each begins with a line feed.
         lines = "".join(f"\n{key_id}\n" for key_id in new).encode()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -88,7 +95,6 @@ class Keystore:
         finally:
             os.close(handle)
         self._sync_directory()
-        self._destroyed.update(new)
 
     def take(self, key_id: str, key: bytes) -> bool:
         """Put back a key from a copy; False where it is here, or was destroyed."""
@@ -124,6 +130,11 @@ class Keystore:
         finally:
             os.close(handle)
         self._sync_directory()
+
+    def _erase_the_buried(self) -> None:
+        for key_id in self.ids():
+            if key_id in self._destroyed:
+                self._erase(key_id)
 
     def _erase(self, key_id: str) -> None:
         try:
