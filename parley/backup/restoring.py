@@ -21,6 +21,9 @@ from sessions.tables import Call
 
 assert restored in DECLARING, "a replay must know the entry that a restore appends"
 
+BESIDE = ("-wal", "-shm", "-acked", "-journal")
+"""The ends of the names of files that belong to a database file."""
+
 
 class InTheWay(Exception):
     """There is a store where the backup should go."""
@@ -77,7 +80,8 @@ def restore(
 def refuse_a_store(database: Path) -> None:
     """Raises InTheWay where there is anything of a store."""
     for path in (database, wal.path_of(database)):
-        if path.exists() or path.is_symlink():
+        # Readers leave an empty write-ahead log behind; one with frames belongs to a store.
+        if path.is_symlink() or (path.exists() and (path == database or path.stat().st_size)):
             raise InTheWay(f"{path} is there: move it away first, mv {path} {path}.damaged")
 
 
@@ -152,9 +156,10 @@ def _append(draft: Path, manifest: Manifest) -> int:
 
 def _put_in_place(draft: Path, database: Path) -> None:
     """The last step, which is one rename."""
-    for beside in (witness.path_of(draft), witness.path_of(database)):
-        # What was acknowledged before was of another history.
-        beside.unlink(missing_ok=True)
+    # What was acknowledged before, and what lies in a write-ahead log, is of another history.
+    witness.path_of(draft).unlink(missing_ok=True)
+    for end in BESIDE:
+        Path(f"{database}{end}").unlink(missing_ok=True)
     files.flush([draft])
     draft.rename(database)
     files.flush([database.absolute().parent])
@@ -162,5 +167,5 @@ def _put_in_place(draft: Path, database: Path) -> None:
 
 def _remove(draft: Path) -> None:
     """What an interrupted restore left."""
-    for end in ("", "-wal", "-shm", "-acked", "-journal"):
+    for end in ("", *BESIDE):
         Path(f"{draft}{end}").unlink(missing_ok=True)

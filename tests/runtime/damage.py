@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -49,7 +50,7 @@ def killed(path: Path, entries: int = 12) -> None:
     shutil.rmtree(lost)
 
 
-def sql(path: Path, statement: str, *values: apsw.SQLiteValue) -> None:
+def sql(path: Path, statement: str, *values: Any) -> None:
     """Change the file as no writer would."""
     connection = apsw.Connection(str(path))
     connection.execute(statement, values)
