@@ -12,7 +12,7 @@ from parley.backup.taking import Told
 from parley.history import DECLARING
 from runtime import restored
 from runtime.checkpoint import verify
-from runtime.engines import sqlite, wal, witness
+from runtime.engines import sqlite, witness
 from runtime.keystore import Keystore, ids_in, read_tombstones
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.tables import select
@@ -78,11 +78,12 @@ def restore(
 
 
 def refuse_a_store(database: Path) -> None:
-    """Raises InTheWay where there is anything of a store."""
-    for path in (database, wal.path_of(database)):
-        # Readers leave an empty write-ahead log behind; one with frames belongs to a store.
-        if path.is_symlink() or (path.exists() and (path == database or path.stat().st_size)):
-            raise InTheWay(f"{path} is there: move it away first, mv {path} {path}.damaged")
+    """Raises InTheWay where there is anything of a store: also its write-ahead log alone."""
+    there = [path for end in ("", "-wal", "-shm") if (path := Path(f"{database}{end}")).exists()]
+    if any(path == database or path.stat().st_size for path in there if not path.name.endswith("-shm")):
+        old = database.with_name("damaged")
+        moved = f"mkdir {old} && mv {' '.join(map(str, there))} {old}"
+        raise InTheWay(f"there is a store at {database}: move all of it away first, {moved}")
 
 
 def flush_tree(folder: Path) -> None:
