@@ -104,7 +104,8 @@ class Node:
             if task in done:
                 note("failed", part=name, error=repr(task.exception()))
                 self._tell_damage(task.exception())
-        return 1
+        # At once: nothing may act on what failed, and no thread may keep the process from ending.
+        os._exit(1)
 
     def _tell_damage(self, error: BaseException | None) -> None:
         """The keeper must know: a successor would find the same store."""

@@ -80,7 +80,9 @@ def restore(
 def refuse_a_store(database: Path) -> None:
     """Raises InTheWay where there is anything of a store: also its write-ahead log alone."""
     there = [path for end in ("", "-wal", "-shm") if (path := Path(f"{database}{end}")).exists()]
-    if any(path == database or path.stat().st_size for path in there if not path.name.endswith("-shm")):
+    if any(
+        path == database or path.stat().st_size for path in there if not path.name.endswith("-shm")
+    ):
         old = database.with_name("damaged")
         moved = f"mkdir {old} && mv {' '.join(map(str, there))} {old}"
         raise InTheWay(f"there is a store at {database}: move all of it away first, {moved}")

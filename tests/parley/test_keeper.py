@@ -172,6 +172,7 @@ def test_each_child_is_told_to_go_and_given_its_sockets(server: Server) -> None:
     node, media, speech = server.all_active()
     go = node.told("go")
     assert go["data"] == str(server.data)
+    assert go["first"]
     assert go["config"]["sip"]["listen"] == ["udp:127.0.0.1:0"]
     assert node.told("socket") == {"socket": "sip", "listen": "udp:127.0.0.1:0"}
     assert node.told("socket") == {"socket": "http"}
