@@ -43,5 +43,6 @@ def copy(source: Path, target: Path, told: Told) -> None:
 
 def complaint(connection: apsw.Connection) -> str | None:
     """What SQLite finds wrong with the tables and indexes of a file; None where all is well."""
-    rows = connection.execute("PRAGMA integrity_check(1)").fetchall()
-    return None if rows == [("ok",)] else str(rows[0][0])
+    row = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    found = "no answer" if row is None else str(row[0])
+    return None if found == "ok" else found

@@ -121,7 +121,7 @@ class _Log:
     def is_ours(self, n: int) -> bool:
         """Not left over from before the log was last begun anew."""
         at = self._at(n) + 8
-        return self._data[at : at + 8] == self._salts
+        return bytes(self._data[at : at + 8]) == self._salts
 
     def commits(self, n: int) -> bool:
         return self._word(self._at(n) + 4) != 0

@@ -237,7 +237,9 @@ def test_a_node_that_is_killed_misses_no_datagram(server: Server) -> None:
     send(sip_port(server), "BYE sent while no node was there")
 
     after = server.active("node")
-    assert after.told("go")["config"]["http"] == {"listen": "127.0.0.1:0"}
+    go = after.told("go")
+    assert go["config"]["http"] == {"listen": "127.0.0.1:0"}
+    assert not go["first"]
     assert after.heard() == {"from": "sip", "heard": "BYE sent while no node was there"}
     assert speech.told("peer") == {"peer": "node"}
     server.event("started", role="node")
