@@ -7,6 +7,7 @@ declared: to import this is to import all that declare one.
 import conversation.reducers
 import recordings.reducers
 import runtime.effects
+import runtime.modules.reducers
 import runtime.restored
 import sessions.reducers
 import telephony.reducers
@@ -16,6 +17,7 @@ __all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
 
 DECLARING = (
     runtime.effects,
+    runtime.modules.reducers,
     runtime.restored,
     telephony.reducers,
     conversation.reducers,

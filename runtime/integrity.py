@@ -23,6 +23,7 @@ UNREADABLE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, UnicodeDecodeEr
 """What SQLite, or its adapter, raises for pages that are not what it wrote."""
 
 _BLOCK = 1_024
+_COLUMNS = "SELECT name || type FROM pragma_table_info(?)"
 _NOTHING = bytes.fromhex(GENESIS)
 
 
@@ -166,10 +167,13 @@ def check_acknowledged(connection: apsw.Connection, size: int, leaf: bytes, end:
 def has_log(connection: apsw.Connection) -> bool:
     """False for a file in which nothing was ever stored."""
     try:
-        found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'log'").fetchone()
-    except UNREADABLE as error:
-        raise StoreDamaged(1, f"the file cannot be read: {error}") from error
-    return found is not None
+        tables = {
+            name: [column for (column,) in connection.execute(_COLUMNS, (name,))]
+            for (name,) in connection.execute("SELECT name FROM sqlite_schema").fetchall()
+        }
+    except (*UNREADABLE, apsw.SQLError) as error:
+        raise StoreDamaged(1, f"the tables cannot be read: {error}") from error
+    return "log" in tables
 
 
 def _head(connection: apsw.Connection, size: int) -> Sound:

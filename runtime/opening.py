@@ -24,11 +24,16 @@ class Depth(StrEnum):
     TAIL = "tail"
 
 
-def open_sound(path: Path, depth: Depth) -> apsw.Connection:
-    """The writing connection to a store that is sound. Raises StoreDamaged, apsw.Error."""
-    acknowledged, scan = _beside(path, depth)
+def open_sound(
+    path: Path, depth: Depth, *, vfs: str | None = None, synchronous: str = "FULL"
+) -> apsw.Connection:
+    """The writing connection to a store that is sound. Raises StoreDamaged, apsw.Error.
+
+    On another disk (`vfs`) there is nothing beside the store that could be read.
+    """
+    acknowledged, scan = _beside(path, depth) if vfs is None else (None, Scan(0, 0, None))
     try:
-        connection = sqlite.open_writer(path)
+        connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
     except integrity.UNREADABLE as error:
         raise StoreDamaged(1, f"{path} cannot be opened: {error}") from error
     try:

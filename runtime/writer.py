@@ -4,7 +4,8 @@ It owns the one connection that writes. Whoever calls `commit` holds a thread; n
 knows of event loops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,37 @@ import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import checkpoint, log, reducers
+from runtime.declared import HOUSE
 from runtime.engines import sqlite
 from runtime.engines.witness import Witness
-from runtime.errors import Refused, StoreBroken, StoreFull
+from runtime.errors import Paused, Refused, StoreBroken, StoreFull
 from runtime.execution import Action, execute
 from runtime.integrity import Sound
 from runtime.log import Entry
 from runtime.merkle import Frontier
+from runtime.migration import migrate
+from runtime.modules import registry
 from runtime.opening import Depth, open_sound
-from runtime.tables import all_schemas
+from runtime.schema import Schema
 from runtime.values import plain
 
 _HEAD_DDL = (
     "CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " at_us INTEGER NOT NULL, last TEXT NOT NULL, frontier BLOB NOT NULL) STRICT"
+    " at_us INTEGER NOT NULL, last TEXT NOT NULL, frontier BLOB NOT NULL,"
+    " epoch INTEGER NOT NULL) STRICT"
 )
+_EMPTY_HEAD = "INSERT OR IGNORE INTO head VALUES (1, 0, ?, ?, 0)"
+_TAKE_OVER = "UPDATE head SET epoch = epoch + 1 RETURNING at_us, last, frontier, epoch"
+_MOVE_HEAD = "UPDATE head SET at_us = ?, last = ?, frontier = ? WHERE epoch = ?"
+
+_OF_THE_DISK = (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.NoMemError)
+"""What no single action is to blame for."""
+
+FULL_RETRY_MS = 1_000
+PAUSED_RETRY_MS = 1_000
+_PAUSING = ("runtime.paused", "runtime.resumed")
+SCOPES_KEPT = 16_384
+"""Scopes whose place in their own chain is remembered; of others it is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +55,18 @@ class Committed:
     fresh: bool
 
 
-FULL_RETRY_MS = 1_000
-
 Outcome = Committed | Exception
 """An exception is the answer to the one action that raised it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """Where the log ends: its size is the frontier's."""
+    """Where the log ends: its size is the frontier's. `epoch` is whose turn it is to write."""
 
     at_us: int
     last: str
     frontier: Frontier
+    epoch: int
 
 
 class Writer:
@@ -62,15 +78,21 @@ class Writer:
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
         depth: Depth = Depth.ALL,
+        *,
+        vfs: str | None = None,
+        synchronous: str = "FULL",
     ) -> None:
         """Raises StoreDamaged where the log is not what was written."""
-        self._connection = open_sound(path, depth)
+        self._connection = open_sound(path, depth, vfs=vfs, synchronous=synchronous)
+        self._cursor = self._connection.cursor()
         self._clock = clock
         self._entropy = entropy
-        self._create()
+        self._scopes: dict[str, tuple[int, str]] = {}
+        self._broken: StoreBroken | None = None
+        self._paused: frozenset[str] | None = None
+        self._head = self._take_over()
         sqlite.confine(self._connection)
-        self._head = self._read_head()
-        self._witness = Witness(path)
+        self._witness = Witness(path) if vfs is None else None
         self._acknowledge()
 
     @property
@@ -88,29 +110,27 @@ class Writer:
 
         Raises StoreBroken when the disk failed: nobody knows what was written, so stop.
         """
-        before = self._head
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(action) for action in actions]
-            self._write_head()
-            self._connection.execute("COMMIT")
-        except apsw.FullError:
-            self._head = before
-            self._roll_back()
-            full = StoreFull("the disk is full: free some space", FULL_RETRY_MS)
+            with self._transaction():
+                return [self._attempt(action) for action in actions]
+        except StoreFull as full:
             return [full] * len(actions)
-        except apsw.Error as error:
-            self._head = before
-            raise StoreBroken(f"the disk failed, restart to recover: {error}") from error
-        if self._head is not before:
-            self._acknowledge()
-        return outcomes
+
+    def install(self, schemas: Iterable[Schema], actions: list[Action]) -> list[Committed]:
+        """Make or extend tables and act, all in one transaction or nothing of it.
+
+        Raises NotAdditive, or what the first action raised that could not be taken.
+        """
+        with self._transaction():
+            with sqlite.unconfined(self._connection):
+                migrate(self._connection, schemas)
+            return [_taken(self._attempt(action)) for action in actions]
 
     def checkpoint(self, origin: str, key: Ed25519PrivateKey) -> str:
         """Sign the log as it stands (C2SP signed note), and keep the note."""
         frontier = self._head.frontier
         note = checkpoint.sign(origin, frontier.size, frontier.root, key)
-        self._connection.execute(
+        self._cursor.execute(
             "INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)",
             (frontier.size, self._head.at_us, note),
         )
@@ -118,70 +138,112 @@ class Writer:
 
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""
-        self._witness.close()
+        if self._witness is not None:
+            self._witness.close()
         self._connection.close()
 
     def _acknowledge(self) -> None:
-        self._witness.saw(self._head.frontier.size, bytes.fromhex(self._head.last))
+        if self._witness is not None:
+            self._witness.saw(self._head.frontier.size, bytes.fromhex(self._head.last))
 
-    def _create(self) -> None:
-        statements = [*log.DDL, _HEAD_DDL]
-        for schema in all_schemas():
-            statements += schema.ddl()
-        self._connection.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            self._connection.execute(statement)
-        self._connection.execute("COMMIT")
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """Committed when the body ends, rolled back when it raises.
 
-    def _read_head(self) -> _Head:
-        row = self._connection.execute("SELECT at_us, last, frontier FROM head").fetchone()
-        if row is None:
-            return _Head(0, log.GENESIS, Frontier())
-        return _Head(row[0], row[1], Frontier.from_bytes(row[2]))
+        Raises StoreFull, or StoreBroken once for all: a flush that failed may succeed the next
+        time and have lost what the first was for.
+        """
+        if self._broken is not None:
+            raise self._broken
+        before = self._head
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            yield
+            self._move_head()
+            self._cursor.execute("COMMIT")
+            self._acknowledge()
+        except apsw.FullError as error:
+            self._roll_back(before)
+            raise StoreFull("the disk is full: free some space", FULL_RETRY_MS) from error
+        except apsw.Error as error:
+            self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
+            raise self._broken from error
+        except Exception as error:
+            self._roll_back(before)
+            self._broken = error if isinstance(error, StoreBroken) else None
+            raise
 
-    def _write_head(self) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)",
-            (self._head.at_us, self._head.last, self._head.frontier.to_bytes()),
+    # -- the head of the log --
+
+    def _take_over(self) -> _Head:
+        """Bring the tables up to date, and fence off whoever wrote before."""
+        rows: list[tuple[Any, ...]] = []
+        with self._connection:
+            for statement in (*log.DDL, _HEAD_DDL):
+                self._cursor.execute(statement)
+            migrate(self._connection)
+            self._cursor.execute(_EMPTY_HEAD, (log.GENESIS, Frontier().to_bytes()))
+            rows += self._cursor.execute(_TAKE_OVER)
+        at_us, last, frontier, epoch = rows[0]
+        return _Head(at_us, last, Frontier.from_bytes(frontier), epoch)
+
+    def _move_head(self) -> None:
+        head = self._head
+        self._cursor.execute(
+            _MOVE_HEAD, (head.at_us, head.last, head.frontier.to_bytes(), head.epoch)
         )
+        if self._connection.changes() != 1:
+            raise StoreBroken("another process has taken over this store")
+
+    def _roll_back(self, before: _Head) -> None:
+        self._head = before
+        self._scopes.clear()
+        self._paused = None
+        if self._connection.in_transaction:
+            self._cursor.execute("ROLLBACK")
+
+    # -- one action --
 
     def _attempt(self, action: Action) -> Outcome:
         """One action in its savepoint: it happens whole, or it did not happen."""
         stored = self._stored(action)
         if stored is not None:
             return stored
-        self._connection.execute("SAVEPOINT action")
+        self._cursor.execute("SAVEPOINT action")
         try:
             outcome = self._run(action)
-        except apsw.FullError:
+        except _OF_THE_DISK:
             raise
         except Exception as error:  # The answer belongs to this action's sender alone.
-            self._connection.execute("ROLLBACK TO action")
-            self._connection.execute("RELEASE action")
+            self._cursor.execute("ROLLBACK TO action")
+            self._cursor.execute("RELEASE action")
             return error
-        self._connection.execute("RELEASE action")
+        self._cursor.execute("RELEASE action")
         return outcome
 
     def _stored(self, action: Action) -> Outcome | None:
         """The answer that a request id already has."""
         if action.request is None:
             return None
-        row = self._connection.execute(
+        row = self._cursor.execute(
             "SELECT entry FROM log WHERE request = ?", (action.request,)
         ).fetchone()
         if row is None:
             return None
         entry = Entry.decode(row[0])
-        if entry.reducer != action.reducer:
+        if (entry.reducer, entry.actor) != (action.reducer, action.sender):
             return Refused(f"request {action.request} was already used for {entry.reducer}")
         return Committed(entry, fresh=False)
 
     def _run(self, action: Action) -> Committed:
         head = self._head
-        reducer = reducers.find(action.reducer)
+        self._refuse_paused(action)
+        reducer = HOUSE.reducers.get(action.reducer) or registry.reducer(
+            self._cursor, action.reducer, action.scope
+        )
         now = max(self._clock(), head.at_us)
         seed = self._entropy(16).hex()
-        result, deltas = execute(self._connection, reducer, action, now, seed)
+        result, deltas = execute(self._cursor, reducer, action, now, seed)
         scope_seq, scope_prev = self._scope_head(action.scope)
         entry = Entry(
             seq=head.frontier.size + 1,
@@ -198,34 +260,57 @@ class Writer:
             args=action.args,
             result=result,
             closes=action.closes,
+            proof=action.proof,
             deltas=[list(delta) for delta in deltas],
         )
         self._append(entry)
         return Committed(entry, fresh=True)
 
+    def _refuse_paused(self, action: Action) -> None:
+        if action.reducer in _PAUSING:
+            self._paused = None  # What they change is read again before the next action.
+            return
+        if self._paused is None:
+            pauses = sqlite.fetch(self._cursor, "SELECT id FROM pause")
+            self._paused = frozenset(one for (one,) in pauses)
+        if self._paused:
+            for what in (action.scope, action.reducer.partition(".")[0]):
+                if what in self._paused:
+                    raise Paused(f"{what} is paused, its state is kept", PAUSED_RETRY_MS)
+
     def _append(self, entry: Entry) -> None:
         data = entry.encode()
         leaf = log.leaf_of(data)
-        self._connection.execute(
-            "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)",
-            (entry.seq, entry.at_us, entry.scope, entry.request, data, leaf),
+        self._cursor.execute(
+            log.APPEND, (entry.seq, entry.at_us, entry.scope, entry.request, data, leaf)
         )
-        self._head = _Head(entry.at_us, leaf.hex(), self._head.frontier.with_leaf(leaf))
+        last = leaf.hex()
+        head = self._head
+        self._head = _Head(entry.at_us, last, head.frontier.with_leaf(leaf), head.epoch)
+        if entry.scope is not None and entry.scope_seq is not None:
+            if len(self._scopes) >= SCOPES_KEPT:
+                self._scopes.clear()
+            self._scopes[entry.scope] = entry.scope_seq, last
 
     def _scope_head(self, scope: str | None) -> tuple[int | None, str | None]:
         """The place of the next entry in its scope's own chain."""
         if scope is None:
             return None, None
-        row = self._connection.execute(
+        known = self._scopes.get(scope)
+        if known is not None:
+            return known[0] + 1, known[1]
+        row = self._cursor.execute(
             "SELECT entry, leaf FROM log WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
         ).fetchone()
         if row is None:
             return 1, None
         return (Entry.decode(row[0]).scope_seq or 0) + 1, row[1].hex()
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+
+def _taken(outcome: Outcome) -> Committed:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def action_of(
@@ -236,6 +321,9 @@ def action_of(
     scope: str | None = None,
     request: str | None = None,
     closes: str | None = None,
+    tenant: str = "",
+    proof: dict[str, str] | None = None,
 ) -> Action:
     """An action from Python values. Raises KeyError for an unknown reducer, TypeError for args."""
-    return Action(reducers.find(reducer).name, plain(args), sender, scope, request, closes)
+    name = reducer if isinstance(reducer, str) else reducers.find(reducer).name
+    return Action(name, plain(args), sender, scope, request, closes, tenant, proof)

@@ -89,10 +89,10 @@ class House:
         except KeystoreError as full:
             self.note("a key nobody uses is left for the next start", why=str(full))
 
-    def seal(self, text: str, key_id: str) -> Sealed:
+    def seal(self, text: str, key_id: str) -> Sealed[str]:
         """`text` under a key of the keystore. Raises KeyDestroyed."""
-        return seal(text, key_id, self.keystore.key(key_id), self.entropy(12))
+        return seal(text, key_id, self.keystore.key(key_id), self.entropy)
 
-    def unseal(self, sealed: Sealed) -> str:
+    def unseal(self, sealed: Sealed[str]) -> str:
         """The plaintext. Raises KeyDestroyed."""
         return unseal(sealed, self.keystore.key(sealed.key_id))

@@ -1,6 +1,9 @@
 """SQLite as the engine: one file, one connection that writes, any number that read."""
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import apsw
 
@@ -34,14 +37,21 @@ _FORBIDDEN_FUNCTIONS = frozenset(
 _FORBIDDEN_ACTIONS = frozenset({apsw.SQLITE_PRAGMA, apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH})
 
 
-def open_writer(path: Path) -> apsw.Connection:
-    """The one connection that writes and checkpoints. An acknowledged commit is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_KEPT)
+def open_writer(
+    path: Path, *, vfs: str | None = None, synchronous: str = "FULL"
+) -> apsw.Connection:
+    """The one connection that writes and checkpoints. An acknowledged commit is on disk.
+
+    Another `vfs` is another disk: it has no shared memory, so nobody else can open the file.
+    """
+    if vfs is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS_KEPT)
     connection.set_busy_timeout(BUSY_MS)
     for pragma in (
+        *(() if vfs is None else ("locking_mode=EXCLUSIVE",)),
         "journal_mode=WAL",
-        "synchronous=FULL",
+        f"synchronous={synchronous}",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         f"wal_autocheckpoint={WAL_PAGES}",
@@ -88,6 +98,16 @@ def confine(connection: apsw.Connection) -> None:
     connection.authorizer = _authorize
 
 
+@contextmanager
+def unconfined(connection: apsw.Connection) -> Generator[None]:
+    """Meanwhile tables may be looked into and changed: no reducer runs."""
+    connection.authorizer = None
+    try:
+        yield
+    finally:
+        confine(connection)
+
+
 def _authorize(
     action: int, first: str | None, second: str | None, database: str | None, trigger: str | None
 ) -> int:
@@ -96,3 +116,10 @@ def _authorize(
     if action == apsw.SQLITE_FUNCTION and (second or "").lower() in _FORBIDDEN_FUNCTIONS:
         return apsw.SQLITE_DENY
     return apsw.SQLITE_OK
+
+
+def fetch(
+    connection: apsw.Connection | apsw.Cursor, statement: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """All rows of a statement."""
+    return cast("list[tuple[Any, ...]]", connection.execute(statement, values).fetchall())
