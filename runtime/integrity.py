@@ -7,6 +7,7 @@ entry is decoded here, so a cold start can afford to read all of them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import apsw
 
@@ -23,6 +24,7 @@ UNREADABLE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, UnicodeDecodeEr
 """What SQLite, or its adapter, raises for pages that are not what it wrote."""
 
 _BLOCK = 1_024
+_TABLES = "SELECT name FROM sqlite_schema"
 _COLUMNS = "SELECT name || type FROM pragma_table_info(?)"
 _NOTHING = bytes.fromhex(GENESIS)
 
@@ -167,13 +169,13 @@ def check_acknowledged(connection: apsw.Connection, size: int, leaf: bytes, end:
 def has_log(connection: apsw.Connection) -> bool:
     """False for a file in which nothing was ever stored."""
     try:
-        tables = {
-            name: [column for (column,) in connection.execute(_COLUMNS, (name,))]
-            for (name,) in connection.execute("SELECT name FROM sqlite_schema").fetchall()
-        }
+        rows: list[tuple[Any, ...]] = connection.execute(_TABLES).fetchall()
+        names = [str(name) for (name,) in rows]
+        for name in names:  # Also the columns: a bit of the schema may have been flipped.
+            connection.execute(_COLUMNS, (name,)).fetchall()
     except (*UNREADABLE, apsw.SQLError) as error:
         raise StoreDamaged(1, f"the tables cannot be read: {error}") from error
-    return "log" in tables
+    return "log" in names
 
 
 def _head(connection: apsw.Connection, size: int) -> Sound:

@@ -14,6 +14,7 @@ from runtime.errors import StoreDamaged
 from runtime.integrity import Growing, check
 from runtime.log import Entry, leaf_of
 from runtime.merkle import root
+from runtime.migration import NotAdditive
 from runtime.opening import Depth, examine
 from runtime.scrub import Scrub
 from runtime.store import Store
@@ -283,6 +284,8 @@ def test_no_flipped_bit_passes_for_a_log(tmp_path: Path) -> None:
             store = writer(path)
         except StoreDamaged:
             named += 1
+            continue
+        except NotAdditive:  # The bit was of a column's name: what is stored is not declared.
             continue
         except apsw.Error as error:
             pytest.fail(f"byte {at}, mask {mask}: {type(error).__name__}: {error}")
