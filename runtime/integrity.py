@@ -7,7 +7,7 @@ entry is decoded here, so a cold start can afford to read all of them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import cast
 
 import apsw
 
@@ -169,8 +169,8 @@ def check_acknowledged(connection: apsw.Connection, size: int, leaf: bytes, end:
 def has_log(connection: apsw.Connection) -> bool:
     """False for a file in which nothing was ever stored."""
     try:
-        rows: list[tuple[Any, ...]] = connection.execute(_TABLES).fetchall()
-        names = [str(name) for (name,) in rows]
+        rows = cast("list[tuple[str]]", connection.execute(_TABLES).fetchall())
+        names = [name for (name,) in rows]
         for name in names:  # Also the columns: a bit of the schema may have been flipped.
             connection.execute(_COLUMNS, (name,)).fetchall()
     except (*UNREADABLE, apsw.SQLError) as error:
