@@ -86,7 +86,7 @@ class Writer:
         self._scopes: dict[str, tuple[int, str]] = {}
         self._broken: StoreBroken | None = None
         self._paused: frozenset[str] | None = None
-        self._head = self._take_over()
+        self._head = self._take_over(lambda: sqlite.make_durable_anew(path, vfs))
         sqlite.confine(self._connection)
 
     @property
@@ -164,8 +164,8 @@ class Writer:
 
     # -- the head of the log --
 
-    def _take_over(self) -> _Head:
-        """Bring the tables up to date, and fence off whoever wrote before."""
+    def _take_over(self, make_durable_anew: Callable[[], None]) -> _Head:
+        """Bring the tables up to date, fence off whoever wrote before, trust no earlier sync."""
         rows: list[tuple[Any, ...]] = []
         with self._connection:
             for statement in (*log.DDL, _HEAD_DDL):
@@ -173,6 +173,7 @@ class Writer:
             migrate(self._connection)
             self._cursor.execute(_EMPTY_HEAD, (log.GENESIS, Frontier().to_bytes()))
             rows += self._cursor.execute(_TAKE_OVER)
+            make_durable_anew()
         at_us, last, frontier, epoch = rows[0]
         return _Head(at_us, last, Frontier.from_bytes(frontier), epoch)
 
