@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from tests.simulation import fence, power
+from tests.simulation import fence, kill, power
 from tests.simulation.report import Report
 
 TIERS: dict[str, Callable[[int], Report]] = {
     "power": power.run,
     "fence": fence.run,
+    "kill": kill.run,
 }
