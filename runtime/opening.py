@@ -1,4 +1,4 @@
-"""Opening the store's file: first it is found sound, then it is made durable, then it is used."""
+"""Opening the store's file: it is found sound before it is used."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,9 @@ from runtime.engines.wal import Scan
 from runtime.engines.witness import Acknowledged
 from runtime.errors import StoreDamaged
 from runtime.integrity import Sound
+
+_NOT_WHAT_WAS_WRITTEN = (apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
+"""Of all that an IOError may be: the file ends too early, or its pages are another's."""
 
 
 class Depth(StrEnum):
@@ -35,17 +38,26 @@ def open_sound(
     try:
         connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
     except integrity.UNREADABLE as error:
+        _unless_the_disk_failed(error)
         raise StoreDamaged(1, f"{path} cannot be opened: {error}") from error
     try:
         # Whoever looks into the damage needs the files as they were found.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         _examine(connection, depth, acknowledged, scan)
-        sqlite.make_durable(connection, path)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        _unless_the_disk_failed(error.__cause__)
         raise
     return connection
+
+
+def _unless_the_disk_failed(error: BaseException | None) -> None:
+    """What a disk can not read now it may read later: that says nothing about the log."""
+    if isinstance(error, apsw.IOError):
+        extended: int = getattr(error, "extendedresult", 0)  # apsw's stubs do not know it.
+        if extended not in _NOT_WHAT_WAS_WRITTEN:
+            raise error
 
 
 def examine(path: Path, *, at_work: bool) -> Sound:

@@ -82,16 +82,22 @@ class Writer:
         vfs: str | None = None,
         synchronous: str = "FULL",
     ) -> None:
-        """Raises StoreDamaged where the log is not what was written."""
+        """Raises StoreDamaged where the log is not what was written, StoreFull, StoreBroken."""
         self.path = path
-        self._connection = open_sound(path, depth, vfs=vfs, synchronous=synchronous)
+        with _opening(path):
+            self._connection = open_sound(path, depth, vfs=vfs, synchronous=synchronous)
         self._cursor = self._connection.cursor()
         self._clock = clock
         self._entropy = entropy
         self._scopes: dict[str, tuple[int, str]] = {}
         self._broken: StoreBroken | None = None
         self._paused: frozenset[str] | None = None
-        self._head = self._take_over()
+        try:
+            with _opening(path):
+                self._head = self._take_over(lambda: sqlite.make_durable_anew(path, vfs))
+        except BaseException:
+            self._connection.close()
+            raise
         sqlite.confine(self._connection)
         self._witness = Witness(path) if vfs is None else None
         self._acknowledge()
@@ -183,8 +189,8 @@ class Writer:
 
     # -- the head of the log --
 
-    def _take_over(self) -> _Head:
-        """Bring the tables up to date, and fence off whoever wrote before."""
+    def _take_over(self, make_durable_anew: Callable[[], None]) -> _Head:
+        """Bring the tables up to date, fence off whoever wrote before, trust no earlier sync."""
         rows: list[tuple[Any, ...]] = []
         with self._connection:
             for statement in (*log.DDL, _HEAD_DDL):
@@ -192,6 +198,7 @@ class Writer:
             migrate(self._connection)
             self._cursor.execute(_EMPTY_HEAD, (log.GENESIS, Frontier().to_bytes()))
             rows += self._cursor.execute(_TAKE_OVER)
+            make_durable_anew()
         at_us, last, frontier, epoch = rows[0]
         return _Head(at_us, last, Frontier.from_bytes(frontier), epoch)
 
@@ -313,6 +320,16 @@ class Writer:
         if row is None:
             return 1, None
         return (Entry.decode(row[0]).scope_seq or 0) + 1, row[1].hex()
+
+
+@contextmanager
+def _opening(path: Path) -> Generator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StoreFull(f"the disk of {path} is full: free some space", FULL_RETRY_MS) from error
+    except apsw.Error as error:
+        raise StoreBroken(f"{path} cannot be opened, the disk failed: {error}") from error
 
 
 def _taken(outcome: Outcome) -> Committed:

@@ -52,19 +52,6 @@ def read(database: Path) -> Scan:
         return Scan(0, 0, None)
 
 
-def write_again(database: Path) -> None:
-    """Make the kernel write every page once more, and flush.
-
-    A flush that failed leaves pages in the cache that look written. For when a reader keeps the
-    frames from being moved into the database.
-    """
-    with path_of(database).open("r+b", buffering=0) as file:
-        at = 0
-        while piece := os.pread(file.fileno(), 1 << 20, at):
-            at += os.pwrite(file.fileno(), piece, at)
-        os.fsync(file.fileno())
-
-
 def scan(data: memoryview) -> Scan:
     """Follow the frames as recovery does, then look for commits beyond where it ends."""
     log = _Log(data)

@@ -132,9 +132,3 @@ def test_what_a_rolled_back_transaction_left_is_no_damage(path: Path) -> None:
     assert scan(memoryview(data)).damaged is None
     torn[wal.HEADER_BYTES + end * FRAME - 1] ^= 1
     assert scan(memoryview(torn)).damaged is None
-
-
-def test_writing_again_changes_nothing(path: Path) -> None:
-    before = wal.path_of(path).read_bytes()
-    wal.write_again(path)
-    assert wal.path_of(path).read_bytes() == before
