@@ -7,6 +7,7 @@ declared: to import this is to import all that declare one.
 import conversation.reducers
 import recordings.reducers
 import runtime.effects
+import runtime.identities.reducers
 import sessions.reducers
 import telephony.reducers
 from runtime.replay import Audit, Difference, audit, entries, rebuild
@@ -15,6 +16,7 @@ __all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
 
 DECLARING = (
     runtime.effects,
+    runtime.identities.reducers,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

@@ -21,6 +21,14 @@ class StoreFull(NotNow):
     """The disk is full: the action was not taken, what is stored stays readable."""
 
 
+class Paused(NotNow):
+    """The scope or module is paused; its state is kept."""
+
+
+class NotAllowed(Refused):
+    """The sender is unknown, suspended, revoked, or lacks the role."""
+
+
 class StoreBroken(Exception):
     """The disk failed in the middle of a commit: only a restart tells what was written."""
 

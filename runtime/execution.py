@@ -6,6 +6,7 @@ from typing import Any
 import apsw
 
 from runtime.context import Context
+from runtime.identities.senders import admit
 from runtime.reducers import Reducer
 from runtime.tables import Delta
 
@@ -20,6 +21,8 @@ class Action:
     scope: str | None
     request: str | None
     closes: str | None
+    tenant: str = ""
+    proof: dict[str, str] | None = None
 
 
 def execute(
@@ -27,8 +30,9 @@ def execute(
 ) -> tuple[Any, list[Delta]]:
     """Run the reducer inside the caller's transaction. Answers its result and its deltas.
 
-    Raises what the reducer raises; the caller then rolls its savepoint back.
+    Raises NotAllowed, and what the reducer raises; the caller then rolls its savepoint back.
     """
+    admit(connection, reducer, action, now)
     ctx = Context(connection, now=now, sender=action.sender, scope=action.scope, seed=seed)
     result = reducer.run(ctx, action.args)
     if action.closes is not None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from runtime import canonical
 from runtime.merkle import leaf_hash
 
-VERSION = 1
+VERSION = 2
 GENESIS = "0" * 64
 """What stands before the first entry."""
 
@@ -39,6 +39,7 @@ class Entry:
     result: Any
     closes: str | None
     deltas: list[list[Any]]
+    proof: dict[str, str] | None = None
 
     def encode(self) -> bytes:
         """Canonical JSON (RFC 8785): what is hashed, stored and shown to auditors."""

@@ -21,6 +21,10 @@ class Reducer:
     module: str
     function: Callable[..., Any]
     hints: dict[str, Any]
+    by: tuple[str, ...] = ()
+    """Roles of the identities which may act; ("*",) is any active one, none is internal."""
+    signed: bool = False
+    """An identity has to sign each action."""
 
     def run(self, ctx: Any, args: dict[str, Plain]) -> Plain:
         """Fold one action. `args` are plain values, as they stand in the log."""
@@ -33,16 +37,34 @@ _BY_FUNCTION: dict[Callable[..., Any], Reducer] = {}
 _CONFINED: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
-def reducer(function: F) -> F:
+@typing.overload
+def reducer(function: F, /) -> F: ...
+
+
+@typing.overload
+def reducer(*, by: tuple[str, ...] = (), signed: bool = False) -> Callable[[F], F]: ...
+
+
+def reducer(function: Any = None, /, *, by: tuple[str, ...] = (), signed: bool = False) -> Any:
     """Register a reducer as `folder.function`, once the guard has read it.
 
-    Raises Nondeterminism for code that a replay could not repeat.
+    Trusted code in this process may always act; identities only where `by` names one of their
+    roles. Raises Nondeterminism for code that a replay could not repeat.
     """
+
+    def register(named: F) -> F:
+        return _register(named, by, signed)
+
+    return register if function is None else register(function)
+
+
+def _register(function: F, by: tuple[str, ...], signed: bool) -> F:
     digest = determinism.check(function)
     hints = typing.get_type_hints(function)
     name = f"{function.__module__.split('.')[0]}.{function.__name__}"
     assert name not in _REGISTERED, f"two reducers are called {name}"
-    _REGISTERED[name] = _BY_FUNCTION[function] = Reducer(name, digest, function, hints)
+    found = Reducer(name, digest, function, hints, by, signed)
+    _REGISTERED[name] = _BY_FUNCTION[function] = found
     return function
 
 

@@ -64,6 +64,8 @@ class Store:
         scope: str | None = None,
         request: str | None = None,
         closes: str | None = None,
+        tenant: str = "",
+        proof: dict[str, str] | None = None,
         **args: Any,
     ) -> Any:
         """Run a reducer and wait until it is on disk. Answers the reducer's result.
@@ -74,7 +76,14 @@ class Store:
         if self._waiting >= QUEUE_MAX:
             raise Busy("too many actions are waiting", BUSY_RETRY_MS)
         action = action_of(
-            reducer, args, sender=sender, scope=scope, request=request, closes=closes
+            reducer,
+            args,
+            sender=sender,
+            scope=scope,
+            request=request,
+            closes=closes,
+            tenant=tenant,
+            proof=proof,
         )
         return await self._put(action, None)
 

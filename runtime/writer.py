@@ -178,6 +178,7 @@ class Writer:
             result=result,
             closes=action.closes,
             deltas=[list(delta) for delta in deltas],
+            proof=action.proof,
         )
         self._append(entry)
         return Committed(entry, fresh=True)
@@ -215,6 +216,9 @@ def action_of(
     scope: str | None = None,
     request: str | None = None,
     closes: str | None = None,
+    tenant: str = "",
+    proof: dict[str, str] | None = None,
 ) -> Action:
     """An action from Python values. Raises KeyError for an unknown reducer, TypeError for args."""
-    return Action(reducers.find(reducer).name, plain(args), sender, scope, request, closes)
+    name = reducers.find(reducer).name
+    return Action(name, plain(args), sender, scope, request, closes, tenant, proof)
