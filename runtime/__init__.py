@@ -1,7 +1,7 @@
 """The durable state plane: typed rows, reducers, one log."""
 
 from runtime.context import Context
-from runtime.errors import Busy, Nondeterminism, NotAllowed, Refused, StoreBroken, StoreFull
+from runtime.errors import Busy, Nondeterminism, Refused, StoreBroken, StoreFull
 from runtime.reducers import reducer
 from runtime.sealed import Sealed
 from runtime.tables import table
@@ -10,7 +10,6 @@ __all__ = [
     "Busy",
     "Context",
     "Nondeterminism",
-    "NotAllowed",
     "Refused",
     "Sealed",
     "StoreBroken",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime import canonical, reducers
-from runtime.log import Entry
+from runtime.execution import Action
 from web import arguments
 from web.asking import Asked
 from web.authentication import Caller
@@ -27,19 +27,17 @@ async def act(desk: Desk, caller: Caller, asked: Asked) -> Answer:
     except KeyError as error:
         raise Problem(404, "unknown_reducer", f"there is no reducer {asked.reducer}") from error
     arguments.check(reducer, asked.args)
-    request = asked.request(caller.identity.id)
-    result = await desk.store.act(
+    action = Action(
         reducer.name,
-        sender=caller.identity.id,
+        asked.args,
+        caller.identity.id,
         scope=asked.scope,
-        request=request,
+        request=asked.request(caller.identity.id),
         tenant=caller.identity.tenant,
         proof=caller.proof,
-        **asked.args,
     )
-    rows = await desk.store.reader.sql("SELECT entry FROM log WHERE request = ?", [request])
-    entry = Entry.decode(rows[0][0])
+    entry = (await desk.store.submit(action)).entry
     if entry.scope != asked.scope or canonical.encode(entry.args) != canonical.encode(asked.args):
         # The store answered what it had: this action was not taken.
         raise Problem(409, "refused", f"{asked.key!r} was already used for another action")
-    return Answer(result, entry.seq)
+    return Answer(entry.result, entry.seq)

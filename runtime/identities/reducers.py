@@ -11,7 +11,7 @@ from runtime.errors import NotAllowed, Refused
 from runtime.identities import rules
 from runtime.identities.rules import Change, Kind, State
 from runtime.identities.tables import Identity, Login
-from runtime.reducers import reducer
+from runtime.reducers import ANYONE, reducer
 
 OPERATOR = "operator"
 LOGIN_US = 3_600_000_000
@@ -65,7 +65,7 @@ def identity_revoked(ctx: Context, identity: str, why: str = "") -> None:
     _change(ctx, identity, Change.REVOKED, why)
 
 
-@reducer(by=("*",), signed=True)
+@reducer(by=(ANYONE,), signed=True)
 def login_opened(ctx: Context, challenge: str) -> str:
     """An identity signed the server's challenge. Answers the id of its login."""
     ctx.table(Identity).one(ctx.sender)
@@ -86,7 +86,7 @@ def login_opened(ctx: Context, challenge: str) -> str:
     return logins.insert(row).id
 
 
-@reducer(by=("*",))
+@reducer(by=(ANYONE,))
 def login_ended(ctx: Context, login: str) -> None:
     """Its owner logged out."""
     row = ctx.table(Login).one(login)

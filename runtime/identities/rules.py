@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from runtime.errors import NotAllowed, Refused
+from runtime.reducers import ANYONE
 
 KEY_BYTES = 32
 PREFIX = "id_"
@@ -12,7 +13,6 @@ ID_DIGITS = 20
 ROLES_MAX = 16
 NAME_CHARACTERS_MAX = 128
 WHY_CHARACTERS_MAX = 512
-EVERYBODY = "*"
 
 
 class Kind(StrEnum):
@@ -111,5 +111,5 @@ def check_roles(reducer: str, by: tuple[str, ...], roles: tuple[str, ...]) -> No
     """Raises NotAllowed unless one of the roles is asked for."""
     if not by:
         raise NotAllowed(f"{reducer} is internal: no identity may call it")
-    if EVERYBODY not in by and not any(role in by for role in roles):
+    if ANYONE not in by and not any(role in by for role in roles):
         raise NotAllowed(f"{reducer} is for the roles {', '.join(by)}: ask an operator for one")

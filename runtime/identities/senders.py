@@ -6,14 +6,12 @@ again, so an audit verifies every signature.
 
 from typing import Any, Protocol
 
-import apsw
-
 from runtime.errors import NotAllowed
 from runtime.identities import rules, signing
 from runtime.identities.tables import Identity, Login
 from runtime.log_key import ORIGIN
 from runtime.reducers import Reducer
-from runtime.tables import select
+from runtime.tables import Executes, Rows
 
 
 class Asked(Protocol):
@@ -31,15 +29,14 @@ class Asked(Protocol):
     def proof(self) -> signing.Proof | None: ...
 
 
-def admit(connection: apsw.Connection, reducer: Reducer, action: Asked, now: int) -> None:
+def admit(connection: Executes, reducer: Reducer, action: Asked, now: int) -> None:
     """Raises NotAllowed, which says what to do, unless the sender may act at `now` (us, UTC).
 
     A sender that is no identity is code in this process: it is trusted.
     """
     if not action.sender.startswith(rules.PREFIX):
         return
-    found = select(connection, Identity, ("id",), (action.sender,))
-    identity = found[0] if found else None
+    identity = Rows(Identity, connection, []).get(action.sender)
     if identity is None:
         raise rules.unknown(action.sender)
     rules.check_state(identity.id, identity.state, identity.why)
@@ -53,11 +50,11 @@ def admit(connection: apsw.Connection, reducer: Reducer, action: Asked, now: int
         raise NotAllowed(f"{reducer.name} must be signed: sign it with your key (`parley act`)")
 
 
-def _check_login(connection: apsw.Connection, identity: Identity, login: str, now: int) -> None:
-    found = select(connection, Login, ("id",), (login,))
-    if not found or found[0].identity != identity.id:
+def _check_login(connection: Executes, identity: Identity, login: str, now: int) -> None:
+    row = Rows(Login, connection, []).get(login)
+    if row is None or row.identity != identity.id:
         raise NotAllowed(f"{identity.id} has no login {login}: log in again")
-    check_login(found[0], now)
+    check_login(row, now)
 
 
 def check_login(login: Login, now: int) -> None:
