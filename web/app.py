@@ -14,7 +14,7 @@ from web.asking import BODY_BYTES_MAX
 from web.desk import Desk
 from web.problems import Problem, problem_of
 
-__all__ = ["Desk", "application", "serve"]
+__all__ = ["Desk", "application", "serve", "server"]
 
 CALLS_LISTED_MAX = 1_000
 
@@ -80,8 +80,8 @@ async def _no(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(problem.told(), problem.status, problem.headers)
 
 
-async def serve(desk: Desk, bound: socket.socket) -> None:
-    """Serve on a socket that the keeper bound, until the process ends."""
+def server(desk: Desk) -> uvicorn.Server:
+    """What serves the routes, with every limit on what it takes."""
     config = uvicorn.Config(
         application(desk),
         log_level="warning",
@@ -92,4 +92,9 @@ async def serve(desk: Desk, bound: socket.socket) -> None:
         # A few bytes that unpack to many would slip past the limit above.
         ws_per_message_deflate=False,
     )
-    await uvicorn.Server(config).serve(sockets=[bound])
+    return uvicorn.Server(config)
+
+
+async def serve(desk: Desk, bound: socket.socket) -> None:
+    """Serve on a socket that the keeper bound, until the process ends."""
+    await server(desk).serve(sockets=[bound])
