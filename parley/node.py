@@ -23,6 +23,7 @@ from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from media.codecs import CODECS
 from parley.config import Config, from_json
+from parley.control import serve as serve_operators
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.performer import Performer
@@ -93,6 +94,8 @@ class Node:
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
         )
+        operators = serve_operators(Path(go["data"]), board.house.store)
+        board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
         note("ready", calls=len(board.calls))
         done, _ = await asyncio.wait(board_tasks.values(), return_when=asyncio.FIRST_COMPLETED)

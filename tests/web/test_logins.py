@@ -29,6 +29,10 @@ def door(store: Store) -> Door:
     return Door(store)
 
 
+def all_bytes_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
 async def test_a_login_acts_with_a_mac(door: Door, ann: Person) -> None:
     session = await door.log_in(ann)
     first = await session.act("tests.noted", text="x")
@@ -44,7 +48,7 @@ async def test_the_key_of_a_login_is_nowhere_on_disk(
 ) -> None:
     session = await door.log_in(ann)
     await session.act("tests.noted", text="x")
-    written = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    written = all_bytes_below(tmp_path)
     assert ann.id.encode() in written
     for form in (session.key, session.key.hex().encode(), base64.b64encode(session.key)):
         assert form not in written
