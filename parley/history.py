@@ -8,6 +8,7 @@ import conversation.reducers
 import recordings.reducers
 import runtime.effects
 import runtime.identities.reducers
+import runtime.modules.reducers
 import sessions.reducers
 import telephony.reducers
 from runtime.replay import Audit, Difference, audit, entries, rebuild
@@ -17,6 +18,7 @@ __all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
 DECLARING = (
     runtime.effects,
     runtime.identities.reducers,
+    runtime.modules.reducers,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

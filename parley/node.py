@@ -5,7 +5,6 @@
 
 import argparse
 import asyncio
-import importlib
 import json
 import os
 import secrets
@@ -13,15 +12,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from media.codecs import CODECS
+from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
 from runtime.keystore import Keystore
@@ -118,6 +116,7 @@ class Node:
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
         )
+        agents = Agents(config.agent.app, _database(config))
         house = House(
             settings=settings,
             store=store,
@@ -126,7 +125,8 @@ class Node:
             log_key=load_or_create(data / "log.key"),
             media=self._media,
             speech=self._speech,
-            new_agent=_agent_class(config.agent.app),
+            new_agent=agents.make,
+            agent_for=agents.app_for,
             clock=clock,
             entropy=secrets.token_bytes,
             note=note,
@@ -193,17 +193,6 @@ class Node:
             self._speech_here.set()
         elif message.get("stop"):
             self._stop.set()
-
-
-def _agent_class(app: str) -> Callable[[], Agent]:
-    """The agent that `module:Class` names. Raises ValueError that says what is wrong."""
-    module, _, name = app.partition(":")
-    # Last, so that a file beside the server can be an agent but never one of our own modules.
-    sys.path.append(str(Path.cwd()))
-    found = getattr(importlib.import_module(module), name, None)
-    if not (isinstance(found, type) and issubclass(found, Agent)):
-        raise ValueError(f"[agent] app = {app!r} does not name a subclass of parley.Agent")
-    return found
 
 
 def _advertised(config: Config, bound: str) -> str:

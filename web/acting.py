@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from runtime import canonical, reducers
+from runtime import canonical
+from runtime.declared import HOUSE
 from runtime.execution import Action
+from runtime.modules.tables import Release
 from web import arguments
 from web.asking import Asked
 from web.authentication import Caller
@@ -22,13 +24,13 @@ class Answer:
 
 async def act(desk: Desk, caller: Caller, asked: Asked) -> Answer:
     """Answers once it is on disk; a retry gets the stored answer. Raises Problem, or Refused."""
-    try:
-        reducer = reducers.find(asked.reducer)
-    except KeyError as error:
-        raise Problem(404, "unknown_reducer", f"there is no reducer {asked.reducer}") from error
-    arguments.check(reducer, asked.args)
+    reducer = HOUSE.reducers.get(asked.reducer)
+    if reducer is not None:
+        arguments.check(reducer, asked.args)
+    elif not await _is_deployed(desk, asked.reducer):
+        raise Problem(404, "unknown_reducer", f"there is no reducer {asked.reducer}")
     action = Action(
-        reducer.name,
+        asked.reducer,
         asked.args,
         caller.identity.id,
         scope=asked.scope,
@@ -36,8 +38,20 @@ async def act(desk: Desk, caller: Caller, asked: Asked) -> Answer:
         tenant=caller.identity.tenant,
         proof=caller.proof,
     )
-    entry = (await desk.store.submit(action)).entry
+    try:
+        entry = (await desk.store.submit(action)).entry
+    except (TypeError, ValueError) as error:
+        if reducer is not None:
+            raise
+        # Which version of a module is meant, only the transaction knew; so it had to look.
+        raise Problem(422, "bad_args", f"{asked.reducer} does not take this: {error}") from error
     if entry.scope != asked.scope or canonical.encode(entry.args) != canonical.encode(asked.args):
         # The store answered what it had: this action was not taken.
         raise Problem(409, "refused", f"{asked.key!r} was already used for another action")
     return Answer(entry.result, entry.seq)
+
+
+async def _is_deployed(desk: Desk, reducer: str) -> bool:
+    """Whether it may be one of a module that was deployed."""
+    module = reducer.partition(".")[0]
+    return bool(await desk.store.reader.rows(Release, id=module))

@@ -1,7 +1,6 @@
 """parley check: would the server work here? One line for each thing it needs."""
 
 import argparse
-import importlib
 import json
 import os
 import statistics
@@ -11,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from conversation.agent import Agent
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
+from parley.agents import Agents
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
 from runtime.log_key import load_or_create
@@ -57,15 +56,16 @@ def the_configuration(here: Place) -> Iterator[Finding]:
 
 def the_agent(here: Place) -> Iterator[Finding]:
     app = here.config.agent.app
-    module, _, name = app.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        # As for a call that might come: a deployed module is read, its agent made.
+        agents = Agents(app, here.database)
+        served = agents.app_for("check")
+        agents.make(served)
     except Exception as error:  # The agent's code is not ours.
-        why = f"{type(error).__name__}: {error}"
-        yield Finding(False, "agent", f"{module!r} cannot be imported, {why}; change agent.app")
+        why = f"{app!r} cannot answer, {type(error).__name__}: {error}; change agent.app"
+        yield Finding(False, "agent", why)
         return
-    ok = isinstance(found, type) and issubclass(found, Agent)
-    yield Finding(ok, "agent", app if ok else f"{app!r} names no subclass of parley.Agent")
+    yield Finding(True, "agent", served)
 
 
 def the_ports(here: Place) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """POST /v1/actions/{reducer}: who may, what is answered, and what is no."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from runtime.errors import Busy, NotAllowed, Paused, Refused, StoreBroken, Store
 from runtime.identities.reducers import identity_suspended
 from runtime.identities.rules import State
 from runtime.identities.tables import Identity
+from runtime.modules.deploying import deploy
 from runtime.store import Store
 from tests.runtime.identities.people import Note, Person, noted
+from tests.runtime.modules import booking
 from tests.web.door import Door, signed_headers
 from web.asking import BODY_BYTES_MAX
 from web.problems import problem_of
@@ -156,6 +159,24 @@ async def test_an_operator_registers_and_suspends_over_http(door: Door) -> None:
 async def test_an_unknown_reducer_is_not_found(door: Door, ann: Person) -> None:
     answer = await door.signed(ann, "tests.nothing")
     assert (answer.status_code, answer.json()["error"]) == (404, "unknown_reducer")
+
+
+async def test_a_deployed_module_is_reached_too(door: Door, ann: Person, tmp_path: Path) -> None:
+    open_to_all = booking.REDUCERS.replace("@reducer\n", '@reducer(by=("*",))\n')
+    await deploy(
+        door.store,
+        tmp_path / "parley.db",
+        "booking",
+        booking.FIRST | {"reducers.py": open_to_all},
+        permille=1_000,
+        by="operator",
+    )
+    taken = await door.signed(ann, "booking.slot_taken", "k1", slot="ten", name="Ann")
+    assert (taken.status_code, taken.json()["result"]) == (200, "Ann")
+    for key, args in (("k2", {"slot": 10, "name": "Ann"}), ("k3", {"slot": "x"}), ("k4", {"a": 1})):
+        answer = await door.signed(ann, "booking.slot_taken", key, **args)
+        assert (answer.status_code, answer.json()["error"]) == (422, "bad_args")
+    assert (await door.signed(ann, "booking.nothing", "k5")).status_code == 409
 
 
 @pytest.mark.parametrize(
