@@ -9,6 +9,7 @@ import recordings.reducers
 import runtime.effects
 import runtime.identities.reducers
 import runtime.modules.reducers
+import runtime.restored
 import sessions.reducers
 import telephony.reducers
 from runtime.replay import Audit, Difference, audit, entries, rebuild
@@ -19,6 +20,7 @@ DECLARING = (
     runtime.effects,
     runtime.identities.reducers,
     runtime.modules.reducers,
+    runtime.restored,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

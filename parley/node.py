@@ -22,8 +22,12 @@ from media.codecs import CODECS
 from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
+from runtime import tsa
+from runtime.errors import StoreDamaged
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
+from runtime.notary import Notary, Stamper
+from runtime.opening import Depth
 from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
@@ -38,6 +42,7 @@ from web.secret import load_or_create as load_secret
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
+DAMAGE_CHARS_MAX = 2_000
 GOODBYE_S = 5.0
 """How long calls may take to be sealed when the server is told to stop."""
 
@@ -67,13 +72,19 @@ class Node:
         self._go: asyncio.Future[dict[str, Any]] = _future()
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
+        self._notary: Notary | None = None
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
         control = asyncio.create_task(self._obey())
         go = await _first(self._go, control)
         self._config = from_json(go["config"])
-        board = await self._open(Path(go["data"]), self._config)
+        depth = Depth.ALL if go.get("first", True) else Depth.TAIL
+        try:
+            board = await self._open(Path(go["data"]), self._config, depth)
+        except StoreDamaged as damage:
+            self._tell_damage(damage)
+            return 1
         board_tasks = {
             "media events": asyncio.create_task(board.media_events()),
             "line events": asyncio.create_task(board.line_events()),
@@ -103,10 +114,18 @@ class Node:
         for name, task in board_tasks.items():
             if task in done:
                 note("failed", part=name, error=repr(task.exception()))
-        return 1
+                self._tell_damage(task.exception())
+        # At once: nothing may act on what failed, and no thread may keep the process from ending.
+        os._exit(1)
 
-    async def _open(self, data: Path, config: Config) -> Switchboard:
-        store = await Store.open(_database(config), clock, secrets.token_bytes)
+    def _tell_damage(self, error: BaseException | None) -> None:
+        """The keeper must know: a successor would find the same store."""
+        if isinstance(error, StoreDamaged):
+            content = json.dumps({"damaged": str(error)[:DAMAGE_CHARS_MAX]}).encode()
+            self._control.send(content)
+
+    async def _open(self, data: Path, config: Config, depth: Depth) -> Switchboard:
+        store = await Store.open(_database(config), clock, secrets.token_bytes, depth)
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
@@ -131,6 +150,10 @@ class Node:
             entropy=secrets.token_bytes,
             note=note,
         )
+        self._notary = Notary(store, ORIGIN, house.log_key, note)
+        await self._notary.start()
+        if config.evidence.tsa_url:
+            self._notary.stamp_with(_stamper(config), clock, config.evidence.tsa_every_s)
         board = Switchboard(house)
         await recovery.calls(board)
         await recovery.sweep(house)
@@ -159,6 +182,8 @@ class Node:
         except TimeoutError:
             note("not everything was sealed; the next start goes on with it")
         await board.house.performer.close()
+        if self._notary is not None:
+            await self._notary.close()
         await board.house.store.close()
 
     async def _obey(self) -> None:
@@ -193,6 +218,13 @@ class Node:
             self._speech_here.set()
         elif message.get("stop"):
             self._stop.set()
+
+
+def _stamper(config: Config) -> Stamper:
+    """Who is asked for time stamps on the log."""
+    certificate = config.evidence.tsa_certificate
+    path = Path(certificate) if certificate else None
+    return lambda note: tsa.stamped(config.evidence.tsa_url, path, note)
 
 
 def _advertised(config: Config, bound: str) -> str:

@@ -10,12 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import apsw
+
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
 from parley.agents import Agents
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
-from runtime.log_key import load_or_create
+from runtime import timestamps, tsa
+from runtime.checkpoint import verifier_key
+from runtime.engines import witness
+from runtime.errors import StoreDamaged
+from runtime.log_key import ORIGIN, load_or_create
+from runtime.opening import examine
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -99,6 +106,21 @@ def the_data_directory(here: Place) -> Iterator[Finding]:
     yield Finding(not slow, "data directory", detail)
 
 
+def the_store(here: Place) -> Iterator[Finding]:
+    if not (here.database.exists() or witness.path_of(here.database).exists()):
+        yield Finding(True, "store", f"{here.database} will be made at the first start")
+        return
+    began = time.perf_counter()
+    try:
+        sound = examine(here.database, at_work=_keeper(here) is not None)
+    except (StoreDamaged, apsw.Error) as damage:
+        yield Finding(False, "store", f"{here.database}: {damage}")
+        return
+    took_s = time.perf_counter() - began
+    detail = f"{sound.frontier.size} entries read in {took_s:.1f} s, all sound"
+    yield Finding(True, "store", detail)
+
+
 def the_speech(here: Place) -> Iterator[Finding]:
     wanted = here.config.speech
     try:
@@ -117,11 +139,31 @@ def the_log_key(here: Place) -> Iterator[Finding]:
         yield Finding(not lost, "log key", gone if lost else "made at the first start")
         return
     try:
-        load_or_create(here.log_key)
+        key = load_or_create(here.log_key).public_key()
     except (OSError, ValueError) as error:
         yield Finding(False, "log key", f"{here.log_key} cannot be used: {error}")
         return
+    mode = here.log_key.stat().st_mode & 0o777
+    if mode & 0o077:
+        why = f"{here.log_key} has mode {mode:o}, others can read it: chmod 600"
+        yield Finding(False, "log key", why)
     yield Finding(True, "log key", str(here.log_key))
+    yield Finding(True, "verifier key, for your auditor", verifier_key(ORIGIN, key))
+
+
+def the_time_stamps(here: Place) -> Iterator[Finding]:
+    wanted = here.config.evidence
+    if not wanted.tsa_url:
+        return
+    try:
+        timestamps.query("is the extra installed?")
+        if wanted.tsa_certificate:
+            tsa.trusted_in(Path(wanted.tsa_certificate))
+    except timestamps.NotStamped as error:
+        yield Finding(False, "time stamps", f"{error}; or leave evidence.tsa_url empty")
+        return
+    checked = wanted.tsa_certificate or "nobody: name evidence.tsa_certificate"
+    yield Finding(True, "time stamps", f"{wanted.tsa_url}, trusted because of {checked}")
 
 
 Look = Callable[[Place], Iterator[Finding]]
@@ -131,8 +173,10 @@ LOOKS: tuple[Look, ...] = (
     the_agent,
     the_ports,
     the_data_directory,
+    the_store,
     the_speech,
     the_log_key,
+    the_time_stamps,
 )
 
 
