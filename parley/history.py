@@ -7,6 +7,7 @@ declared: to import this is to import all that declare one.
 import conversation.reducers
 import recordings.reducers
 import runtime.effects
+import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
 import sessions.reducers
@@ -17,6 +18,7 @@ __all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
 
 DECLARING = (
     runtime.effects,
+    runtime.identities.reducers,
     runtime.modules.reducers,
     runtime.restored,
     telephony.reducers,

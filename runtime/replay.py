@@ -116,7 +116,15 @@ def _reducer_of(entry: Entry) -> Reducer | None:
 
 
 def _action(entry: Entry) -> Action:
-    return Action(entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes)
+    return Action(
+        entry.reducer,
+        entry.args,
+        entry.actor,
+        entry.scope,
+        entry.request,
+        entry.closes,
+        proof=entry.proof,
+    )
 
 
 def _unlike(computed: list[Delta], logged: list[list[Any]]) -> Iterator[str]:
