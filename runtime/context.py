@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
+import inspect
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import apsw
 
-from runtime import canonical
+from runtime import canonical, reducers
 from runtime.errors import Refused
 from runtime.outbox import Effect, EffectState
 from runtime.tables import Delta, Rows
@@ -66,6 +68,56 @@ class Context:
             reason=None,
         )
         return self.table(Effect).insert(row).id
+
+    def schedule(
+        self,
+        reducer: str | Callable[..., Any],
+        /,
+        *,
+        after_us: int | None = None,
+        at_us: int | None = None,
+        scope: str | None = None,
+        **args: Any,
+    ) -> str:
+        """Have a reducer run later, once, by a durable timer. Answers the timer's id."""
+        due_us = at_us if at_us is not None else self.now + (after_us or 0)
+        fire = {"reducer": reducers.find(reducer).name, "args": plain(args)}
+        row = Effect(
+            id=self.new_id("effect"),
+            kind="runtime.fire",
+            scope=scope or self.scope,
+            lane=f"timer/{due_us}",
+            args=canonical.encode(fire).decode(),
+            state=EffectState.OPEN,
+            attempts=0,
+            created_us=self.now,
+            due_us=due_us,
+            reason=None,
+        )
+        return self.table(Effect).insert(row).id
+
+    def cancel(self, effect: str) -> bool:
+        """Have a timer or effect not done. False where it has already been done."""
+        row = self.table(Effect).one(effect)
+        if row.state is not EffectState.OPEN:
+            return False
+        self.table(Effect).replace(replace(row, state=EffectState.CANCELLED))
+        return True
+
+    def plan(self, reducer: str | Callable[..., Any], /, **args: Any) -> tuple[str, str]:
+        """An action to keep in a row: the reducer's name, its args as canonical JSON.
+
+        Raises TypeError for args that the reducer does not take: now, not when it is due.
+        """
+        found = reducers.find(reducer)
+        inspect.signature(found.function).bind(self, **args)
+        return found.name, canonical.encode(plain(args)).decode()
+
+    def carry_out(self, reducer: str, args: str, /, *, scope: str | None = None) -> str:
+        """Schedule, for now, an action that was planned. Answers the timer's id."""
+        return self.schedule(
+            reducer, after_us=0, scope=scope, **canonical.decode(args.encode())
+        )
 
     def close(self, effect: str) -> None:
         """The effect is done. Raises `Refused` where it already was: it counts once."""

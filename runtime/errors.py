@@ -21,6 +21,10 @@ class StoreFull(NotNow):
     """The disk is full: the action was not taken, what is stored stays readable."""
 
 
+class NotAllowed(Refused):
+    """The sender is unknown, suspended or revoked, or lacks the role."""
+
+
 class StoreBroken(Exception):
     """The disk failed in the middle of a commit: only a restart tells what was written."""
 

@@ -6,11 +6,12 @@ from runtime.tables import table
 
 
 class EffectState(StrEnum):
-    """An effect is open until a reducer closes it, or dead once it has failed too often."""
+    """Open until a reducer closes or cancels it, or dead once it has failed too often."""
 
     OPEN = "open"
     DONE = "done"
     DEAD = "dead"
+    CANCELLED = "cancelled"
 
 
 @table(index=(("state",), ("scope",)))

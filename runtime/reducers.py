@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from runtime import determinism
 from runtime.values import Plain, plain, typed
@@ -21,6 +21,8 @@ class Reducer:
     module: str
     function: Callable[..., Any]
     hints: dict[str, Any]
+    by: tuple[str, ...] = ()
+    signed: bool = False
 
     def run(self, ctx: Any, args: dict[str, Plain]) -> Plain:
         """Fold one action. `args` are plain values, as they stand in the log."""
@@ -33,16 +35,29 @@ _BY_FUNCTION: dict[Callable[..., Any], Reducer] = {}
 _CONFINED: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
-def reducer(function: F) -> F:
+@overload
+def reducer(function: F, /) -> F: ...
+@overload
+def reducer(*, by: tuple[str, ...], signed: bool = False) -> Callable[[F], F]: ...
+def reducer(
+    function: Callable[..., Any] | None = None, /, *, by: tuple[str, ...] = (), signed: bool = False
+) -> Callable[..., Any]:
     """Register a reducer as `folder.function`, once the guard has read it.
 
     Raises Nondeterminism for code that a replay could not repeat.
     """
+    if function is None:
+        return lambda chosen: _register(chosen, by, signed)
+    return _register(function, by, signed)
+
+
+def _register(function: F, by: tuple[str, ...], signed: bool) -> F:
     digest = determinism.check(function)
     hints = typing.get_type_hints(function)
     name = f"{function.__module__.split('.')[0]}.{function.__name__}"
     assert name not in _REGISTERED, f"two reducers are called {name}"
-    _REGISTERED[name] = _BY_FUNCTION[function] = Reducer(name, digest, function, hints)
+    found = Reducer(name, digest, function, hints, by, signed)
+    _REGISTERED[name] = _BY_FUNCTION[function] = found
     return function
 
 

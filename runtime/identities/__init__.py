@@ -1,0 +1,1 @@
+"""Who may act: people, services and agents, with their keys and roles."""
