@@ -32,8 +32,8 @@ def reserve(
     _sound(rules.flaw(owners, unit, amount))
     if not 0 < expires_after_us <= rules.HOLD_US_MAX:
         raise Refused(f"expires_after_us is 1 to {rules.HOLD_US_MAX}")
-    names = {owner: f"{owner}/{unit}" for owner in owners}
-    found = [ctx.table(Budget).get(name) for name in names.values()]
+    assert all(owner in owners for owner in required), "who is required is one of the owners"
+    found = [ctx.table(Budget).get(f"{owner}/{unit}") for owner in owners]
     budgets = [budget for budget in found if budget is not None]
     there = [budget.owner for budget in budgets]
     reservation = Reservation(

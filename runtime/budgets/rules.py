@@ -100,7 +100,8 @@ def flaw(owners: tuple[str, ...], unit: str, amount: int) -> str | None:
 
 def _is_money(unit: str) -> bool:
     currency = unit.removeprefix(MONEY)
-    return unit.startswith(MONEY) and len(currency) == CURRENCY_CHARS and currency.islower()
+    is_code = len(currency) == CURRENCY_CHARS and currency.isascii() and currency.isalpha()
+    return unit.startswith(MONEY) and is_code and currency.islower()
 
 
 def may_set(identity: Identity | None, owner: str) -> bool:

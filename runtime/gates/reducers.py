@@ -69,7 +69,7 @@ def open(
         expires_us=ctx.now + chosen.expires_after_us,
         decided_us=None,
         why=None,
-        then=name,
+        action=name,
         args=packed,
         otherwise=None if otherwise is None else ctx.plan(otherwise, **args)[0],
         expiry=None,
@@ -97,7 +97,7 @@ def _happened(ctx: Context, gate: Gate, event: Event, why: str) -> GateState:
     if step.due is Due.ASK_FURTHER:
         after = _climbing(ctx, rules.escalated(after))
     elif step.due is Due.THEN:
-        ctx.carry_out(gate.then, gate.args, scope=gate.scope)
+        ctx.carry_out(gate.action, gate.args, scope=gate.scope)
     elif step.due is Due.OTHERWISE and gate.otherwise is not None:
         ctx.carry_out(gate.otherwise, gate.args, scope=gate.scope)
     return ctx.table(Gate).replace(after).state

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runtime.gates.tables import Gate, GatePolicy, GateState
-from runtime.identities.tables import Identity, IdentityKind, IdentityState
+from runtime.identities.rules import Kind, State
+from runtime.identities.tables import Identity
 
 HOUSE = ""
 """The tenant of those who run the platform: they may decide for every tenant."""
@@ -82,9 +83,9 @@ def meaning(gate: Gate, approvers: list[str], voter: str) -> Event | None:
 
 def objection(gate: Gate, identity: Identity, now: int) -> str | None:
     """Why this identity may not decide about this gate, for it to read; None where it may."""
-    if identity.kind is not IdentityKind.PERSON:
+    if identity.kind is not Kind.PERSON:
         return f"only people decide at a gate, {identity.id} is a {identity.kind}"
-    if identity.state is not IdentityState.ACTIVE:
+    if identity.state is not State.ACTIVE:
         return f"{identity.id} is {identity.state}"
     if identity.tenant not in (HOUSE, gate.tenant):
         return f"gate {gate.id} belongs to another tenant"

@@ -37,7 +37,7 @@ class GatePolicy:
 class Gate:
     """One action that waits. It keeps its policy as it was when the gate was opened.
 
-    `subject` is what the human reads and holds no personal data; `detail` may, sealed. `then`
+    `subject` is what the human reads and holds no personal data; `detail` may, sealed. `action`
     and `otherwise` are reducers, `args` their arguments as canonical JSON (personal ones
     sealed). `expiry` and `escalation` are the ids of the timers that still run.
     """
@@ -58,7 +58,7 @@ class Gate:
     expires_us: int
     decided_us: int | None
     why: str | None
-    then: str
+    action: str
     args: str
     otherwise: str | None
     expiry: str | None

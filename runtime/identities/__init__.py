@@ -1,1 +1,1 @@
-"""Who may act: people, services and agents, with their keys and roles."""
+"""Who may act: identities with a key, a lifecycle and roles."""

@@ -1,37 +1,22 @@
-"""Identities: who may act from outside, with which roles."""
+"""Identities, one row each."""
 
-from enum import StrEnum
-
+from runtime.identities.rules import Kind, State
 from runtime.tables import table
-
-
-class IdentityKind(StrEnum):
-    """What stands behind an identity."""
-
-    PERSON = "person"
-    SERVICE = "service"
-    AGENT = "agent"
-
-
-class IdentityState(StrEnum):
-    """Only an active identity may act."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
 
 
 @table(name="identity")
 class Identity:
-    """`id` begins with "id_"; `key` is an Ed25519 public key; tenant "" is the house itself."""
+    """Who acts from outside this process. Its id begins its key: one key, one identity."""
 
     id: str
-    kind: IdentityKind
-    state: IdentityState
+    kind: Kind
+    state: State
     key: bytes
+    """Ed25519 public key, 32 bytes (RFC 8032)."""
     roles: tuple[str, ...]
     tenant: str
     name: str
     registered_us: int
     changed_us: int
     why: str
+    """Of the last change of its state; "" where none was given."""
