@@ -6,7 +6,9 @@ declared: to import this is to import all that declare one.
 
 import conversation.reducers
 import recordings.reducers
+import runtime.budgets.reducers
 import runtime.effects
+import runtime.gates.reducers
 import sessions.reducers
 import telephony.reducers
 from runtime.replay import Audit, Difference, audit, entries, rebuild
@@ -15,6 +17,8 @@ __all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
 
 DECLARING = (
     runtime.effects,
+    runtime.gates.reducers,
+    runtime.budgets.reducers,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

@@ -115,9 +115,7 @@ class Context:
 
     def carry_out(self, reducer: str, args: str, /, *, scope: str | None = None) -> str:
         """Schedule, for now, an action that was planned. Answers the timer's id."""
-        return self.schedule(
-            reducer, after_us=0, scope=scope, **canonical.decode(args.encode())
-        )
+        return self.schedule(reducer, after_us=0, scope=scope, **canonical.decode(args.encode()))
 
     def close(self, effect: str) -> None:
         """The effect is done. Raises `Refused` where it already was: it counts once."""

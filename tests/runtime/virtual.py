@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,9 +24,7 @@ SECOND = 1_000_000
 
 
 @reducer
-def introduced(
-    ctx: Context, identity: str, roles: list[str], tenant: str, kind: Kind
-) -> None:
+def introduced(ctx: Context, identity: str, roles: list[str], tenant: str, kind: Kind) -> None:
     """An identity as the tests need one."""
     ctx.table(Identity).insert(
         Identity(
@@ -50,6 +49,7 @@ class House:
     folder: Path
     store: Store
     now_us: list[int]
+    entropy: Callable[[int], bytes]
     lives: int = 1
 
     @staticmethod
@@ -63,12 +63,7 @@ class House:
 
         path = folder / "life1"
         store = await Store.open(path / "parley.db", lambda: now_us[0], entropy)
-        house = House(path, store, now_us)
-        house._entropy = entropy
-        return house
-
-    def __post_init__(self) -> None:
-        self._entropy: Any = None
+        return House(path, store, now_us, entropy)
 
     async def act(self, reducer: Any, sender: str = "node", **args: Any) -> Any:
         """Act, as `sender`."""
@@ -83,7 +78,7 @@ class House:
         await self.store.close()
         shutil.rmtree(left)
         self.store = await Store.open(
-            self.folder / "parley.db", lambda: self.now_us[0], self._entropy
+            self.folder / "parley.db", lambda: self.now_us[0], self.entropy
         )
 
     async def wait(self, us: int) -> None:

@@ -112,9 +112,7 @@ async def staffed(folder: Path) -> House:
     """A house with its people and policies."""
     house = await House.open(folder)
     for name, roles in PEOPLE.items():
-        await house.act(
-            introduced, identity=name, roles=list(roles), tenant="", kind=Kind.PERSON
-        )
+        await house.act(introduced, identity=name, roles=list(roles), tenant="", kind=Kind.PERSON)
     for policy in (SUPERVISED, FOUR_EYES):
         await house.act(gate_policy_set, policy=policy)
     return house

@@ -44,7 +44,6 @@ STORY: tuple[Step, ...] = (
 
 
 async def tell(folder: Path, killed_before: int | None) -> tuple[list[bytes], list[Outcome]]:
-    folder.mkdir()
     house = await staffed(folder)
     for at, step in enumerate(STORY):
         if at == killed_before:
@@ -115,13 +114,10 @@ async def agrees(house: House) -> None:
 
 def _expected(gates: list[Gate]) -> list[tuple[str, bool]]:
     decided = [gate for gate in gates if rules.is_decided(gate.state)]
-    return [
-        (gate.args.split('"')[3], gate.state is GateState.GRANTED) for gate in decided
-    ]
+    return [(gate.args.split('"')[3], gate.state is GateState.GRANTED) for gate in decided]
 
 
 async def walk(folder: Path, seed: int, kills: int) -> list[bytes]:
-    folder.mkdir()
     house = await staffed(folder)
     draw, death = random.Random(seed), random.Random(seed + 1)
     for at in range(WALK_STEPS):
