@@ -11,7 +11,8 @@ from runtime import reducers
 from runtime.engines import sqlite
 from runtime.execution import Action, execute
 from runtime.log import Entry
-from runtime.tables import Delta, Schema, all_schemas, apply_delta
+from runtime.schema import Schema
+from runtime.tables import Delta, all_schemas, apply_delta
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def open(
     then: str | Callable[..., Any],
     args: dict[str, Any],
     otherwise: str | Callable[..., Any] | None = None,
-    detail: Sealed | None = None,
+    detail: Sealed[str] | None = None,
     asks: tuple[str, ...] = (),
     proposer: str | None = None,
     tenant: str = rules.HOUSE,

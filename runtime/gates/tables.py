@@ -47,7 +47,7 @@ class Gate:
     scope: str | None
     policy: str
     subject: str
-    detail: Sealed | None
+    detail: Sealed[str] | None
     asks: tuple[str, ...]
     quorum: int
     escalates_to: tuple[str, ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runtime import Context, canonical, reducer
-from runtime.effects import effect_done
+from runtime.effects import effect_overtaken
 from runtime.errors import NotNow, Refused
 from runtime.identities.rules import Kind, State
 from runtime.identities.tables import Identity
@@ -24,7 +24,7 @@ SECOND = 1_000_000
 
 
 @reducer
-def introduced(ctx: Context, identity: str, roles: list[str], tenant: str, kind: Kind) -> None:
+def introduced(ctx: Context, identity: str, roles: list[str], firm: str, kind: Kind) -> None:
     """An identity as the tests need one."""
     ctx.table(Identity).insert(
         Identity(
@@ -33,7 +33,7 @@ def introduced(ctx: Context, identity: str, roles: list[str], tenant: str, kind:
             state=State.ACTIVE,
             key=b"",
             roles=tuple(roles),
-            tenant=tenant,
+            tenant=firm,
             name=identity,
             registered_us=ctx.now,
             changed_us=ctx.now,
@@ -121,5 +121,5 @@ class House:
             await self.act(what["reducer"], sender="timer", **closing, **what["args"])
         except NotNow:
             raise
-        except Refused:
-            await self.act(effect_done, sender="timer", **closing)
+        except Refused as why:
+            await self.act(effect_overtaken, effect=timer.id, reason=str(why))

@@ -190,7 +190,7 @@ async def test_a_higher_ceiling_makes_room_and_a_lower_one_stops(house: House) -
 
 async def test_a_tenant_does_not_raise_its_own_ceiling(house: House) -> None:
     await house.act(
-        introduced, identity="id_acme", roles=["operator"], tenant="acme", kind=Kind.PERSON
+        introduced, identity="id_acme", roles=["operator"], firm="acme", kind=Kind.PERSON
     )
     wish = {"unit": EUR, "ceiling": 10**6, "why": "more calls"}
     with pytest.raises(NotAllowed, match="ask the house"):

@@ -48,7 +48,7 @@ class Outcome:
 
 
 @reducer
-def proposed(ctx: Context, what: str, policy: str, asks: list[str], tenant: str) -> str:
+def proposed(ctx: Context, what: str, policy: str, asks: list[str], firm: str) -> str:
     """Something is to be done, if people agree. Answers the gate."""
     return open(
         ctx,
@@ -58,7 +58,7 @@ def proposed(ctx: Context, what: str, policy: str, asks: list[str], tenant: str)
         args={"what": what},
         otherwise=turned_down,
         asks=tuple(asks),
-        tenant=tenant,
+        tenant=firm,
     )
 
 
@@ -112,7 +112,7 @@ async def staffed(folder: Path) -> House:
     """A house with its people and policies."""
     house = await House.open(folder)
     for name, roles in PEOPLE.items():
-        await house.act(introduced, identity=name, roles=list(roles), tenant="", kind=Kind.PERSON)
+        await house.act(introduced, identity=name, roles=list(roles), firm="", kind=Kind.PERSON)
     for policy in (SUPERVISED, FOUR_EYES):
         await house.act(gate_policy_set, policy=policy)
     return house
@@ -126,7 +126,7 @@ async def propose(
     sender: str = "node",
     scope: str | None = None,
     asks: tuple[str, ...] = (),
-    tenant: str = "",
+    firm: str = "",
 ) -> str:
     """Open a gate. Answers its id."""
     gate: str = await house.act(
@@ -136,6 +136,6 @@ async def propose(
         what=what,
         policy=policy,
         asks=list(asks),
-        tenant=tenant,
+        firm=firm,
     )
     return gate

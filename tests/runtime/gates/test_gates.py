@@ -18,6 +18,7 @@ from runtime.gates.reducers import (
 from runtime.gates.tables import Gate, GateState, GateVote
 from runtime.identities.rules import Kind, State
 from runtime.outbox import Effect, EffectState
+from runtime.performer import Performer
 from tests.runtime.gates.desk import (
     FOUR_EYES,
     HOUR,
@@ -146,11 +147,11 @@ async def test_code_does_not_decide(house: House, sender: str) -> None:
 
 
 async def test_people_of_another_tenant_do_not_decide(house: House) -> None:
-    for name, tenant in (("id_acme", "acme"), ("id_other", "other")):
+    for name, firm in (("id_acme", "acme"), ("id_other", "other")):
         await house.act(
-            introduced, identity=name, roles=["supervisor"], tenant=tenant, kind=Kind.PERSON
+            introduced, identity=name, roles=["supervisor"], firm=firm, kind=Kind.PERSON
         )
-    gate = await propose(house, tenant="acme")
+    gate = await propose(house, firm="acme")
 
     with pytest.raises(NotAllowed, match="another tenant"):
         await house.act(gate_approved, "id_other", gate=gate, why="yes")
@@ -270,7 +271,7 @@ async def test_a_policy_that_can_not_work_is_refused(house: House) -> None:
 
 async def test_a_tenant_sets_no_policy_of_the_house(house: House) -> None:
     await house.act(
-        introduced, identity="id_acme", roles=["operator"], tenant="acme", kind=Kind.PERSON
+        introduced, identity="id_acme", roles=["operator"], firm="acme", kind=Kind.PERSON
     )
     with pytest.raises(NotAllowed, match="not your tenant's"):
         await house.act(gate_policy_set, "id_acme", policy=FOUR_EYES)
@@ -297,3 +298,19 @@ async def test_more_gates_than_people_can_read_are_refused(house: House) -> None
     with pytest.raises(Refused, match="decide or withdraw some"):
         await propose(house, scope="call_1")
     await propose(house, scope="call_2")
+
+
+async def test_the_performer_carries_out_what_was_granted_and_never_what_was_cancelled(
+    house: House,
+) -> None:
+    performer = Performer(house.store, lambda: house.now_us[0])
+    gate = await propose(house)
+    await performer.idle()
+    assert await house.rows(Outcome) == []
+
+    await house.act(gate_approved, "id_ann", gate=gate, why="fine")
+    await performer.idle()
+    await performer.close()
+
+    assert [(row.what, row.done) for row in await house.rows(Outcome)] == [("it", True)]
+    assert await house.timers() == []
