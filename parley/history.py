@@ -9,6 +9,7 @@ import recordings.reducers
 import runtime.budgets.reducers
 import runtime.effects
 import runtime.gates.reducers
+import runtime.identities.reducers
 import sessions.reducers
 import telephony.reducers
 from runtime.replay import Audit, Difference, audit, entries, rebuild
@@ -19,6 +20,7 @@ DECLARING = (
     runtime.effects,
     runtime.gates.reducers,
     runtime.budgets.reducers,
+    runtime.identities.reducers,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

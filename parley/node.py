@@ -35,6 +35,7 @@ from telephony.address import Address
 from telephony.sip import UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
+from web.secret import load_or_create as load_secret
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
@@ -85,7 +86,13 @@ class Node:
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
         endpoint = await self._pick_up(board)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
-        desk = Desk(board.house.store, lambda: self._media.attached, clock)
+        desk = Desk(
+            board.house.store,
+            lambda: self._media.attached,
+            clock,
+            secrets.token_bytes,
+            load_secret(Path(go["data"]) / "logins.secret"),
+        )
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
         note("ready", calls=len(board.calls))
         done, _ = await asyncio.wait(board_tasks.values(), return_when=asyncio.FIRST_COMPLETED)

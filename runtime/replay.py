@@ -103,7 +103,15 @@ def _compare(connection: apsw.Connection, entry: Entry) -> list[Difference]:
 
 
 def _action(entry: Entry) -> Action:
-    return Action(entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes)
+    return Action(
+        entry.reducer,
+        entry.args,
+        entry.actor,
+        entry.scope,
+        entry.request,
+        entry.closes,
+        proof=entry.proof,
+    )
 
 
 def _unlike(computed: list[Delta], logged: list[list[Any]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Identities, one row each."""
+"""Identities, and the sessions in which they act without signing each action."""
 
 from runtime.identities.rules import Kind, State
 from runtime.tables import table
@@ -20,3 +20,15 @@ class Identity:
     changed_us: int
     why: str
     """Of the last change of its state; "" where none was given."""
+
+
+@table(name="login", index=(("identity",),))
+class Login:
+    """A session of an identity, opened by a signature, from then on proved by a MAC."""
+
+    id: str
+    identity: str
+    opened_us: int
+    expires_us: int
+    ended: str | None
+    """Why it ended before its time; None while it lives."""

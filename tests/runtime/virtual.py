@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from runtime import Context, canonical, reducer
 from runtime.effects import effect_overtaken
 from runtime.errors import NotNow, Refused
-from runtime.identities.rules import Kind, State
+from runtime.identities import signing
+from runtime.identities.rules import PREFIX, Kind, State
 from runtime.identities.tables import Identity
+from runtime.log_key import ORIGIN
 from runtime.outbox import Effect, EffectState
+from runtime.reducers import find
 from runtime.replay import Audit, audit, entries
 from runtime.store import Store
+from runtime.values import plain
 
 R = TypeVar("R")
 
@@ -24,14 +30,16 @@ SECOND = 1_000_000
 
 
 @reducer
-def introduced(ctx: Context, identity: str, roles: list[str], firm: str, kind: Kind) -> None:
+def introduced(
+    ctx: Context, *, identity: str, key: bytes, roles: list[str], firm: str, kind: Kind
+) -> None:
     """An identity as the tests need one."""
     ctx.table(Identity).insert(
         Identity(
             id=identity,
             kind=kind,
             state=State.ACTIVE,
-            key=b"",
+            key=key,
             roles=tuple(roles),
             tenant=firm,
             name=identity,
@@ -40,6 +48,23 @@ def introduced(ctx: Context, identity: str, roles: list[str], firm: str, kind: K
             why="test",
         )
     )
+
+
+def key_of(identity: str) -> Ed25519PrivateKey:
+    """What an identity of the tests signs with."""
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(identity.encode()).digest())
+
+
+def public_of(identity: str) -> bytes:
+    """What its signatures are checked with."""
+    return key_of(identity).public_key().public_bytes_raw()
+
+
+def _signed(
+    sender: str, reducer: str, scope: str | None, request: str, args: dict[str, Any]
+) -> signing.Proof:
+    data = signing.message(ORIGIN, sender, reducer, scope=scope, request=request, args=args)
+    return signing.proof_of(sender, public_of(sender), signing.sign(key_of(sender), data))
 
 
 @dataclass
@@ -51,6 +76,7 @@ class House:
     now_us: list[int]
     entropy: Callable[[int], bytes]
     lives: int = 1
+    asked: int = 0
 
     @staticmethod
     async def open(folder: Path) -> "House":
@@ -65,9 +91,40 @@ class House:
         store = await Store.open(path / "parley.db", lambda: now_us[0], entropy)
         return House(path, store, now_us, entropy)
 
-    async def act(self, reducer: Any, sender: str = "node", **args: Any) -> Any:
-        """Act, as `sender`."""
-        return await self.store.act(reducer, sender=sender, **args)
+    async def act(
+        self,
+        reducer: Any,
+        sender: str = "node",
+        *,
+        scope: str | None = None,
+        request: str | None = None,
+        closes: str | None = None,
+        **args: Any,
+    ) -> Any:
+        """Act, as `sender`: people sign what they do."""
+        proof = None
+        if sender.startswith(PREFIX):
+            self.asked += 1
+            request = request or f"asked/{self.asked}"
+            proof = _signed(sender, find(reducer).name, scope, request, plain(args))
+        return await self.store.act(
+            reducer,
+            sender=sender,
+            scope=scope,
+            request=request,
+            closes=closes,
+            proof=proof,
+            **args,
+        )
+
+    async def introduce(
+        self, identity: str, *roles: str, firm: str = "", kind: Kind = Kind.PERSON
+    ) -> None:
+        """Have an identity known and active."""
+        key = public_of(identity)
+        await self.act(
+            introduced, identity=identity, key=key, roles=list(roles), firm=firm, kind=kind
+        )
 
     async def kill(self) -> None:
         """Die with the files as they are, and live on: nothing is flushed, closed or said."""

@@ -8,7 +8,6 @@ import pytest
 from runtime.budgets.reducers import budget_ceiling_set
 from runtime.budgets.tables import Budget, BudgetStop, Reservation, ReservationState, StopKind
 from runtime.errors import NotAllowed, Refused
-from runtime.identities.rules import Kind
 from tests.runtime.budgets.purse import (
     CALL,
     CAMPAIGN,
@@ -21,7 +20,7 @@ from tests.runtime.budgets.purse import (
     released,
     settled,
 )
-from tests.runtime.virtual import House, introduced
+from tests.runtime.virtual import House
 
 pytestmark = pytest.mark.anyio
 
@@ -189,9 +188,7 @@ async def test_a_higher_ceiling_makes_room_and_a_lower_one_stops(house: House) -
 
 
 async def test_a_tenant_does_not_raise_its_own_ceiling(house: House) -> None:
-    await house.act(
-        introduced, identity="id_acme", roles=["operator"], firm="acme", kind=Kind.PERSON
-    )
+    await house.introduce("id_acme", "operator", firm="acme")
     wish = {"unit": EUR, "ceiling": 10**6, "why": "more calls"}
     with pytest.raises(NotAllowed, match="ask the house"):
         await house.act(budget_ceiling_set, "id_acme", owner=TENANT, **wish)

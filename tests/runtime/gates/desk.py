@@ -6,9 +6,9 @@ from runtime import Context, reducer, table
 from runtime.gates import open, withdraw
 from runtime.gates.reducers import gate_policy_set
 from runtime.gates.tables import GatePolicy
-from runtime.identities.rules import Kind, State
+from runtime.identities.rules import State
 from runtime.identities.tables import Identity
-from tests.runtime.virtual import SECOND, House, introduced
+from tests.runtime.virtual import SECOND, House
 
 HOUR = 3_600 * SECOND
 
@@ -47,7 +47,7 @@ class Outcome:
     done: bool
 
 
-@reducer
+@reducer(by=("*",))
 def proposed(ctx: Context, what: str, policy: str, asks: list[str], firm: str) -> str:
     """Something is to be done, if people agree. Answers the gate."""
     return open(
@@ -112,7 +112,7 @@ async def staffed(folder: Path) -> House:
     """A house with its people and policies."""
     house = await House.open(folder)
     for name, roles in PEOPLE.items():
-        await house.act(introduced, identity=name, roles=list(roles), firm="", kind=Kind.PERSON)
+        await house.introduce(name, *roles)
     for policy in (SUPERVISED, FOUR_EYES):
         await house.act(gate_policy_set, policy=policy)
     return house

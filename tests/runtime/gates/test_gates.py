@@ -16,7 +16,10 @@ from runtime.gates.reducers import (
     gate_withdrawn,
 )
 from runtime.gates.tables import Gate, GateState, GateVote
-from runtime.identities.rules import Kind, State
+from runtime.identities.rules import State
+from runtime.identities.signing import verify_entry
+from runtime.log import Entry
+from runtime.log_key import ORIGIN
 from runtime.outbox import Effect, EffectState
 from runtime.performer import Performer
 from tests.runtime.gates.desk import (
@@ -30,7 +33,7 @@ from tests.runtime.gates.desk import (
     propose,
     staffed,
 )
-from tests.runtime.virtual import House, introduced
+from tests.runtime.virtual import House, public_of
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +68,25 @@ async def test_what_waits_is_done_once_somebody_who_was_asked_agrees(house: Hous
     assert (vote.identity, vote.approve, vote.why) == ("id_ann", True, "fine")
     done = [decode(entry) for entry in await house.log()][-1]
     assert (done["actor"], done["scope"]) == ("timer", "call_1")
+
+
+async def test_the_signature_of_who_decided_is_kept_and_can_be_checked_by_anybody(
+    house: House,
+) -> None:
+    gate = await propose(house)
+    with pytest.raises(NotAllowed, match="must be signed"):
+        await house.store.act(
+            gate_approved, sender="id_ann", request="r1", gate=gate, why="unsigned"
+        )
+
+    await house.act(gate_approved, "id_ann", gate=gate, why="fine")
+
+    entry = Entry.decode((await house.log())[-1])
+    verify_entry(entry, public_of("id_ann"), ORIGIN)
+    with pytest.raises(ValueError, match="not what id_ann signed"):
+        verify_entry(
+            replace(entry, args={**entry.args, "why": "else"}), public_of("id_ann"), ORIGIN
+        )
 
 
 async def test_what_was_granted_is_scheduled_in_the_commit_that_grants_it(house: House) -> None:
@@ -148,9 +170,7 @@ async def test_code_does_not_decide(house: House, sender: str) -> None:
 
 async def test_people_of_another_tenant_do_not_decide(house: House) -> None:
     for name, firm in (("id_acme", "acme"), ("id_other", "other")):
-        await house.act(
-            introduced, identity=name, roles=["supervisor"], firm=firm, kind=Kind.PERSON
-        )
+        await house.introduce(name, "supervisor", firm=firm)
     gate = await propose(house, firm="acme")
 
     with pytest.raises(NotAllowed, match="another tenant"):
@@ -270,9 +290,7 @@ async def test_a_policy_that_can_not_work_is_refused(house: House) -> None:
 
 
 async def test_a_tenant_sets_no_policy_of_the_house(house: House) -> None:
-    await house.act(
-        introduced, identity="id_acme", roles=["operator"], firm="acme", kind=Kind.PERSON
-    )
+    await house.introduce("id_acme", "operator", firm="acme")
     with pytest.raises(NotAllowed, match="not your tenant's"):
         await house.act(gate_policy_set, "id_acme", policy=FOUR_EYES)
     await house.act(gate_policy_set, "id_acme", policy=replace(FOUR_EYES, id="acme/x"))
