@@ -10,6 +10,7 @@ import runtime.budgets.reducers
 import runtime.effects
 import runtime.gates.reducers
 import runtime.identities.reducers
+import runtime.modules.reducers
 import sessions.reducers
 import telephony.reducers
 from runtime.replay import Audit, Difference, audit, entries, rebuild
@@ -21,6 +22,7 @@ DECLARING = (
     runtime.gates.reducers,
     runtime.budgets.reducers,
     runtime.identities.reducers,
+    runtime.modules.reducers,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

@@ -30,6 +30,7 @@ class Reducer:
     function: Callable[..., Any]
     by: tuple[str, ...]
     signed: bool
+    version: str = ""
 
     def run(self, ctx: Any, args: dict[str, Plain]) -> Plain:
         """Fold one action. `args` are plain values, as they stand in the log."""
@@ -45,8 +46,10 @@ class Reducer:
         """The hash of its code and of all that it calls, in hex.
 
         Worked out once the whole module is there: at its definition, what it calls may not be.
+        Of a deployed module it is the hash of the version, tables and all.
         """
-        return determinism.check(self.function)
+        digest = determinism.check(self.function)
+        return self.version or digest
 
     @cached_property
     def hints(self) -> dict[str, Any]:
@@ -101,7 +104,9 @@ def _register(function: F, by: tuple[str, ...], signed: bool) -> F:
     known = current()
     name = f"{known.prefix or function.__module__.split('.')[0]}.{function.__name__}"
     assert name not in known.reducers, f"two reducers are called {name}"
-    known.reducers[name] = _BY_FUNCTION[function] = Reducer(name, function, by, signed)
+    known.reducers[name] = _BY_FUNCTION[function] = Reducer(
+        name, function, by, signed, known.digest
+    )
     return function
 
 
