@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,7 +190,7 @@ async def test_a_higher_ceiling_makes_room_and_a_lower_one_stops(house: House) -
 
 async def test_a_tenant_does_not_raise_its_own_ceiling(house: House) -> None:
     await house.introduce("id_acme", "operator", firm="acme")
-    wish = {"unit": EUR, "ceiling": 10**6, "why": "more calls"}
+    wish: dict[str, Any] = {"unit": EUR, "ceiling": 10**6, "why": "more calls"}
     with pytest.raises(NotAllowed, match="ask the house"):
         await house.act(budget_ceiling_set, "id_acme", owner=TENANT, **wish)
 
