@@ -148,6 +148,7 @@ def budget_ceiling_set(ctx: Context, owner: str, unit: str, ceiling: int, why: s
     """A ceiling is raised or lowered; the entry keeps who, and why. Answers the room that is left.
 
     Below what is spent and held, the room is negative: nothing is taken back, nothing is lent.
+    A budget counts what is reserved after it was made.
     """
     _sound(rules.flaw((owner,), unit, 0))
     if not 0 <= ceiling <= rules.CEILING_MAX:

@@ -188,6 +188,14 @@ async def test_a_higher_ceiling_makes_room_and_a_lower_one_stops(house: House) -
     assert await ledgers(house) == {TENANT: (0, 80), CAMPAIGN: (0, 80)}
 
 
+async def test_a_ceiling_that_was_raised_but_not_enough_is_no_new_stop(house: House) -> None:
+    await hold(house, 60)
+    await ceiling(house, CAMPAIGN, 10)
+    assert await ceiling(house, CAMPAIGN, 20) == -40
+
+    assert [kind for _, kind, _, _ in await stops(house)] == [StopKind.LOWERED]
+
+
 async def test_a_tenant_does_not_raise_its_own_ceiling(house: House) -> None:
     await house.introduce("id_acme", "operator", firm="acme")
     wish: dict[str, Any] = {"unit": EUR, "ceiling": 10**6, "why": "more calls"}
