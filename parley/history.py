@@ -6,7 +6,9 @@ declared: to import this is to import all that declare one.
 
 import conversation.reducers
 import recordings.reducers
+import runtime.budgets.reducers
 import runtime.effects
+import runtime.gates.reducers
 import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
@@ -20,6 +22,8 @@ DECLARING = (
     runtime.effects,
     runtime.identities.reducers,
     runtime.modules.reducers,
+    runtime.gates.reducers,
+    runtime.budgets.reducers,
     runtime.restored,
     telephony.reducers,
     conversation.reducers,
