@@ -41,7 +41,7 @@ class House:
 
     async def deploy(self, files: Files, percent: int = 100, **more: Any) -> Deployed:
         return await deploying.deploy(
-            self.store, self.path, "booking", files, permille=percent * 10, by="ops", **more
+            self.store, "booking", files, permille=percent * 10, by="ops", **more
         )
 
     async def take(self, slot: str, scope: str | None = None, name: str = "Ann") -> Any:
