@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from runtime.execution import Action
+from tests.simulation.model_modules import Modules, No
 
 ATTEMPTS_MAX = 8
 BACK_OFF_US = 200_000
@@ -26,6 +27,7 @@ class Fate(Enum):
     FRESH = "runs"
     STORED = "is answered from the log"
     REFUSED = "is refused"
+    PAUSED = "has to wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,6 @@ class Due:
     starts: int = 0
 
 
-class No(Exception):
-    """The rules say no."""
-
-
 @dataclass
 class Model:
     """Everything after `size` actions."""
@@ -62,6 +60,8 @@ class Model:
     effects: dict[str, Due] = field(default_factory=dict)
     answers: dict[str, tuple[str, str, Any]] = field(default_factory=dict)
     """Reducer, sender and result by request id."""
+    pauses: set[str] = field(default_factory=set)
+    modules: Modules = field(default_factory=Modules)
 
     def foretell(self, action: Action) -> Fate:
         """What would become of the action now; changes nothing."""
@@ -73,6 +73,8 @@ class Model:
             *asked, result = self.answers[action.request]
             same = asked == [action.reducer, action.sender]
             return Answer(Fate.STORED, result) if same else Answer(Fate.REFUSED)
+        if self._is_paused(action):
+            return Answer(Fate.PAUSED)
         try:
             self._may_close(action.closes)
             result = _RULES[action.reducer](self, action, _ids(seed), now)
@@ -90,9 +92,20 @@ class Model:
         return sorted(id for id, due in self.effects.items() if due.state == "open")
 
     def _copy(self) -> "Model":
-        return Model(
-            self.size, {**self.accounts}, {**self.receipts}, {**self.effects}, {**self.answers}
+        return replace(
+            self,
+            accounts={**self.accounts},
+            receipts={**self.receipts},
+            effects={**self.effects},
+            answers={**self.answers},
+            pauses={*self.pauses},
+            modules=self.modules.copy(),
         )
+
+    def _is_paused(self, action: Action) -> bool:
+        if action.reducer in ("runtime.paused", "runtime.resumed"):
+            return False
+        return bool({action.scope, action.reducer.partition(".")[0]} & self.pauses)
 
     def _may_close(self, effect: str | None) -> None:
         if effect is not None and self._due(effect).state != "open":
@@ -183,6 +196,30 @@ class Model:
             self._change(effect, starts=due.starts + 1, state=state)
         return [effect for effect in effects if self.effects[effect].starts < STARTS_MAX]
 
+    # -- pauses and modules --
+
+    def _paused(self, action: Action, ids: Iterator[str], now: int) -> None:
+        self.pauses.add(action.args["what"])
+
+    def _resumed(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if action.args["what"] not in self.pauses:
+            raise No
+        self.pauses.remove(action.args["what"])
+
+    def _module_deployed(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return self.modules.deployed(**action.args)
+
+    def _module_rolled_back(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return self.modules.rolled_back()
+
+    def _till_opened(self, action: Action, ids: Iterator[str], now: int) -> str:
+        if "till" in self.pauses:
+            raise No
+        return self.modules.opened(action.scope or "")
+
+    def _rung(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return self.modules.rung(action.scope or "", action.args["cents"])
+
     def _receipt(self, ids: Iterator[str], text: str) -> str:
         id = f"receipt_{next(ids)}"
         self.receipts[id] = text
@@ -208,4 +245,10 @@ _RULES: dict[str, Callable[[Model, Action, Iterator[str], int], Any]] = {
     "runtime.effect_overtaken": Model._effect_overtaken,
     "runtime.effect_revived": Model._effect_revived,
     "runtime.effects_found_open": Model._effects_found_open,
+    "runtime.paused": Model._paused,
+    "runtime.resumed": Model._resumed,
+    "runtime.module_deployed": Model._module_deployed,
+    "runtime.module_rolled_back": Model._module_rolled_back,
+    "tests.till_opened": Model._till_opened,
+    "till.rung": Model._rung,
 }
