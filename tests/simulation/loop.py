@@ -87,7 +87,7 @@ class Loop(asyncio.AbstractEventLoop):
             handle = self._turns.pop()
         else:
             handle = self._calls.popleft()
-        if not handle.cancelled() and not self._is_dead(handle):
+        if not handle.cancelled():
             self._run(handle)
 
     def _jump(self) -> None:
@@ -107,6 +107,8 @@ class Loop(asyncio.AbstractEventLoop):
         name = task.get_name() if task is not None else getattr(callback, "__qualname__", "?")
         self.steps += 1
         self._watch(f"{self.now_us} {name}")
+        if self._is_dead(handle):
+            return
         handle._run()
         if task is not None and task.done():
             owner = self._owner(handle)
