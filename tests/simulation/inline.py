@@ -38,8 +38,11 @@ class InlinePump:
     def wake(self) -> None:
         if not self._awake:
             self._awake = True
-            delay_s = self._rng.random() * self._after_s
-            self._loop.call_later(delay_s, self._turn, context=self._context)
+            if self._after_s:
+                delay_s = self._rng.random() * self._after_s
+                self._loop.call_later(delay_s, self._turn, context=self._context)
+            else:
+                self._loop.call_soon(self._turn, context=self._context)
 
     async def finish(self) -> None:
         while len(self._queue):

@@ -20,6 +20,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Watch = Callable[[str], None]
 
+STEP_US_MAX = 20_000
+SLOW_STEPS = 0.1
+"""Some steps seem to take a while: a timer rings before others that were ready have had theirs."""
+
 THREAD_US_MAX = 50_000
 """How long a function in another thread may seem to take."""
 
@@ -79,7 +83,9 @@ class Loop(asyncio.AbstractEventLoop):
         return done.result()
 
     def _once(self) -> None:
-        if not self._calls and not self._turns:
+        idle = not self._calls and not self._turns
+        soon = self._timers and self._timers[0][0] <= self.now_us + STEP_US_MAX
+        if idle or (soon and self._rng.random() < SLOW_STEPS):
             self._jump()
         at = self._rng.randrange(len(self._turns) + bool(self._calls))
         if at < len(self._turns):
@@ -91,13 +97,14 @@ class Loop(asyncio.AbstractEventLoop):
             self._run(handle)
 
     def _jump(self) -> None:
-        """Nothing can run: it is the time of the next timer, and of those at the same time."""
+        """It is the time of the next timer, and of those at the same time."""
         while self._timers and (self._timers[0][3].cancelled() or self._is_dead(self._timers[0][3])):
             heapq.heappop(self._timers)
-        if not self._timers:
+        if not self._timers and not self._calls and not self._turns:
             waiting = [f"{name} in {_place(task)}" for name, task in self._waiting()]
             raise Deadlock(f"nothing can run and no timer is set: {'; '.join(waiting)}")
-        self.now_us = max(self.now_us, self._timers[0][0])
+        if self._timers:
+            self.now_us = max(self.now_us, self._timers[0][0])
         while self._timers and self._timers[0][0] <= self.now_us:
             self._calls.append(heapq.heappop(self._timers)[3])
 

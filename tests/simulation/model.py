@@ -179,6 +179,8 @@ class Model:
                 due_us=now + min(BACK_OFF_US * 2**attempts, BACK_OFF_US_MAX),
             )
 
+    def _effect_done(self, action: Action, ids: Iterator[str], now: int) -> None: ...
+
     def _effect_overtaken(self, action: Action, ids: Iterator[str], now: int) -> None:
         if self._due(action.args["effect"]).state == "open":
             self._change(action.args["effect"], state="done")
@@ -241,6 +243,7 @@ _RULES: dict[str, Callable[[Model, Action, Iterator[str], int], Any]] = {
     "tests.standing_order": Model._standing_order,
     "tests.order_cancelled": Model._order_cancelled,
     "tests.paid_in": Model._paid_in,
+    "runtime.effect_done": Model._effect_done,
     "runtime.effect_failed": Model._effect_failed,
     "runtime.effect_overtaken": Model._effect_overtaken,
     "runtime.effect_revived": Model._effect_revived,

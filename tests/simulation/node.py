@@ -44,16 +44,17 @@ class Node:
         trace: Trace,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
+        took_over: Callable[[], None],
     ) -> None:
         self.process = Process(name)
         self.ready: asyncio.Future[None] = loop.create_future()
         """Answered once it is open, and what was left open is taken up."""
         self.store: Store | None = None
         self.performer: Performer | None = None
-        self.told = Told(witness)
+        self.told: Told | None = None
         self._loop, self._rng, self._swarm, self._rig = loop, rng, swarm, rig
         self._witness, self._outside, self._trace = witness, outside, trace
-        self._clock, self._entropy = clock, entropy
+        self._clock, self._entropy, self._took_over = clock, entropy, took_over
         self._watched: Watched | None = None
 
     def start(self, path: Path) -> None:
@@ -77,7 +78,7 @@ class Node:
         registry.forget()
 
     def replaced(self) -> None:
-        """Another one writes from now on."""
+        """Another one has opened the store."""
         if self._watched is not None:
             self._watched.replaced = True
 
@@ -107,6 +108,8 @@ class Node:
 
     async def _live(self, path: Path) -> None:
         writer = self._rig.writer(path, self._clock, self._entropy, synchronous="OFF")
+        self._took_over()
+        told = self.told = Told(self._witness)
         self._look(path)
         self._pump = InlinePump(
             self._loop, self._rng, self._swarm.batch_max, self._swarm.serves_after_s
@@ -114,7 +117,7 @@ class Node:
         self._watched = Watched(writer, self._witness, self._pump, self._trace)
         reader = InlineReader(path, self._rng)
         store = self._rig.store(cast("Any", self._watched), reader, self._clock, self._pump)
-        store.listen(self.told)
+        store.listen(told)
         self.performer = self._rig.performer(store, self._clock)
         self.performer.on("notify", partial(self._outside.notify, self))
         if self._swarm.early_doors:
@@ -144,4 +147,3 @@ class Node:
             same = found == self._witness.log
             how = f"{len(found)} entries, not {len(self._witness.log)}"
             self._witness.demand("acknowledged is on disk", same, how)
-            self._witness.demand("a new process knows the log", self.told.next == len(found), how)

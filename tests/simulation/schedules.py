@@ -76,6 +76,8 @@ class House:
             self._loop.run_until_complete(self._all())
         except Violation as violation:
             self._witness.blame(violation)
+        except apsw.Error as error:
+            self._witness.blame(Violation("the store copes", f"{type(error).__name__}: {error}"))
         except Deadlock as deadlock:
             self._witness.blame(Violation("somebody can run", str(deadlock)))
         finally:
@@ -114,6 +116,12 @@ class House:
         return self._nodes[-1]
 
     def _start(self) -> None:
+        before = [*self._nodes]
+
+        def took_over() -> None:
+            for node in before:
+                node.replaced()
+
         node = Node(
             f"node {len(self._nodes)}",
             self._loop,
@@ -125,6 +133,7 @@ class House:
             self._trace,
             self._clock,
             self._entropy,
+            took_over,
         )
         self._nodes.append(node)
         node.start(self._path)
@@ -144,7 +153,6 @@ class House:
         else:
             self._counts["takeovers"] += 1
         self._start()
-        old.replaced()
 
     def _step(self, step: str) -> None:
         """Between any two steps of anybody it may be over."""
@@ -247,7 +255,7 @@ class House:
 
     def _look_back(self) -> None:
         node = self._serving()
-        told = node.told.next == len(self._witness.log)
+        told = node.told is not None and node.told.next == len(self._witness.log)
         self._witness.demand("listeners are told of each entry, in order", told, "not of the last")
         lost = [one for one in self._loop.lost if not isinstance(one[1], StoreBroken)]
         self._witness.demand("no task dies of an exception", not lost, f"{lost[:1]}")
