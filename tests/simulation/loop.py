@@ -83,6 +83,7 @@ class Loop(asyncio.AbstractEventLoop):
         return done.result()
 
     def _once(self) -> None:
+        self._forget_timers()
         idle = not self._calls and not self._turns
         soon = self._timers and self._timers[0][0] <= self.now_us + STEP_US_MAX
         if idle or (soon and self._rng.random() < SLOW_STEPS):
@@ -98,15 +99,17 @@ class Loop(asyncio.AbstractEventLoop):
 
     def _jump(self) -> None:
         """It is the time of the next timer, and of those at the same time."""
-        while self._timers and (self._timers[0][3].cancelled() or self._is_dead(self._timers[0][3])):
-            heapq.heappop(self._timers)
-        if not self._timers and not self._calls and not self._turns:
+        if not self._timers:
             waiting = [f"{name} in {_place(task)}" for name, task in self._waiting()]
             raise Deadlock(f"nothing can run and no timer is set: {'; '.join(waiting)}")
-        if self._timers:
-            self.now_us = max(self.now_us, self._timers[0][0])
+        self.now_us = max(self.now_us, self._timers[0][0])
         while self._timers and self._timers[0][0] <= self.now_us:
             self._calls.append(heapq.heappop(self._timers)[3])
+
+    def _forget_timers(self) -> None:
+        """Nobody waits for the first ones any more."""
+        while self._timers and (self._timers[0][3].cancelled() or self._is_dead(self._timers[0][3])):
+            heapq.heappop(self._timers)
 
     def _run(self, handle: events.Handle) -> None:
         task = _task_of(handle)
