@@ -44,9 +44,10 @@ class Client:
         """Until it is answered. None where that can not be known: it has no request id."""
         self.asked += 1
         action = replace(action, tenant=self._tenant)
+        patience_s = self._patience_s()
         while True:
             try:
-                async with asyncio.timeout(self._patience_s()):
+                async with asyncio.timeout(patience_s):
                     committed = await self._serving().act(action)
             except NotNow as later:
                 self.refusals.append(type(later))
@@ -58,6 +59,7 @@ class Client:
             except (TimeoutError, StoreBroken):
                 if action.request is None:
                     return None
+                patience_s *= 2  # Else all that is served is what nobody waits for any more.
                 await asyncio.sleep(self._rng.random() * self._swarm.gap_s)
             except ConnectionError:
                 await asyncio.sleep(KNOCKS_AGAIN_S)
@@ -65,7 +67,7 @@ class Client:
                 self._witness.answered(action, committed)
                 return committed
 
-    def _patience_s(self) -> float | None:
+    def _patience_s(self) -> float:
         if self._tenant == CALM:
             return 60.0
         return max(0.001, self._rng.random() * self._swarm.patience_s)

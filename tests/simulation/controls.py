@@ -114,6 +114,8 @@ class OnlyCheckpoints(Writer):
 class Unfenced(Writer):
     """Never asks whether another has taken over."""
 
+    def _check_turn(self) -> None: ...
+
     def _move_head(self) -> None:
         self._cursor.execute("UPDATE head SET epoch = ?", (self._head.epoch,))
         super()._move_head()

@@ -113,7 +113,12 @@ class Watched:
         return outcomes
 
     def install(self, schemas: list[Schema], actions: list[Action]) -> list[Committed]:
-        done = self.writer.install(schemas, actions)
+        try:
+            done = self.writer.install(schemas, actions)
+        except StoreBroken as error:
+            self._witness.demand("a store breaks where it was replaced", self.replaced, str(error))
+            raise
+        self._witness.demand("a replaced writer is fenced off", not self.replaced, f"{done}")
         self._witness.committed(actions, cast("list[Outcome]", done))
         return done
 
