@@ -76,11 +76,10 @@ class FirstComeFirstServed(FairQueue[Any]):
         super().put(item, "", "")
 
 
-
 @contextmanager
 def queue(line: Any) -> Iterator[None]:
     """Another line before the writer."""
-    ours = store.FairQueue
+    ours = vars(store)["FairQueue"]
     vars(store)["FairQueue"] = line
     yield
     vars(store)["FairQueue"] = ours

@@ -6,10 +6,9 @@ import apsw
 
 from runtime import merkle, replay
 from runtime.canonical import decode
-from runtime.log import GENESIS, Entry
-from runtime.tables import all_schemas
 from runtime.errors import NotNow, Paused, Refused
 from runtime.execution import Action
+from runtime.log import GENESIS, Entry
 from runtime.writer import Committed, Outcome
 from tests.simulation.model import Answer, Due, Fate, Model
 

@@ -15,9 +15,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import suppress
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Watch = Callable[[str], None]
 
 STEP_US_MAX = 20_000
@@ -51,7 +52,7 @@ class Process:
 class Loop(asyncio.AbstractEventLoop):
     """`now_us` is the time. `watch` is told of each step before it is taken."""
 
-    def __init__(self, rng: Random, watch: Watch = lambda step: None) -> None:
+    def __init__(self, rng: Random, watch: Watch) -> None:
         self.now_us = 0
         self.steps = 0
         self.lost: list[tuple[str, BaseException]] = []
@@ -108,7 +109,9 @@ class Loop(asyncio.AbstractEventLoop):
 
     def _forget_timers(self) -> None:
         """Nobody waits for the first ones any more."""
-        while self._timers and (self._timers[0][3].cancelled() or self._is_dead(self._timers[0][3])):
+        while self._timers and (
+            self._timers[0][3].cancelled() or self._is_dead(self._timers[0][3])
+        ):
             heapq.heappop(self._timers)
 
     def _run(self, handle: events.Handle) -> None:
@@ -124,7 +127,9 @@ class Loop(asyncio.AbstractEventLoop):
             owner = self._owner(handle)
             self._tasks.pop(task.get_name(), None)
             if owner is not None and not task.cancelled() and task.exception() is not None:
-                self.lost.append((f"{owner.name}/{task.get_name()}", task.exception() or KeyError()))
+                self.lost.append(
+                    (f"{owner.name}/{task.get_name()}", task.exception() or KeyError())
+                )
 
     # -- to be scheduled --
 
@@ -132,7 +137,10 @@ class Loop(asyncio.AbstractEventLoop):
         return self.now_us / 1e6
 
     def call_soon(
-        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> events.Handle:
         self._check_thread()
         handle = events.Handle(callback, args, self, context)
@@ -141,15 +149,18 @@ class Loop(asyncio.AbstractEventLoop):
         return handle
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> events.Handle:
         return self.call_soon(callback, *args, context=context)
 
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., Any],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> events.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
@@ -157,8 +168,8 @@ class Loop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., Any],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> events.TimerHandle:
         self._check_thread()
@@ -191,7 +202,7 @@ class Loop(asyncio.AbstractEventLoop):
         return task
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[..., T], *args: Any
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> "asyncio.Future[T]":
         """Run it here, whole, after a while. Raises RuntimeError for an executor of one's own."""
         if executor is not None:
@@ -211,7 +222,9 @@ class Loop(asyncio.AbstractEventLoop):
 
     def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:
-            raise RuntimeError("no threads in a simulation: their order of events is not the seed's")
+            raise RuntimeError(
+                "no threads in a simulation: their order of events is not the seed's"
+            )
 
     # -- what asyncio asks of a loop --
 
@@ -248,6 +261,11 @@ class Loop(asyncio.AbstractEventLoop):
     def _is_dead(self, handle: events.Handle) -> bool:
         owner = self._owner(handle)
         return owner is not None and owner.killed
+
+
+def simulated(rng: Random, watch: Watch = lambda step: None) -> Loop:
+    """A loop that has all that the runtime asks of one; of sockets and signals it knows nothing."""
+    return Loop(rng, watch)  # type: ignore[abstract]
 
 
 def _task_of(handle: events.Handle) -> "asyncio.Task[Any] | None":

@@ -201,6 +201,8 @@ class Model:
     # -- pauses and modules --
 
     def _paused(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if action.args["what"] == "runtime":
+            raise No
         self.pauses.add(action.args["what"])
 
     def _resumed(self, action: Action, ids: Iterator[str], now: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -29,48 +30,50 @@ from tests.simulation.witness import CALM, Told, Watched, Witness
 PAGES_MAX = 1 << 30
 
 
-class Node:
-    """`store` is there once it is open to clients."""
+@dataclass
+class Machine:
+    """What every process on it finds."""
 
-    def __init__(
-        self,
-        name: str,
-        loop: Loop,
-        rng: Random,
-        swarm: Swarm,
-        rig: Rig,
-        witness: Witness,
-        outside: Outside,
-        trace: Trace,
-        clock: Callable[[], int],
-        entropy: Callable[[int], bytes],
-        took_over: Callable[[], None],
-    ) -> None:
+    path: Path
+    loop: Loop
+    rng: Random
+    swarm: Swarm
+    rig: Rig
+    witness: Witness
+    outside: Outside
+    trace: Trace
+    clock: Callable[[], int]
+    entropy: Callable[[int], bytes]
+
+
+class Node:
+    """`store` is there once it is open to clients; `took_over` is called once it is opened."""
+
+    def __init__(self, name: str, machine: Machine, took_over: Callable[[], None]) -> None:
         self.process = Process(name)
-        self.ready: asyncio.Future[None] = loop.create_future()
+        self.ready: asyncio.Future[None] = machine.loop.create_future()
         """Answered once it is open, and what was left open is taken up."""
         self.store: Store | None = None
         self.performer: Performer | None = None
         self.told: Told | None = None
-        self._loop, self._rng, self._swarm, self._rig = loop, rng, swarm, rig
-        self._witness, self._outside, self._trace = witness, outside, trace
-        self._clock, self._entropy, self._took_over = clock, entropy, took_over
+        self._machine = machine
+        self._took_over = took_over
         self._watched: Watched | None = None
 
-    def start(self, path: Path) -> None:
+    def start(self) -> None:
         """Have it run."""
-        self._trace.note(f"-- {self.process.name} starts --")
-        self._loop.create_task(self._live(path), context=self.process.context())
+        self._machine.trace.note(f"-- {self.process.name} starts --")
+        self._machine.loop.create_task(self._live(), context=self.process.context())
 
     def begin(self, coroutine: Any) -> "asyncio.Task[Any]":
         """Something that is done by this process."""
-        return self._loop.create_task(coroutine, context=self.process.context())
+        return self._machine.loop.create_task(coroutine, context=self.process.context())
 
     def kill(self) -> None:
         """No step of it is taken any more. The kernel closes its files."""
         if self.process.killed:
             return
-        self._trace.note(f"-- {self.process.name} is killed --")
+        self._machine.trace.note(f"-- {self.process.name} is killed --")
         self.process.killed = True
         self.store = None
         if self._watched is not None:
@@ -106,21 +109,28 @@ class Node:
         await self.performer.close()
         await self.store.close()
 
-    async def _live(self, path: Path) -> None:
-        writer = self._rig.writer(path, self._clock, self._entropy, synchronous="OFF")
-        self._took_over()
-        told = self.told = Told(self._witness)
-        self._look(path)
-        self._pump = InlinePump(
-            self._loop, self._rng, self._swarm.batch_max, self._swarm.serves_after_s
+    async def _live(self) -> None:
+        writer = self._machine.rig.writer(
+            self._machine.path, self._machine.clock, self._machine.entropy, synchronous="OFF"
         )
-        self._watched = Watched(writer, self._witness, self._pump, self._trace)
-        reader = InlineReader(path, self._rng)
-        store = self._rig.store(cast("Any", self._watched), reader, self._clock, self._pump)
+        self._took_over()
+        told = self.told = Told(self._machine.witness)
+        self._look()
+        self._pump = InlinePump(
+            self._machine.loop,
+            self._machine.rng,
+            self._machine.swarm.batch_max,
+            self._machine.swarm.serves_after_s,
+        )
+        self._watched = Watched(writer, self._machine.witness, self._pump, self._machine.trace)
+        reader = InlineReader(self._machine.path, self._machine.rng)
+        store = self._machine.rig.store(
+            cast("Any", self._watched), reader, self._machine.clock, self._pump
+        )
         store.listen(told)
-        self.performer = self._rig.performer(store, self._clock)
-        self.performer.on("notify", partial(self._outside.notify, self))
-        if self._swarm.early_doors:
+        self.performer = self._machine.rig.performer(store, self._machine.clock)
+        self.performer.on("notify", partial(self._machine.outside.notify, self))
+        if self._machine.swarm.early_doors:
             self.store = store
         await self._recover()
         self.store = store
@@ -138,12 +148,12 @@ class Node:
                 await asyncio.sleep(later.retry_after_ms / 1_000)
             except StoreBroken:
                 self.kill()
-                await self._loop.create_future()
+                await self._machine.loop.create_future()
 
-    def _look(self, path: Path) -> None:
+    def _look(self) -> None:
         """What a new process finds is what was acknowledged."""
         with suppress(apsw.Error):
-            found = entries(path)
-            same = found == self._witness.log
-            how = f"{len(found)} entries, not {len(self._witness.log)}"
-            self._witness.demand("acknowledged is on disk", same, how)
+            found = entries(self._machine.path)
+            same = found == self._machine.witness.log
+            how = f"{len(found)} entries, not {len(self._machine.witness.log)}"
+            self._machine.witness.demand("acknowledged is on disk", same, how)

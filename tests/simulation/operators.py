@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -81,7 +82,8 @@ class Operator:
         if node.store is None:
             return
         files = till.version(self.rng.choice(till.LABELS), f"Note {self.rng.randrange(2)}.")
-        work = deploy(
+        work = partial(
+            deploy,
             node.store,
             self.path,
             till.NAME,
@@ -104,8 +106,8 @@ class Operator:
         return action_of(reducer, args, sender="ops", scope=scope, request=request)
 
 
-async def _attempted(work: Coroutine[Any, Any, Deployed]) -> Deployed | Exception:
+async def _attempted(work: Callable[[], Coroutine[Any, Any, Deployed]]) -> Deployed | Exception:
     try:
-        return await work
+        return await work()
     except (NotNow, Refused, StoreBroken) as error:
         return error

@@ -7,9 +7,11 @@ more, and within `HEALS_S` of virtual time everything that is owed has been done
 
 import asyncio
 import tempfile
+from collections.abc import Coroutine
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import apsw
 
@@ -22,8 +24,8 @@ from runtime.writer import action_of
 from tests.simulation import audit, swarm
 from tests.simulation.checks import Violation
 from tests.simulation.clients import Client
-from tests.simulation.loop import Deadlock, Loop
-from tests.simulation.node import Node
+from tests.simulation.loop import Deadlock, simulated
+from tests.simulation.node import Machine, Node
 from tests.simulation.operators import Operator
 from tests.simulation.outside import Outside
 from tests.simulation.report import Report
@@ -53,14 +55,25 @@ class House:
     """One machine with one store, the processes on it, and everybody who knocks."""
 
     def __init__(self, seed: int, rig: Rig, drawn: swarm.Swarm, path: Path) -> None:
-        self._rig, self._swarm, self._path = rig, drawn, path
+        self._swarm, self._path = drawn, path
         self._rng = Random(f"{seed}/run")
         self._trace = Trace()
-        self._loop = Loop(Random(f"{seed}/loop"), self._step)
-        self._entropy = Random(f"{seed}/entropy").randbytes
+        self._loop = simulated(Random(f"{seed}/loop"), self._step)
         self._witness = Witness(self._trace)
         self._outside = Outside(Random(f"{seed}/outside"), drawn)
         self._workload = Workload(Random(f"{seed}/work"), closes=False)
+        self._machine = Machine(
+            path,
+            self._loop,
+            self._rng,
+            drawn,
+            rig,
+            self._witness,
+            self._outside,
+            self._trace,
+            self._clock,
+            Random(f"{seed}/entropy").randbytes,
+        )
         self._skew_us = 0
         self._nodes: list[Node] = []
         self._dies_at: int | None = None
@@ -122,21 +135,9 @@ class House:
             for node in before:
                 node.replaced()
 
-        node = Node(
-            f"node {len(self._nodes)}",
-            self._loop,
-            self._rng,
-            self._swarm,
-            self._rig,
-            self._witness,
-            self._outside,
-            self._trace,
-            self._clock,
-            self._entropy,
-            took_over,
-        )
+        node = Node(f"node {len(before)}", self._machine, took_over)
         self._nodes.append(node)
-        node.start(self._path)
+        node.start()
 
     async def _life(self) -> None:
         """Until the newest process is killed, or another takes over while it goes on."""
@@ -174,7 +175,7 @@ class House:
 
     # -- everybody else --
 
-    def _work(self) -> list[asyncio.Future[None]]:
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
         """What goes on until the faults are over."""
         drawn = self._swarm
         work = [self._client("").live(self._draw, self._goes_on) for _ in range(drawn.clients)]
@@ -230,7 +231,8 @@ class House:
             for what in sorted(self._witness.model.pauses):
                 request = f"resume-{what}-{self._loop.now_us}"
                 action = action_of(resumed, {"what": what}, sender="ops", request=request)
-                await self._client("").ask(action)
+                asking = self._loop.create_task(self._client("").ask(action))
+                await asyncio.wait([asking], timeout=LOOKS_S)
             await asyncio.sleep(LOOKS_S)
             if all(worker.done() for worker in workers) and self._is_quiet():
                 break
@@ -249,7 +251,9 @@ class House:
 
     def _is_quiet(self) -> bool:
         store = self._serving().store
-        return store is not None and not len(store._queue) and not self._witness.model.open_effects()
+        return (
+            store is not None and not len(store._queue) and not self._witness.model.open_effects()
+        )
 
     # -- what is left --
 

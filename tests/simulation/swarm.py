@@ -33,7 +33,6 @@ class Swarm:
     deploys: bool = False
     fills: bool = False
     skews: bool = False
-    revokes: bool = False
     queue_max: int = admission.QUEUE_MAX
     scope_max: int = admission.SCOPE_MAX
     lanes_max: int = performer.LANES_MAX
@@ -48,7 +47,7 @@ def draw(rng: Random) -> Swarm:
         batch_max=rng.choice([1, 3, 8, 512]),
         serves_after_s=rng.choice([0.0, 0.001, 0.03]),
         lives=rng.randint(1, 4),
-        steps_max=rng.choice([60, 300, 900]),
+        steps_max=rng.choice([150, 400, 900]),
         replaced=rng.choice([0.0, 0.0, 0.5]),
         early_doors=rng.random() < 0.3,
         fails=rng.choice([0.0, 0.0, 0.2, 0.6]),
@@ -59,7 +58,6 @@ def draw(rng: Random) -> Swarm:
         deploys=rng.random() < 0.3,
         fills=rng.random() < 0.2,
         skews=rng.random() < 0.2,
-        revokes=rng.random() < 0.3,
         queue_max=rng.choice([12, 24, admission.QUEUE_MAX]),
         scope_max=rng.choice([3, 6, admission.SCOPE_MAX]),
         lanes_max=rng.choice([1, 3, performer.LANES_MAX]),

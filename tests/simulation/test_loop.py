@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.simulation.loop import Deadlock, Loop, Process
+from tests.simulation.loop import Deadlock, Process, simulated
 
 
 async def _racers(order: list[int]) -> None:
@@ -21,12 +21,12 @@ async def _racers(order: list[int]) -> None:
 
 def _order(seed: int) -> list[int]:
     order: list[int] = []
-    Loop(Random(seed)).run_until_complete(_racers(order))
+    simulated(Random(seed)).run_until_complete(_racers(order))
     return order
 
 
 def test_an_hour_passes_at_once_and_to_the_microsecond() -> None:
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
 
     async def wait() -> None:
         for _ in range(3_600):
@@ -54,12 +54,12 @@ def test_a_race_between_a_check_and_its_act_is_found() -> None:
         await asyncio.gather(*(take(n) for n in range(2)))
         return len(taken)
 
-    found = {Loop(Random(seed)).run_until_complete(race()) for seed in range(20)}
+    found = {simulated(Random(seed)).run_until_complete(race()) for seed in range(20)}
     assert 2 in found
 
 
 def test_callbacks_keep_their_order() -> None:
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
     called: list[int] = []
 
     async def call() -> None:
@@ -75,7 +75,7 @@ def test_who_waits_for_nothing_is_named() -> None:
     async def waits_for_ever() -> None:
         await asyncio.get_running_loop().create_future()
 
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
     with pytest.raises(Deadlock, match="waits_for_ever"):
         loop.run_until_complete(waits_for_ever())
     loop.close()
@@ -90,18 +90,18 @@ def test_what_waits_for_a_timer_does_not_hang() -> None:
             return "in time"
         return "never"
 
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
     assert loop.run_until_complete(gives_up()) == "in time"
     assert loop.now_us == 30_000_000
 
 
 def test_a_thread_of_asyncio_runs_in_the_loop() -> None:
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
     assert loop.run_until_complete(asyncio.to_thread(threading.get_ident)) == threading.get_ident()
 
 
 def test_executors_and_foreign_threads_are_refused() -> None:
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
     with ThreadPoolExecutor() as pool:
         with pytest.raises(RuntimeError, match="no executors"):
             loop.run_in_executor(pool, threading.get_ident)
@@ -110,7 +110,7 @@ def test_executors_and_foreign_threads_are_refused() -> None:
 
 
 def test_a_killed_process_takes_no_further_step() -> None:
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
     process = Process("node")
     ticks: list[int] = []
 
@@ -132,7 +132,7 @@ def test_a_killed_process_takes_no_further_step() -> None:
 
 
 def test_a_task_of_a_process_that_fails_is_told() -> None:
-    loop = Loop(Random(1))
+    loop = simulated(Random(1))
 
     async def fail() -> None:
         raise ValueError("lost")

@@ -16,7 +16,7 @@ from tests.simulation.trace import Trace
 CALM, FLOOD = "calm", "flood"
 TENANTS = ("", CALM, FLOOD)
 BATCHES_WAITED_MAX = len(TENANTS)
-"""A tenant that asks for one thing at a time is served in this many batches, of one at the least."""
+"""A tenant that asks for one thing at a time is served within so many, however small they are."""
 
 
 class Witness:
