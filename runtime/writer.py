@@ -185,7 +185,7 @@ class Writer:
         except apsw.Error as error:
             self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
             with suppress(apsw.Error):
-                self._roll_back(before)  # Its lock would keep the next process from starting.
+                self._cursor.execute("ROLLBACK")  # Its lock would keep the next process waiting.
             raise self._broken from error
         except Exception as error:
             self._roll_back(before)

@@ -110,23 +110,16 @@ class Node:
         await self.store.close()
 
     async def _live(self) -> None:
-        writer = self._machine.rig.writer(
-            self._machine.path, self._machine.clock, self._machine.entropy, synchronous="OFF"
-        )
+        on, path, clock = self._machine, self._machine.path, self._machine.clock
+        writer = on.rig.writer(path, clock, on.entropy, synchronous="OFF")
         self._took_over()
-        told = self.told = Told(self._machine.witness)
+        told = self.told = Told(on.witness)
         self._look()
-        self._pump = InlinePump(
-            self._machine.loop,
-            self._machine.rng,
-            self._machine.swarm.batch_max,
-            self._machine.swarm.serves_after_s,
-        )
-        self._watched = Watched(writer, self._machine.witness, self._pump, self._machine.trace)
-        reader = InlineReader(self._machine.path, self._machine.rng)
-        store = self._machine.rig.store(
-            cast("Any", self._watched), reader, self._machine.clock, self._pump
-        )
+        drawn = on.swarm
+        self._pump = InlinePump(on.loop, on.rng, drawn.batch_max, drawn.serves_after_s)
+        self._watched = Watched(writer, on.witness, self._pump, on.trace)
+        reader = InlineReader(path, on.rng)
+        store = on.rig.store(cast("Any", self._watched), reader, clock, self._pump)
         store.listen(told)
         self.performer = self._machine.rig.performer(store, self._machine.clock)
         self.performer.on("notify", partial(self._machine.outside.notify, self))

@@ -55,7 +55,7 @@ def draw(rng: Random) -> Swarm:
         answers_lost=rng.choice([0.0, 0.0, 0.3]),
         floods=rng.random() < 0.3,
         pauses=rng.random() < 0.3,
-        deploys=rng.random() < 0.3,
+        deploys=rng.random() < 0.2,
         fills=rng.random() < 0.2,
         skews=rng.random() < 0.2,
         queue_max=rng.choice([12, 24, admission.QUEUE_MAX]),

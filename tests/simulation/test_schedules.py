@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.command import simulate
 
 FAST_SEEDS = 40
-SLOW_SEEDS = 1_000
+SLOW_SEEDS = 600
 
 
 def test_whatever_the_order_of_events_every_claim_holds() -> None:
@@ -14,7 +14,7 @@ def test_whatever_the_order_of_events_every_claim_holds() -> None:
 
 
 @pytest.mark.slow
-def test_every_claim_holds_in_a_thousand_runs() -> None:
+def test_every_claim_holds_in_hundreds_of_runs() -> None:
     done = simulate("--tier", "schedules", "--seed", "1000", "--seeds", str(SLOW_SEEDS))
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr
 
