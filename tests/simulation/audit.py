@@ -22,6 +22,7 @@ def whole(connection: apsw.Connection, witness: Witness, outside: Outside) -> No
     _tills(connection, witness)
     _once(connection, log, outside)
     _kept_still(log)
+    _kept_out(log)
     for request, reply in witness.replies.items():
         same = witness.model.answers[request][2] == reply.result
         _claim("replies are the model's", same, f"{request}: {reply}")
@@ -71,3 +72,13 @@ def _kept_still(log: list[Entry]) -> None:
         else:
             acted = still & {entry.scope, entry.reducer.partition(".")[0]}
             _claim("what is paused keeps still", not acted, f"{acted} at {entry.seq}")
+
+
+def _kept_out(log: list[Entry]) -> None:
+    """Nobody acts who was revoked, however long the action had been waiting."""
+    revoked: set[str] = set()
+    for entry in log:
+        out = entry.actor in revoked
+        _claim("who is revoked acts no more", not out, f"{entry.actor} at {entry.seq}")
+        if entry.reducer == "runtime.identity_revoked":
+            revoked.add(entry.args["identity"])

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
-from runtime import canonical, store
+from runtime import canonical
 from runtime.admission import FairQueue
 from runtime.effects import effect_done
 from runtime.execution import Action
@@ -77,9 +78,13 @@ class FirstComeFirstServed(FairQueue[Any]):
 
 
 @contextmanager
-def queue(line: Any) -> Iterator[None]:
-    """Another line before the writer."""
-    ours = vars(store)["FairQueue"]
-    vars(store)["FairQueue"] = line
+def swapped(module: ModuleType, name: str, other: Any) -> Iterator[None]:
+    """Another thing under a module's name."""
+    ours = vars(module)[name]
+    vars(module)[name] = other
     yield
-    vars(store)["FairQueue"] = ours
+    vars(module)[name] = ours
+
+
+def anybody(*asked: Any) -> None:
+    """Who acts has been looked at before it was queued."""

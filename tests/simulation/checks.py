@@ -128,11 +128,19 @@ def _rebuilt(connection: apsw.Connection, entries: list[Entry]) -> None:
         rebuilt = replay.rebuild(entries)
     except apsw.Error as error:
         raise Violation(claim, str(error)) from error
-    tables = rebuilt.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    for table in [str(name) for (name,) in tables.fetchall()]:
+    # Another process may have declared less than this one, and then its store lacks a table.
+    made = _tables(connection)
+    for table in sorted(made & _tables(rebuilt)):
         here, there = [
             sorted(one.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
             for one in (connection, rebuilt)
         ]
         _claim(claim, here == there, f"not so the rows of {table}")
+    missing = {delta[0] for entry in entries for delta in entry.deltas} - made
+    _claim(claim, not missing, f"there are no tables {missing}")
     rebuilt.close()
+
+
+def _tables(connection: apsw.Connection) -> set[str]:
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    return {str(name) for (name,) in rows}

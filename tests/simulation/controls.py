@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import apsw
 
+from runtime import execution, store
 from runtime.context import Context
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
@@ -185,7 +186,9 @@ CONTROLS = {
         LEFT_OPEN, Rig(performer=broken.KeepsTimersInMemory, swarm=BUSY), tier=schedules.run
     ),
     "answered-before-commit": Control(
-        ("acknowledged is on disk",), Rig(AcknowledgesEarly, swarm=BUSY), tier=schedules.run
+        ("acknowledged is on disk", "the store opens"),
+        Rig(AcknowledgesEarly, swarm=BUSY),
+        tier=schedules.run,
     ),
     "told-in-any-order": Control(
         TOLD, Rig(store=broken.TellsInAnyOrder, swarm=Swarm(serves_after_s=0.0)), tier=schedules.run
@@ -201,7 +204,13 @@ CONTROLS = {
     "first-come-first-served": Control(
         ("a flood delays nobody else", "a flood takes nobody's place"),
         Rig(swarm=FLOODED),
-        lambda: broken.queue(broken.FirstComeFirstServed),
+        lambda: broken.swapped(store, "FairQueue", broken.FirstComeFirstServed),
+        tier=schedules.run,
+    ),
+    "asked-before-it-is-queued": Control(
+        ("answers are the model's",),
+        Rig(swarm=Swarm(revokes=True)),
+        lambda: broken.swapped(execution, "admit", broken.anybody),
         tier=schedules.run,
     ),
     "a-replaced-store-goes-on": Control(

@@ -62,6 +62,8 @@ class Model:
     """Reducer, sender and result by request id."""
     pauses: set[str] = field(default_factory=set)
     modules: Modules = field(default_factory=Modules)
+    identities: dict[str, str] = field(default_factory=dict)
+    """What state each is in."""
 
     def foretell(self, action: Action) -> Fate:
         """What would become of the action now; changes nothing."""
@@ -76,6 +78,7 @@ class Model:
         if self._is_paused(action):
             return Answer(Fate.PAUSED)
         try:
+            self._may_act(action.sender)
             self._may_close(action.closes)
             result = _RULES[action.reducer](self, action, _ids(seed), now)
         except No:
@@ -100,12 +103,17 @@ class Model:
             answers={**self.answers},
             pauses={*self.pauses},
             modules=self.modules.copy(),
+            identities={**self.identities},
         )
 
     def _is_paused(self, action: Action) -> bool:
         if action.reducer in ("runtime.paused", "runtime.resumed"):
             return False
         return bool({action.scope, action.reducer.partition(".")[0]} & self.pauses)
+
+    def _may_act(self, sender: str) -> None:
+        if sender.startswith("id_") and self.identities.get(sender) != "active":
+            raise No
 
     def _may_close(self, effect: str | None) -> None:
         if effect is not None and self._due(effect).state != "open":
@@ -224,6 +232,28 @@ class Model:
     def _rung(self, action: Action, ids: Iterator[str], now: int) -> str:
         return self.modules.rung(action.scope or "", action.args["cents"])
 
+    # -- identities --
+
+    def _identity_registered(self, action: Action, ids: Iterator[str], now: int) -> str:
+        identity: str = action.args["name"]  # In the simulation that is its id.
+        if identity in self.identities:
+            raise No
+        self.identities[identity] = "registered"
+        return identity
+
+    def _identity_activated(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if self.identities.get(action.args["identity"]) != "registered":
+            raise No
+        self.identities[action.args["identity"]] = "active"
+
+    def _identity_revoked(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if self.identities.get(action.args["identity"]) not in ("registered", "active"):
+            raise No
+        self.identities[action.args["identity"]] = "revoked"
+
+    def _noted(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return f"note_{next(ids)}"
+
     def _receipt(self, ids: Iterator[str], text: str) -> str:
         id = f"receipt_{next(ids)}"
         self.receipts[id] = text
@@ -256,4 +286,8 @@ _RULES: dict[str, Callable[[Model, Action, Iterator[str], int], Any]] = {
     "runtime.module_rolled_back": Model._module_rolled_back,
     "tests.till_opened": Model._till_opened,
     "till.rung": Model._rung,
+    "runtime.identity_registered": Model._identity_registered,
+    "runtime.identity_activated": Model._identity_activated,
+    "runtime.identity_revoked": Model._identity_revoked,
+    "tests.noted": Model._noted,
 }

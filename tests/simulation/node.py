@@ -19,6 +19,7 @@ from runtime.performer import Performer
 from runtime.replay import entries
 from runtime.store import Store
 from runtime.writer import Committed
+from tests.simulation.checks import Violation
 from tests.simulation.inline import InlinePump, InlineReader
 from tests.simulation.loop import Loop, Process
 from tests.simulation.outside import Outside
@@ -28,6 +29,8 @@ from tests.simulation.trace import Trace
 from tests.simulation.witness import CALM, Told, Watched, Witness
 
 PAGES_MAX = 1 << 30
+WAL_PAGES = 64
+"""A small run shall see checkpoints as well."""
 
 
 @dataclass
@@ -111,7 +114,11 @@ class Node:
 
     async def _live(self) -> None:
         on, path, clock = self._machine, self._machine.path, self._machine.clock
-        writer = on.rig.writer(path, clock, on.entropy, synchronous="OFF")
+        try:
+            writer = on.rig.writer(path, clock, on.entropy, synchronous="OFF")
+        except StoreBroken as error:
+            raise Violation("the store opens", str(error)) from error
+        writer._connection.wal_autocheckpoint(WAL_PAGES)
         self._took_over()
         told = self.told = Told(on.witness)
         self._look()

@@ -4,15 +4,21 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from runtime.errors import NotNow, Refused, StoreBroken
 from runtime.execution import Action
+from runtime.identities.reducers import (
+    identity_activated,
+    identity_registered,
+    identity_revoked,
+)
+from runtime.identities.rules import Kind
 from runtime.modules.deploying import Deployed, deploy
 from runtime.modules.reducers import module_rolled_back, paused, resumed
 from runtime.writer import action_of
+from tests.runtime.identities.people import Person, noted
 from tests.simulation import till
 from tests.simulation.clients import Client, Serving
 
@@ -21,6 +27,8 @@ GAP_S = 0.2
 DEPLOY_S = 5.0
 SKEW_US = 3_000_000
 TILLS = 6
+PEOPLE_MAX = 8
+NOTES = 6
 
 
 @dataclass
@@ -29,7 +37,6 @@ class Operator:
 
     client: Client
     serving: Serving
-    path: Path
     rng: Random
     goes_on: Callable[[], bool]
     set_clock: Callable[[int], None]
@@ -77,6 +84,27 @@ class Operator:
             await self._wait()
             self.set_clock(self.rng.randrange(-SKEW_US, SKEW_US))
 
+    async def revoke(self) -> None:
+        """Let somebody act, and revoke them while their actions are on the way."""
+        number = 0
+        while self.goes_on() and number < PEOPLE_MAX:
+            number += 1
+            person = Person(number)
+            facts: dict[str, Any] = {"kind": Kind.PERSON, "key": person.public, "roles": ()}
+            await self._ask(identity_registered, belongs_to="", name=person.id, **facts)
+            await self._ask(identity_activated, identity=person.id)
+            notes = [self._action(noted, sender=person.id, text="hello") for _ in range(NOTES)]
+            asking = [asyncio.create_task(self.client.ask(note)) for note in notes]
+            await asyncio.sleep(self.rng.random() * GAP_S / 10)
+            await self._ask(identity_revoked, identity=person.id)
+            await asyncio.gather(*asking)
+            # A retry of what was done is answered; anything else is refused from now on.
+            await self.client.ask(self.rng.choice(notes))
+            await self._ask(noted, sender=person.id, text="too late")
+
+    async def _ask(self, reducer: Any, sender: str = "ops", **args: Any) -> None:
+        await self.client.ask(self._action(reducer, sender=sender, **args))
+
     async def _deploy(self) -> None:
         node = self.serving()
         if node.store is None:
@@ -85,7 +113,6 @@ class Operator:
         work = partial(
             deploy,
             node.store,
-            self.path,
             till.NAME,
             files,
             permille=self.rng.choice([300, 1_000, 1_000]),
@@ -100,10 +127,12 @@ class Operator:
     async def _wait(self) -> None:
         await asyncio.sleep(self.rng.random() * GAP_S)
 
-    def _action(self, reducer: Any, scope: str | None = None, **args: Any) -> Action:
+    def _action(
+        self, reducer: Any, scope: str | None = None, sender: str = "ops", **args: Any
+    ) -> Action:
         self.requests += 1
         request = f"ops{self.requests}-{self.rng.randrange(1_000_000)}"
-        return action_of(reducer, args, sender="ops", scope=scope, request=request)
+        return action_of(reducer, args, sender=sender, scope=scope, request=request)
 
 
 async def _attempted(work: Callable[[], Coroutine[Any, Any, Deployed]]) -> Deployed | Exception:

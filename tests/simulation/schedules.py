@@ -183,10 +183,12 @@ class House:
             work.append(self._client(FLOOD).live(self._draw, self._goes_on))
             work.append(self._client(CALM).live(self._draw_named, self._goes_on))
         operator = Operator(
-            self._client(""), self._serving, self._path, self._rng, self._goes_on, self._set_clock
+            self._client(""), self._serving, self._rng, self._goes_on, self._set_clock
         )
         if drawn.pauses:
             work.append(operator.pause())
+        if drawn.revokes:
+            work.append(operator.revoke())
         if drawn.deploys:
             work += [operator.release(), operator.ring(), operator.ring()]
         if drawn.fills:
@@ -239,6 +241,7 @@ class House:
         for worker in workers:
             if worker.done():
                 worker.result()
+        self._look_at_the_lost()
         waiting = [worker.get_name() for worker in workers if not worker.done()]
         self._witness.demand("every client is answered", not waiting, f"not {waiting}")
         effects = self._witness.model.open_effects()
@@ -261,10 +264,16 @@ class House:
         node = self._serving()
         told = node.told is not None and node.told.next == len(self._witness.log)
         self._witness.demand("listeners are told of each entry, in order", told, "not of the last")
-        lost = [one for one in self._loop.lost if not isinstance(one[1], StoreBroken)]
-        self._witness.demand("no task dies of an exception", not lost, f"{lost[:1]}")
+        self._look_at_the_lost()
         if self._outside.violation is not None:
             self._witness.blame(self._outside.violation)
+
+    def _look_at_the_lost(self) -> None:
+        for _, error in self._loop.lost:
+            if isinstance(error, Violation):
+                self._witness.blame(error)
+        lost = [one for one in self._loop.lost if not isinstance(one[1], StoreBroken)]
+        self._witness.demand("no task dies of an exception", not lost, f"{lost[:1]}")
 
     def _check(self) -> None:
         try:

@@ -33,6 +33,7 @@ class Swarm:
     deploys: bool = False
     fills: bool = False
     skews: bool = False
+    revokes: bool = False
     queue_max: int = admission.QUEUE_MAX
     scope_max: int = admission.SCOPE_MAX
     lanes_max: int = performer.LANES_MAX
@@ -58,6 +59,7 @@ def draw(rng: Random) -> Swarm:
         deploys=rng.random() < 0.2,
         fills=rng.random() < 0.2,
         skews=rng.random() < 0.2,
+        revokes=rng.random() < 0.3,
         queue_max=rng.choice([12, 24, admission.QUEUE_MAX]),
         scope_max=rng.choice([3, 6, admission.SCOPE_MAX]),
         lanes_max=rng.choice([1, 3, performer.LANES_MAX]),
