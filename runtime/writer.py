@@ -56,6 +56,7 @@ class Writer:
     def __init__(
         self, path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
     ) -> None:
+        reducers.ready()
         self._connection = sqlite.open_writer(path)
         self._clock = clock
         self._entropy = entropy
