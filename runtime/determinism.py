@@ -130,7 +130,7 @@ class _Reader:
         elif isinstance(value, type):
             self._class(value, where)
         elif isinstance(value, types.BuiltinFunctionType | types.BuiltinMethodType):
-            _refuse(where, f"{value.__name__}() is not in the list of pure builtins")
+            _refuse(where, _impure(value.__name__))
         else:
             self._constant(value, where)
 
@@ -164,7 +164,7 @@ class _Reader:
         known = function.__globals__
         if name not in known and name not in BUILTINS:
             if hasattr(builtins, name):
-                _refuse(where, f"{name}() is not in the list of pure builtins")
+                _refuse(where, _impure(name))
             if not self.early:
                 _refuse(where, f"{name} is not defined")
         elif name in known and not isinstance(known[name], types.ModuleType):
@@ -266,6 +266,23 @@ class _Reader:
 
     def _note(self, text: str) -> None:
         self.digest.update(f"{text}\n".encode())
+
+
+_INSTEAD: dict[str, str] = {
+    **dict.fromkeys(("time", "time_ns", "monotonic", "perf_counter"), "read ctx.now"),
+    **dict.fromkeys(("random", "urandom", "getrandbits", "token_hex"), "draw from ctx.rng"),
+    **dict.fromkeys(("set", "frozenset"), "keep a list, a tuple or the keys of a dict"),
+    **dict.fromkeys(("hash", "id"), "it differs between processes; use a key of the row"),
+    **dict.fromkeys(("repr", "ascii", "format"), "use str or an f-string"),
+    **dict.fromkeys(("float", "complex", "pow"), "count in whole microseconds, cents, permille"),
+    **dict.fromkeys(("getattr", "vars", "dir"), "name the attribute"),
+    **dict.fromkeys(("open", "print", "input"), "commit an effect, and let its performer do it"),
+}
+
+
+def _impure(name: str) -> str:
+    instead = _INSTEAD.get(name, "do it outside, and take its result as an argument")
+    return f"{name} is not in the list of pure builtins: {instead}"
 
 
 _ELSE = "from outside: keep it in a row, or take it as an argument"

@@ -50,7 +50,8 @@ def typed(value: Plain, annotation: Any) -> Any:
         items = [typed(item, typing.get_args(annotation)[0]) for item in value]
         return tuple(items) if origin is tuple else items
     if origin is dict:
-        return {k: typed(v, typing.get_args(annotation)[1]) for k, v in value.items()}
+        # The log sorts its keys: an order of the sender's would not come back in a replay.
+        return {k: typed(value[k], typing.get_args(annotation)[1]) for k in sorted(value)}
     if annotation is Sealed:
         return from_json(value)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
