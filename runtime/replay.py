@@ -1,7 +1,9 @@
 """The log played again: to look back in time, and to audit that the reducers still agree."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +13,63 @@ from runtime import reducers
 from runtime.engines import sqlite
 from runtime.execution import Action, execute
 from runtime.log import Entry
+from runtime.state import Damage, damages, state_hash
 from runtime.tables import Delta, Schema, all_schemas, apply_delta
+
+NAMED_MAX = 100
+"""So many differences, and so many damaged rows, are named; the others are counted."""
+
+TOLD_EVERY = 1_000
+COMMIT_EVERY = 10_000
+"""Entries to one transaction of the rows in memory: as fast as any more, and bounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a reducer, run again, did not do what the log says it did."""
+    """Where a reducer, run again, did not do what the log says it did.
 
-    seq: int
+    `seq` is None where it is its code that differs between two processes.
+    """
+
+    seq: int | None
     reducer: str
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How many actions were run again, and where they differed."""
+    """What came of running actions again. The first NAMED_MAX of each kind are named.
+
+    `state` is the hash of the rows that the log makes, `damaged` where the store's differ.
+    `changed` names reducers whose code is another now than when an entry was written: no
+    difference in itself.
+    """
 
     replayed: int
-    differences: tuple[Difference, ...]
+    differed: int = 0
+    differences: tuple[Difference, ...] = ()
+    state: str = ""
+    damaged: tuple[Damage, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        return not (self.differences or self.damaged)
 
 
-def entries(path: Path, until_seq: int | None = None, until_us: int | None = None) -> list[Entry]:
-    """The log of a store at rest or at work, in order, up to and with a seq or a time."""
-    connection = sqlite.open_reader(path)
-    try:
-        return list(_read(connection, until_seq, until_us))
-    finally:
-        connection.close()
+def entries(
+    path: Path, until_seq: int | None = None, until_us: int | None = None
+) -> Iterator[Entry]:
+    """The log of a store at rest or at work, in order, up to and with a seq or a time.
+
+    Entries are read one by one; what is committed meanwhile is not seen.
+    """
+    with closing(sqlite.open_reader(path)) as connection:
+        yield from _read(connection, until_seq, until_us)
 
 
 def _read(
-    connection: apsw.Connection, until_seq: int | None, until_us: int | None
+    connection: apsw.Connection, until_seq: int | None = None, until_us: int | None = None
 ) -> Iterator[Entry]:
     rows = connection.execute(
         "SELECT entry FROM log WHERE seq <= coalesce(?, seq) AND at_us <= coalesce(?, at_us)"
@@ -53,11 +81,11 @@ def _read(
 
 
 def rebuild(history: Iterable[Entry]) -> apsw.Connection:
-    """The rows as they were after `history`, from its deltas, in memory."""
-    connection, schemas = _empty()
+    """The rows as they were after `history`, from its deltas, in memory. Runs no reducer."""
+    rows = _Rows()
     for entry in history:
-        _apply(connection, schemas, entry)
-    return connection
+        rows.apply(entry)
+    return rows.finished()
 
 
 def audit(history: Iterable[Entry], scope: str | None = None) -> Audit:
@@ -65,63 +93,172 @@ def audit(history: Iterable[Entry], scope: str | None = None) -> Audit:
 
     The rows go on from the logged deltas, so one difference does not hide the next.
     """
-    connection, schemas = _empty()
-    # Rows come back in the opposite order where a reducer's SELECT forgot its ORDER BY.
-    connection.execute("PRAGMA reverse_unordered_selects=ON")
-    sqlite.confine(connection)
-    replayed = 0
-    differences: list[Difference] = []
+    again = _Again(scope)
     for entry in history:
-        if scope is None or entry.scope == scope:
-            replayed += 1
-            differences += _compare(connection, entry)
-        _apply(connection, schemas, entry)
-    connection.close()
-    return Audit(replayed, tuple(differences))
+        again.take(entry)
+    with closing(again.rows.finished()) as rows:
+        return again.audit(state_hash(rows))
 
 
-def _compare(connection: apsw.Connection, entry: Entry) -> list[Difference]:
-    def differ(what: str) -> list[Difference]:
-        return [Difference(entry.seq, entry.reducer, what)]
+def replay(
+    path: Path, scope: str | None = None, tell: Callable[[int, int], object] | None = None
+) -> Audit:
+    """Audit a store's log as it stands at this moment, then compare the rows it makes with the
+    store's own. `tell` hears of entries done and entries in all. A server may go on writing.
+    """
+    again = _Again(scope)
+    with closing(sqlite.open_reader(path)) as live:
+        live.execute("BEGIN")  # One moment for log and rows.
+        ((size,),) = live.execute("SELECT count(*) FROM log")
+        for done, row in enumerate(live.execute("SELECT seq, entry FROM log ORDER BY seq"), 1):
+            again.take_stored(*row)
+            if tell is not None and (done % TOLD_EVERY == 0 or done == size):
+                tell(done, size)
+        with closing(again.rows.finished()) as rows:
+            found = again.audit(state_hash(rows))
+            return replace(found, damaged=tuple(islice(damages(live, rows), NAMED_MAX)))
 
-    try:
-        reducer = reducers.find(entry.reducer)
-    except KeyError:
-        return differ("there is no such reducer (any more)")
-    connection.execute("SAVEPOINT audit")
-    try:
-        result, deltas = execute(connection, reducer, _action(entry), entry.at_us, entry.seed)
-    except Exception as error:  # Whatever it raises, the log says it once succeeded.
-        return differ(f"now raises {type(error).__name__}: {error}")
-    finally:
-        connection.execute("ROLLBACK TO audit")
-        connection.execute("RELEASE audit")
+
+@dataclass(slots=True)
+class _Again:
+    """Runs entry after entry, and remembers what was unlike."""
+
+    scope: str | None
+    rows: "_Rows" = field(default_factory=lambda: _Rows())
+    replayed: int = 0
+    differed: int = 0
+    differences: list[Difference] = field(default_factory=list[Difference])
+    changed: dict[str, None] = field(default_factory=dict[str, None])
+
+    last: int = 0
+
+    def take_stored(self, seq: int, data: bytes) -> None:
+        """An entry as it lies in the store: there must be one for each number, and readable."""
+        if seq != self.last + 1:
+            self._note(self.last + 1, "?", f"is missing, and so is all before entry {seq}")
+        self.last = seq
+        try:
+            entry = Entry.decode(data)
+        except ValueError as error:
+            self._note(seq, "?", f"cannot be read: {error}")
+            return
+        self.take(entry)
+
+    def take(self, entry: Entry) -> None:
+        """Run it again, where it is of the scope, and go on from what the log says it did."""
+        if self.scope is not None and entry.scope != self.scope:
+            self._note(entry.seq, entry.reducer, self.rows.apply(entry))
+            return
+        self.replayed += 1
+        self._note(entry.seq, entry.reducer, self._compare(entry))
+
+    def _compare(self, entry: Entry) -> str | None:
+        try:
+            reducer = reducers.find(entry.reducer)
+        except KeyError:
+            return _both("there is no such reducer (any more)", self.rows.apply(entry))
+        if reducer.module != entry.module:
+            self.changed[entry.reducer] = None
+        wrong = self.rows.run_again(reducer, entry)
+        # Where it did the same, the rows are those that its deltas would make.
+        return wrong if wrong is None else _both(wrong, self.rows.apply(entry))
+
+    def _note(self, seq: int, reducer: str, wrong: str | None) -> None:
+        if wrong is not None:
+            self.differed += 1
+            if len(self.differences) < NAMED_MAX:
+                self.differences.append(Difference(seq, reducer, wrong))
+
+    def audit(self, state: str) -> Audit:
+        differences, changed = tuple(self.differences), tuple(sorted(self.changed))
+        return Audit(self.replayed, self.differed, differences, state, changed=changed)
+
+
+class _Rows:
+    """Rows in memory, brought forward one entry after the other."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite.open_memory()
+        self._schemas = {schema.name: schema for schema in all_schemas()}
+        self._since_commit = 0
+        for statement in (line for schema in all_schemas() for line in schema.ddl()):
+            self._connection.execute(statement)
+        # Rows come back in the opposite order where a reducer's SELECT forgot its ORDER BY.
+        self._connection.execute("PRAGMA reverse_unordered_selects=ON")
+        sqlite.confine(self._connection)
+        self._connection.execute("BEGIN")
+
+    def finished(self) -> apsw.Connection:
+        """The rows, for whoever closes them."""
+        self._connection.execute("COMMIT")
+        self._connection.authorizer = None
+        self._connection.execute("PRAGMA reverse_unordered_selects=OFF")
+        return self._connection
+
+    def run_again(self, reducer: reducers.Reducer, entry: Entry) -> str | None:
+        """None where it does what the log says, and the rows have gone on; else what is unlike."""
+        self._connection.execute("SAVEPOINT again")
+        wrong: str | None = "is interrupted"
+        try:
+            wrong = _unlike(entry, *_run(self._connection, reducer, entry))
+        except Exception as error:  # Whatever it raises, the log says it once succeeded.
+            wrong = f"now raises {type(error).__name__}: {error}"
+        finally:
+            if wrong is not None:
+                self._connection.execute("ROLLBACK TO again")
+            self._connection.execute("RELEASE again")
+        self._keep_short()
+        return wrong
+
+    def apply(self, entry: Entry) -> str | None:
+        """Make the logged changes; what is wrong with them, where they can not be made."""
+        try:
+            for table, old, new in entry.deltas:
+                apply_delta(self._connection, self._schema(table), (old, new))
+        except (apsw.Error, LookupError, TypeError, ValueError) as error:
+            return f"its changes do not fit the rows before it: {error}"
+        self._keep_short()
+        return None
+
+    def _schema(self, table: str) -> Schema:
+        if table not in self._schemas:
+            raise LookupError(f"there is no table {table} (any more)")
+        return self._schemas[table]
+
+    def _keep_short(self) -> None:
+        self._since_commit += 1
+        if self._since_commit >= COMMIT_EVERY:
+            self._since_commit = 0
+            self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN")
+
+
+def _both(one: str, other: str | None) -> str:
+    return one if other is None else f"{one}; {other}"
+
+
+def _run(
+    connection: apsw.Connection, reducer: reducers.Reducer, entry: Entry
+) -> tuple[Any, list[Delta]]:
+    action = Action(
+        entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes
+    )
+    return execute(connection, reducer, action, entry.at_us, entry.seed)
+
+
+def _unlike(entry: Entry, result: Any, deltas: list[Delta]) -> str | None:
     if result != entry.result:
-        return differ(f"now answers {result!r}, the log says {entry.result!r}")
-    return [Difference(entry.seq, entry.reducer, what) for what in _unlike(deltas, entry.deltas)]
-
-
-def _action(entry: Entry) -> Action:
-    return Action(entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes)
-
-
-def _unlike(computed: list[Delta], logged: list[list[Any]]) -> Iterator[str]:
-    if len(computed) != len(logged):
-        yield f"now changes {len(computed)} rows, the log says {len(logged)}"
-        return
-    for now, then in zip(computed, logged, strict=True):
+        return f"now answers {result!r}, the log says {entry.result!r}"
+    if len(deltas) != len(entry.deltas):
+        return f"now changes {len(deltas)} rows, the log says {len(entry.deltas)}"
+    for now, then in zip(deltas, entry.deltas, strict=True):
         if list(now) != then:
-            yield f"now changes {then[0]} otherwise than the log says"
+            return f"now changes {_row_of(then)} otherwise than the log says"
+    return None
 
 
-def _empty() -> tuple[apsw.Connection, dict[str, Schema]]:
-    connection = sqlite.open_memory()
-    for schema in all_schemas():
-        for statement in schema.ddl():
-            connection.execute(statement)
-    return connection, {schema.name: schema for schema in all_schemas()}
-
-
-def _apply(connection: apsw.Connection, schemas: dict[str, Schema], entry: Entry) -> None:
-    for table, old, new in entry.deltas:
-        apply_delta(connection, schemas[table], (old, new))
+def _row_of(delta: list[Any]) -> str:
+    table, old, new = delta
+    known = {schema.name: schema for schema in all_schemas()}.get(table)
+    key = [str((new or old)[name]) for name in known.key] if known else []
+    return f"{table} {'/'.join(key)}".rstrip()

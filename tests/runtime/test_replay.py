@@ -29,7 +29,7 @@ async def test_an_honest_log_replays_identically(store: Store, tmp_path: Path) -
 
 async def test_a_log_that_says_otherwise_is_found_out(store: Store, tmp_path: Path) -> None:
     await history(store)
-    log = entries(tmp_path / "parley.db")
+    log = list(entries(tmp_path / "parley.db"))
     log[2] = replace(log[2], args={**log[2].args, "cents": 3})
 
     report = audit(log)
