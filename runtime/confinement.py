@@ -6,10 +6,10 @@ import types
 from collections.abc import Callable
 from typing import Any, cast
 
-from runtime import determinism
 from runtime.determinism import Reading
+from runtime.pure import BUILTINS
 
-_PURE_BUILTINS = {name: getattr(builtins, name) for name in sorted(determinism.BUILTINS)}
+_PURE_BUILTINS = {name: getattr(builtins, name) for name in sorted(BUILTINS)}
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -52,7 +52,8 @@ class _Copies:
         if type(value) is tuple:
             return tuple(self._value(item) for item in cast("tuple[Any, ...]", value))
         if type(value) in (dict, types.MappingProxyType):
-            return types.MappingProxyType({k: self._value(v) for k, v in value.items()})
+            rules = cast("dict[Any, Any]", value)
+            return types.MappingProxyType({k: self._value(v) for k, v in rules.items()})
         return value
 
 

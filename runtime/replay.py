@@ -93,7 +93,7 @@ def audit(history: Iterable[Entry], scope: str | None = None) -> Audit:
 
     The rows go on from the logged deltas, so one difference does not hide the next.
     """
-    again = _Again(scope)
+    again = _Again(scope, _Rows())
     for entry in history:
         again.take(entry)
     with closing(again.rows.finished()) as rows:
@@ -106,7 +106,7 @@ def replay(
     """Audit a store's log as it stands at this moment, then compare the rows it makes with the
     store's own. `tell` hears of entries done and entries in all. A server may go on writing.
     """
-    again = _Again(scope)
+    again = _Again(scope, _Rows())
     with closing(sqlite.open_reader(path)) as live:
         live.execute("BEGIN")  # One moment for log and rows.
         ((size,),) = live.execute("SELECT count(*) FROM log")
@@ -124,7 +124,7 @@ class _Again:
     """Runs entry after entry, and remembers what was unlike."""
 
     scope: str | None
-    rows: "_Rows" = field(default_factory=lambda: _Rows())
+    rows: "_Rows"
     replayed: int = 0
     differed: int = 0
     differences: list[Difference] = field(default_factory=list[Difference])

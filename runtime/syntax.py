@@ -80,10 +80,8 @@ def parents_of(tree: ast.AST) -> Parents:
 
 
 def _line(node: ast.AST, parents: Parents) -> int:
-    while not hasattr(node, "lineno"):
-        node = parents[node]
-    line: int = node.lineno
-    return line
+    line: int | None = getattr(node, "lineno", None)
+    return line if line is not None else _line(parents[node], parents)
 
 
 def _fault(node: ast.AST, parents: Parents) -> str | None:

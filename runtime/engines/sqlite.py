@@ -60,7 +60,7 @@ def open_memory() -> apsw.Connection:
 
 
 def confine(connection: apsw.Connection) -> None:
-    """Refuse all but pure functions, and settings, in any statement that is prepared from now on."""
+    """Refuse settings, and all but pure functions, in any statement prepared from now on."""
     connection.authorizer = _authorize
 
 

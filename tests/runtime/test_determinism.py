@@ -11,11 +11,12 @@ import apsw
 import pytest
 
 from parley import history
-from runtime import Context, determinism, reducers
+from runtime import Context, reducers
 from runtime.confinement import confined
 from runtime.determinism import check, read
 from runtime.engines import sqlite
 from runtime.errors import Nondeterminism, Refused
+from runtime.pure import BUILTINS
 from runtime.reducers import Reducer
 from tests.runtime import bank
 from tests.runtime.attacks import REFUSED
@@ -141,7 +142,7 @@ def test_nothing_but_what_was_read_is_in_reach() -> None:
     inner = run.__globals__["helper"]
     assert isinstance(inner, types.FunctionType)
     assert set(inner.__globals__) == {"__builtins__", "__name__"}
-    assert set(inner.__globals__["__builtins__"]) == determinism.BUILTINS
+    assert set(inner.__globals__["__builtins__"]) == BUILTINS
 
 
 def complains(ctx: Context) -> None:

@@ -155,7 +155,7 @@ async def test_a_row_that_was_changed_behind_the_log_is_named(
         ("DELETE FROM log WHERE seq = 2", 2, "is missing"),
         (forged("tests.paid", "tests.gone"), 3, "no such reducer"),
         (forged('["receipt', '["gone'), 3, "there is no table gone"),
-        (forged('"cents":2', '"cents":1'), 3, "now changes account b otherwise"),
+        (forged('"cents":2', '"cents":1'), 3, "now changes account a otherwise"),
     ],
 )
 async def test_an_entry_that_was_changed_is_named(
