@@ -150,7 +150,7 @@ class _Reader:
 
     def _constant(self, value: Any, where: Where) -> None:
         """A table of rules is part of the code: it must be the same in every process."""
-        kind: type[Any] = type(value)
+        kind = typing.cast("type[Any]", type(value))
         if value is None or kind in (str, int, bytes, bool):
             self._note(repr(value))
         elif issubclass(kind, enum.Enum):
@@ -219,7 +219,7 @@ class _Reader:
     def classes_in(self, hint: Any, where: Where) -> None:
         for part in (hint, *_parts_of(hint)):
             if isinstance(part, type) and is_ours(part):
-                self._class(cast("type[Any]", part), where)
+                self._class(typing.cast("type[Any]", part), where)
 
     def _note(self, text: str) -> None:
         self.digest.update(f"{text}\n".encode())

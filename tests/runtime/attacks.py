@@ -4,7 +4,7 @@ They are never registered, and never run. `REFUSED` says which words of the mess
 reason.
 """
 # Wrong on purpose: that is what these are for.
-# ruff: noqa: B006, B024, C416, E731, PLC0208, PLC0415, PLC3002, PLW, RUF012, UP031
+# ruff: noqa: B006, B024, C416, E731, PLC0208, PLC0415, PLC3002, PLW0108, RUF012, UP031
 # pyright: basic, reportAttributeAccessIssue=false, reportIndexIssue=false
 # mypy: ignore-errors
 
