@@ -14,13 +14,13 @@ from runtime import Context, Refused, Sealed, reducer
 
 
 @reducer
-def utterance_planned(ctx: Context, utterance: str, text: Sealed, interruptible: bool) -> None:
+def utterance_planned(ctx: Context, utterance: str, text: Sealed[str], interruptible: bool) -> None:
     """The agent means to say this. It is committed before the first sample is played."""
     plan(ctx, utterance, text, interruptible)
     ctx.effect("conversation.speak", lane=f"{ctx.scope}/voice", utterance=utterance)
 
 
-def plan(ctx: Context, utterance: str, text: Sealed, interruptible: bool) -> None:
+def plan(ctx: Context, utterance: str, text: Sealed[str], interruptible: bool) -> None:
     """The row of an intent to speak."""
     ctx.table(Utterance).insert(
         Utterance(
@@ -56,7 +56,9 @@ def end(ctx: Context, utterance: str, played_ms: int, total_ms: int, interrupted
 
 
 @reducer
-def action_proposed(ctx: Context, action: str, tool: str, idempotent: bool, args: Sealed) -> None:
+def action_proposed(
+    ctx: Context, action: str, tool: str, idempotent: bool, args: Sealed[str]
+) -> None:
     """The agent wants a tool called; it will be, once, under this id."""
     ctx.table(Action).insert(
         Action(
@@ -91,7 +93,7 @@ def action_started(ctx: Context, action: str) -> bool:
 
 
 @reducer
-def action_finished(ctx: Context, action: str, state: ActionState, result: Sealed) -> None:
+def action_finished(ctx: Context, action: str, state: ActionState, result: Sealed[str]) -> None:
     """The tool answered, failed, or its outcome can not be known."""
     row = ctx.table(Action).one(action)
     if row.finished_us is not None:
@@ -117,7 +119,7 @@ def begin_turn(ctx: Context, turn: str, cause: str, segment: str | None) -> None
 
 
 @reducer
-def turn_completed(ctx: Context, turn: str, userdata: Sealed, failure: str | None) -> None:
+def turn_completed(ctx: Context, turn: str, userdata: Sealed[str], failure: str | None) -> None:
     """The agent has done all it wanted; what it now knows goes with it."""
     row = ctx.table(Turn).one(turn)
     ctx.table(Turn).replace(replace(row, completed_us=ctx.now, failure=failure))

@@ -18,7 +18,7 @@ class Utterance:
 
     id: str
     call: str
-    text: Sealed
+    text: Sealed[str]
     interruptible: bool
     state: UtteranceState
     played_ms: int
@@ -46,9 +46,9 @@ class Action:
     call: str
     tool: str
     idempotent: bool
-    args: Sealed
+    args: Sealed[str]
     state: ActionState
-    result: Sealed | None
+    result: Sealed[str] | None
     proposed_us: int
     finished_us: int | None
 
@@ -75,4 +75,4 @@ class Memory:
     """What the agent knows after its last completed turn: its `userdata`, as JSON."""
 
     id: str
-    userdata: Sealed
+    userdata: Sealed[str]

@@ -72,7 +72,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
     }
 
 
-def opened(sealed: Sealed, key: Key) -> str | None:
+def opened(sealed: Sealed[str], key: Key) -> str | None:
     """The words, or None where their key was destroyed."""
     try:
         return unseal(sealed, key(sealed.key_id))

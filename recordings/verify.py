@@ -614,17 +614,23 @@ def unbase64(text: str | bytes) -> bytes:
 
 
 def unseal(text: Any, keys: dict[str, AESGCM]) -> Any:
-    """Sealed text is {"$sealed": [key id, base64(nonce || ciphertext)]}, bound to its key id."""
+    """Sealed text is {"$sealed": [key id, base64(nonce || ciphertext), base64(commitment)]}.
+
+    Inside is salt (16) || "t" || text, and the commitment is the SHA-256 of that.
+    """
     if not isinstance(text, dict):
         return text
-    name, sealed = cast("tuple[str, str]", text["$sealed"])
+    name, sealed, commitment = cast("tuple[str, str, str]", text["$sealed"])
     if name not in keys:
         return None
     raw = unbase64(sealed)
     try:
-        return keys[name].decrypt(raw[:12], raw[12:], name.encode()).decode()
+        opening = keys[name].decrypt(raw[:12], raw[12:], name.encode())
     except InvalidTag as error:
         raise Malformed("a sealed text does not open with its key") from error
+    if sha256(opening).digest() != unbase64(commitment):
+        raise Malformed("a sealed text is not the one that was committed to")
+    return opening[17:].decode()
 
 
 def wav_digest(pcm: bytes | bytearray, channels: int) -> str:

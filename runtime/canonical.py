@@ -23,6 +23,11 @@ def encode(value: object) -> bytes:
     of range: an integer beyond 2^53-1, a lone surrogate, nesting beyond DEPTH_MAX.
     """
     _check(value, DEPTH_MAX)
+    return encode_plain(value)
+
+
+def encode_plain(value: object) -> bytes:
+    """The same for a value that is known to be plain, as `values.plain` makes them."""
     text = _BY_CODE_POINT.encode(value)
     # RFC 8785 section 3.2.3 sorts by UTF-16 code units, which is another order only here.
     if not text.isascii() and max(text) > _LAST_OF_BMP:

@@ -5,6 +5,10 @@ class Refused(Exception):
     """The rules say no: nothing was changed, the sender may correct and try again."""
 
 
+class NotAllowed(Refused):
+    """The sender is unknown, suspended or revoked, or has not the role for this."""
+
+
 class NotNow(Refused):
     """The rules were not asked: the same action may be taken after `retry_after_ms`."""
 
@@ -14,15 +18,27 @@ class NotNow(Refused):
 
 
 class Busy(NotNow):
-    """The queue is full."""
+    """The queue is full, or the share of it that one tenant or one scope may take."""
 
 
 class StoreFull(NotNow):
     """The disk is full: the action was not taken, what is stored stays readable."""
 
 
+class Paused(NotNow):
+    """The scope or the module is paused: its state is kept until it is resumed."""
+
+
 class StoreBroken(Exception):
     """The disk failed in the middle of a commit: only a restart tells what was written."""
+
+
+class StoreDamaged(StoreBroken):
+    """What is stored is not what was written: entries before `seq` are sound."""
+
+    def __init__(self, seq: int, why: str) -> None:
+        super().__init__(f"the log is damaged at entry {seq}: {why}")
+        self.seq = seq
 
 
 class Nondeterminism(Exception):

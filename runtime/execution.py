@@ -3,27 +3,30 @@
 from dataclasses import dataclass
 from typing import Any
 
-import apsw
-
 from runtime.context import Context
 from runtime.reducers import Reducer
-from runtime.tables import Delta
+from runtime.tables import Delta, Executes
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What is asked for. `args` are plain values (see `values.py`)."""
+    """What is asked for. `args` are plain values (see `values.py`).
+
+    `tenant` is whose share of the queue it takes; `proof` is a signature that the log keeps.
+    """
 
     reducer: str
     args: dict[str, Any]
     sender: str
-    scope: str | None
-    request: str | None
-    closes: str | None
+    scope: str | None = None
+    request: str | None = None
+    closes: str | None = None
+    tenant: str = ""
+    proof: dict[str, str] | None = None
 
 
 def execute(
-    connection: apsw.Connection, reducer: Reducer, action: Action, now: int, seed: str
+    connection: Executes, reducer: Reducer, action: Action, now: int, seed: str
 ) -> tuple[Any, list[Delta]]:
     """Run the reducer inside the caller's transaction. Answers its result and its deltas.
 

@@ -70,7 +70,7 @@ def replay_elsewhere(
         "database": str(database.absolute()),
         "declaring": declaring,
         "scope": scope,
-        "modules": reducers.ready(),
+        "modules": reducers.settle(),
     }
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "runtime.fresh"],
@@ -125,7 +125,7 @@ def main() -> int:
 def _unstable(modules: dict[str, str]) -> list[Difference]:
     """Reducers that are made of something else here: a value computed at the start, say."""
     why = "holds a value computed when its module was imported, which differs between processes"
-    here = reducers.ready()
+    here = reducers.settle()
     return [
         Difference(None, name, why)
         for name, digest in modules.items()

@@ -6,7 +6,7 @@ from typing import Any, cast
 from runtime import canonical
 from runtime.merkle import leaf_hash
 
-VERSION = 1
+VERSION = 2
 GENESIS = "0" * 64
 """What stands before the first entry."""
 
@@ -18,6 +18,7 @@ DDL = (
     "CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,"
     " note TEXT NOT NULL) STRICT",
 )
+APPEND = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,32 @@ class Entry:
     args: dict[str, Any]
     result: Any
     closes: str | None
+    proof: dict[str, str] | None
     deltas: list[list[Any]]
 
     def encode(self) -> bytes:
         """Canonical JSON (RFC 8785): what is hashed, stored and shown to auditors."""
-        return canonical.encode({"v": VERSION, **{n: getattr(self, n) for n in self.__slots__}})
+        return canonical.encode_plain(
+            {
+                "v": VERSION,
+                "seq": self.seq,
+                "at_us": self.at_us,
+                "actor": self.actor,
+                "reducer": self.reducer,
+                "module": self.module,
+                "request": self.request,
+                "scope": self.scope,
+                "scope_seq": self.scope_seq,
+                "scope_prev": self.scope_prev,
+                "prev": self.prev,
+                "seed": self.seed,
+                "args": self.args,
+                "result": self.result,
+                "closes": self.closes,
+                "proof": self.proof,
+                "deltas": self.deltas,
+            }
+        )
 
     @staticmethod
     def decode(data: bytes) -> "Entry":

@@ -4,12 +4,16 @@ from enum import StrEnum
 
 from runtime.tables import table
 
+FIRE = "runtime.fire"
+"""The kind of a durable timer: what is done is to act a reducer, once, when it is due."""
+
 
 class EffectState(StrEnum):
-    """An effect is open until a reducer closes it, or dead once it has failed too often."""
+    """An effect is open until a reducer closes it, somebody cancels it, or it failed too often."""
 
     OPEN = "open"
     DONE = "done"
+    CANCELLED = "cancelled"
     DEAD = "dead"
 
 
@@ -18,6 +22,7 @@ class Effect:
     """`args` is canonical JSON; effects of one `lane` are performed one after the other.
 
     The id is the idempotency key: whoever performs an effect again uses the same one.
+    It is not performed before `due_us`. `attempts` failed; `starts` ended with the process.
     """
 
     id: str
@@ -30,3 +35,4 @@ class Effect:
     created_us: int
     due_us: int
     reason: str | None
+    starts: int = 0

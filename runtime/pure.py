@@ -28,7 +28,13 @@ OURS = frozenset(
 )
 """Whose functions and classes are read, and so may be used."""
 
-TRUSTED = ("runtime.context", "runtime.tables", "runtime.sealed", "runtime.values")
+TRUSTED = (
+    "runtime.context",
+    "runtime.tables",
+    "runtime.sealed",
+    "runtime.schema",
+    "runtime.values",
+)
 """The floor a reducer stands on: its classes reach SQLite, and are checked by hand and by test."""
 
 PURE_TYPES = tuple(t for n in BUILTINS if isinstance(t := getattr(builtins, n), type))

@@ -7,7 +7,7 @@ so aiosqlite is given connections of the writer's library.
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import aiosqlite
 
@@ -16,6 +16,22 @@ from runtime.tables import schema_of, to_row
 from runtime.values import to_column
 
 R = TypeVar("R")
+
+
+class Reads(Protocol):
+    """What a reader of committed rows can do."""
+
+    async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        ...
+
+    async def rows(self, cls: type[R], **equals: Any) -> list[R]:
+        """Typed rows with these values, in the order of the primary key."""
+        ...
+
+    async def close(self) -> None:
+        """No more reading."""
+        ...
 
 
 class Reader:
@@ -37,13 +53,8 @@ class Reader:
 
     async def rows(self, cls: type[R], **equals: Any) -> list[R]:
         """Typed rows with these values, in the order of the primary key."""
-        schema = schema_of(cls)
-        where = " AND ".join(f"{name} IS ?" for name in equals) or "1"
-        found = await self.sql(
-            f"SELECT {', '.join(schema.columns)} FROM {schema.name}"
-            f" WHERE {where} ORDER BY {', '.join(schema.key)}",
-            [to_column(value) for value in equals.values()],
-        )
+        statement = schema_of(cls).select_sql(tuple(equals))
+        found = await self.sql(statement, [to_column(value) for value in equals.values()])
         return [to_row(cls, row) for row in found]
 
     async def close(self) -> None:

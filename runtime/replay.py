@@ -13,8 +13,9 @@ from runtime import reducers
 from runtime.engines import sqlite
 from runtime.execution import Action, execute
 from runtime.log import Entry
+from runtime.schema import Schema
 from runtime.state import Damage, damages, state_hash
-from runtime.tables import Delta, Schema, all_schemas, apply_delta
+from runtime.tables import Delta, all_schemas, apply_delta
 
 NAMED_MAX = 100
 """So many differences, and so many damaged rows, are named; the others are counted."""
@@ -241,7 +242,13 @@ def _run(
     connection: apsw.Connection, reducer: reducers.Reducer, entry: Entry
 ) -> tuple[Any, list[Delta]]:
     action = Action(
-        entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes
+        reducer=entry.reducer,
+        args=entry.args,
+        sender=entry.actor,
+        scope=entry.scope,
+        request=entry.request,
+        closes=entry.closes,
+        proof=entry.proof,
     )
     return execute(connection, reducer, action, entry.at_us, entry.seed)
 

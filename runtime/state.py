@@ -8,7 +8,8 @@ from typing import Any
 
 import apsw
 
-from runtime.tables import Schema, all_schemas
+from runtime.schema import Schema
+from runtime.tables import all_schemas
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=bytes.hex)
 Row = tuple[Any, ...]

@@ -1,8 +1,6 @@
 """The store as the event loop sees it: act, read, be told what was committed."""
 
 import asyncio
-import queue
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +8,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from runtime.errors import Busy, StoreBroken
+from runtime.admission import FairQueue
+from runtime.errors import StoreBroken
 from runtime.execution import Action
-from runtime.query import Reader
+from runtime.pump import Pump, ThreadPump
+from runtime.query import Reader, Reads
 from runtime.writer import Committed, Outcome, Writer, action_of
-
-QUEUE_MAX = 4_096
-BATCH_MAX = 512
-BUSY_RETRY_MS = 50
 
 Listener = Callable[[list[Committed]], None]
 
@@ -27,25 +23,25 @@ class _Waiting:
     """An action with somebody who waits for it, or a job for the writer's thread."""
 
     action: Action | None
-    job: Callable[[], Any] | None
+    job: Callable[[Writer], Any] | None
     answer: asyncio.Future[Any]
 
 
 class Store:
     """Typed rows changed by reducers only; `act` returns when the action is on disk."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: Writer, reader: Reads, clock: Callable[[], int], pump: Pump) -> None:
         self.reader = reader
         """Committed rows."""
         self.broken: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
         """Answered when the disk fails: whoever runs the store must stop the process."""
         self._writer = writer
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: FairQueue[_Waiting] = FairQueue()
         self._listeners: list[Listener] = []
-        self._waiting = 0
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
+        self._pump = pump
+        self._pump.start(self._queue, self._serve)
 
     @classmethod
     async def open(
@@ -53,7 +49,7 @@ class Store:
     ) -> "Store":
         """Open or create the store at `path`. `clock` gives microseconds since 1970, UTC."""
         writer = Writer(path, clock, entropy)
-        return cls(writer, await Reader.open(path))
+        return cls(writer, await Reader.open(path), clock, ThreadPump())
 
     async def act(
         self,
@@ -64,6 +60,8 @@ class Store:
         scope: str | None = None,
         request: str | None = None,
         closes: str | None = None,
+        tenant: str = "",
+        proof: dict[str, str] | None = None,
         **args: Any,
     ) -> Any:
         """Run a reducer and wait until it is on disk. Answers the reducer's result.
@@ -71,17 +69,32 @@ class Store:
         The same `request` again answers the stored result and runs nothing. Raises `Refused`
         (the rules, or the queue, say no), and whatever else the reducer raised.
         """
-        if self._waiting >= QUEUE_MAX:
-            raise Busy("too many actions are waiting", BUSY_RETRY_MS)
         action = action_of(
-            reducer, args, sender=sender, scope=scope, request=request, closes=closes
+            reducer,
+            args,
+            sender=sender,
+            scope=scope,
+            request=request,
+            closes=closes,
+            tenant=tenant,
+            proof=proof,
         )
-        return await self._put(action, None)
+        return (await self.submit(action)).entry.result
+
+    async def submit(self, action: Action) -> Committed:
+        """The same for an action that is made already: answers what is on disk of it."""
+        answer = self._put(action, None, action.tenant, action.scope or action.sender)
+        committed: Committed = await answer
+        return committed
 
     async def checkpoint(self, origin: str, key: Ed25519PrivateKey) -> str:
         """Sign the log as it stands; answers the signed note."""
-        note: str = await self._put(None, lambda: self._writer.checkpoint(origin, key))
+        note: str = await self.between_batches(lambda writer: writer.checkpoint(origin, key))
         return note
+
+    async def between_batches(self, job: Callable[[Writer], Any]) -> Any:
+        """Have the writer's thread do something while no action is under way."""
+        return await self._put(None, job, "", "")
 
     def listen(self, listener: Listener) -> None:
         """Be told of every committed batch, in order, before the senders are answered."""
@@ -89,43 +102,41 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
-        self._queue.put(None)
-        await self._loop.run_in_executor(None, self._thread.join)
+        self._queue.close()
+        await self._pump.finish()
+        self._writer.close()
         await self.reader.close()
 
-    async def _put(self, action: Action | None, job: Callable[[], Any] | None) -> Any:
+    def _put(
+        self, action: Action | None, job: Callable[[Writer], Any] | None, tenant: str, scope: str
+    ) -> "asyncio.Future[Any]":
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting += 1
-        self._queue.put(_Waiting(action, job, answer))
-        return await answer
+        self._queue.put(_Waiting(action, job, answer), tenant, scope)
+        self._pump.wake()
+        return answer
 
     # -- the writer's thread --
 
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            last = False
-            while len(batch) < BATCH_MAX and not self._queue.empty():
-                item = self._queue.get()
-                if item is None:
-                    last = True
-                    break
-                batch.append(item)
-            self._serve(batch)
-            if last:
-                break
-        self._writer.close()
-
     def _serve(self, batch: list[_Waiting]) -> None:
+        began_us = self._clock()
         acting = [item for item in batch if item.action is not None]
+        outcomes: list[Outcome] = []
         try:
-            outcomes = self._writer.commit([item.action for item in acting if item.action])
+            if acting:
+                outcomes = self._writer.commit([item.action for item in acting if item.action])
         except StoreBroken as error:
             outcomes = [error] * len(acting)
             self._loop.call_soon_threadsafe(self._break, error)
         answers = list(zip(acting, outcomes, strict=True))
-        jobs = [(item, _attempt(item.job)) for item in batch if item.job is not None]
+        jobs = [(item, self._attempt(item.job)) for item in batch if item.job is not None]
+        self._queue.took(len(batch), self._clock() - began_us)
         self._loop.call_soon_threadsafe(self._answer, answers, jobs)
+
+    def _attempt(self, job: Callable[[Writer], Any]) -> Any:
+        try:
+            return job(self._writer)
+        except Exception as error:  # The answer belongs to this job's sender alone.
+            return error
 
     # -- the event loop's thread --
 
@@ -133,31 +144,17 @@ class Store:
         self, answers: list[tuple[_Waiting, Outcome]], jobs: list[tuple[_Waiting, Any]]
     ) -> None:
         fresh = [one for _, one in answers if isinstance(one, Committed) and one.fresh]
-        for listener in self._listeners:
-            listener(fresh)
-        for waiting, outcome in answers:
-            self._settle(
-                waiting, outcome.entry.result if isinstance(outcome, Committed) else outcome
-            )
-        for waiting, result in jobs:
-            self._settle(waiting, result)
-
-    def _settle(self, waiting: _Waiting, result: Any) -> None:
-        self._waiting -= 1
-        if waiting.answer.done():  # The sender was cancelled; the action stands all the same.
-            return
-        if isinstance(result, Exception):
-            waiting.answer.set_exception(result)
-        else:
-            waiting.answer.set_result(result)
+        if fresh:
+            for listener in self._listeners:
+                listener(fresh)
+        for waiting, outcome in (*answers, *jobs):
+            if waiting.answer.done():  # The sender was cancelled; the action stands all the same.
+                continue
+            if isinstance(outcome, Exception):
+                waiting.answer.set_exception(outcome)
+            else:
+                waiting.answer.set_result(outcome)
 
     def _break(self, error: StoreBroken) -> None:
         if not self.broken.done():
             self.broken.set_result(error)
-
-
-def _attempt(job: Callable[[], Any]) -> Any:
-    try:
-        return job()
-    except Exception as error:  # The answer belongs to this job's sender alone.
-        return error

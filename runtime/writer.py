@@ -18,13 +18,24 @@ from runtime.errors import Refused, StoreBroken, StoreFull
 from runtime.execution import Action, execute
 from runtime.log import Entry
 from runtime.merkle import Frontier
-from runtime.tables import all_schemas
+from runtime.migration import migrate
 from runtime.values import plain
 
 _HEAD_DDL = (
     "CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " at_us INTEGER NOT NULL, last TEXT NOT NULL, frontier BLOB NOT NULL) STRICT"
+    " at_us INTEGER NOT NULL, last TEXT NOT NULL, frontier BLOB NOT NULL,"
+    " epoch INTEGER NOT NULL) STRICT"
 )
+_EMPTY_HEAD = "INSERT OR IGNORE INTO head VALUES (1, 0, ?, ?, 0)"
+_TAKE_OVER = "UPDATE head SET epoch = epoch + 1 RETURNING at_us, last, frontier, epoch"
+_MOVE_HEAD = "UPDATE head SET at_us = ?, last = ?, frontier = ? WHERE epoch = ?"
+
+_OF_THE_DISK = (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.NoMemError)
+"""What no single action is to blame for."""
+
+FULL_RETRY_MS = 1_000
+SCOPES_KEPT = 16_384
+"""Scopes whose place in their own chain is remembered; of others it is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +46,41 @@ class Committed:
     fresh: bool
 
 
-FULL_RETRY_MS = 1_000
-
 Outcome = Committed | Exception
 """An exception is the answer to the one action that raised it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """Where the log ends: its size is the frontier's."""
+    """Where the log ends: its size is the frontier's. `epoch` is whose turn it is to write."""
 
     at_us: int
     last: str
     frontier: Frontier
+    epoch: int
 
 
 class Writer:
     """Runs batches of actions against one database file."""
 
     def __init__(
-        self, path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+        self,
+        path: Path,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        *,
+        vfs: str | None = None,
+        synchronous: str = "FULL",
     ) -> None:
-        reducers.ready()
-        self._connection = sqlite.open_writer(path)
+        reducers.settle()
+        self._connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
+        self._cursor = self._connection.cursor()
         self._clock = clock
         self._entropy = entropy
-        self._create()
+        self._scopes: dict[str, tuple[int, str]] = {}
+        self._broken: StoreBroken | None = None
+        self._head = self._take_over()
         sqlite.confine(self._connection)
-        self._head = self._read_head()
 
     @property
     def size(self) -> int:
@@ -74,27 +92,34 @@ class Writer:
 
         Raises StoreBroken when the disk failed: nobody knows what was written, so stop.
         """
+        if self._broken is not None:
+            raise self._broken
         before = self._head
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._cursor.execute("BEGIN IMMEDIATE")
             outcomes = [self._attempt(action) for action in actions]
-            self._write_head()
-            self._connection.execute("COMMIT")
+            self._move_head()
+            self._cursor.execute("COMMIT")
         except apsw.FullError:
-            self._head = before
-            self._roll_back()
+            self._roll_back(before)
             full = StoreFull("the disk is full: free some space", FULL_RETRY_MS)
             return [full] * len(actions)
+        except StoreBroken as error:
+            self._roll_back(before)
+            self._broken = error
+            raise
         except apsw.Error as error:
-            self._head = before
-            raise StoreBroken(f"the disk failed, restart to recover: {error}") from error
+            # Never tried again: a flush that failed may succeed the next time and have lost
+            # what the first was for.
+            self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
+            raise self._broken from error
         return outcomes
 
     def checkpoint(self, origin: str, key: Ed25519PrivateKey) -> str:
         """Sign the log as it stands (C2SP signed note), and keep the note."""
         frontier = self._head.frontier
         note = checkpoint.sign(origin, frontier.size, frontier.root, key)
-        self._connection.execute(
+        self._cursor.execute(
             "INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?)",
             (frontier.size, self._head.at_us, note),
         )
@@ -104,55 +129,64 @@ class Writer:
         """Close the file; the last commit is already on disk."""
         self._connection.close()
 
-    def _create(self) -> None:
-        statements = [*log.DDL, _HEAD_DDL]
-        for schema in all_schemas():
-            statements += schema.ddl()
-        self._connection.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            self._connection.execute(statement)
-        self._connection.execute("COMMIT")
+    # -- the head of the log --
 
-    def _read_head(self) -> _Head:
-        row = self._connection.execute("SELECT at_us, last, frontier FROM head").fetchone()
-        if row is None:
-            return _Head(0, log.GENESIS, Frontier())
-        return _Head(row[0], row[1], Frontier.from_bytes(row[2]))
+    def _take_over(self) -> _Head:
+        """Bring the tables up to date, and fence off whoever wrote before."""
+        rows: list[tuple[Any, ...]] = []
+        with self._connection:
+            for statement in (*log.DDL, _HEAD_DDL):
+                self._cursor.execute(statement)
+            migrate(self._connection)
+            self._cursor.execute(_EMPTY_HEAD, (log.GENESIS, Frontier().to_bytes()))
+            rows += self._cursor.execute(_TAKE_OVER)
+        at_us, last, frontier, epoch = rows[0]
+        return _Head(at_us, last, Frontier.from_bytes(frontier), epoch)
 
-    def _write_head(self) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)",
-            (self._head.at_us, self._head.last, self._head.frontier.to_bytes()),
+    def _move_head(self) -> None:
+        head = self._head
+        self._cursor.execute(
+            _MOVE_HEAD, (head.at_us, head.last, head.frontier.to_bytes(), head.epoch)
         )
+        if self._connection.changes() != 1:
+            raise StoreBroken("another process has taken over this store")
+
+    def _roll_back(self, before: _Head) -> None:
+        self._head = before
+        self._scopes.clear()
+        if self._connection.in_transaction:
+            self._cursor.execute("ROLLBACK")
+
+    # -- one action --
 
     def _attempt(self, action: Action) -> Outcome:
         """One action in its savepoint: it happens whole, or it did not happen."""
         stored = self._stored(action)
         if stored is not None:
             return stored
-        self._connection.execute("SAVEPOINT action")
+        self._cursor.execute("SAVEPOINT action")
         try:
             outcome = self._run(action)
-        except apsw.FullError:
+        except _OF_THE_DISK:
             raise
         except Exception as error:  # The answer belongs to this action's sender alone.
-            self._connection.execute("ROLLBACK TO action")
-            self._connection.execute("RELEASE action")
+            self._cursor.execute("ROLLBACK TO action")
+            self._cursor.execute("RELEASE action")
             return error
-        self._connection.execute("RELEASE action")
+        self._cursor.execute("RELEASE action")
         return outcome
 
     def _stored(self, action: Action) -> Outcome | None:
         """The answer that a request id already has."""
         if action.request is None:
             return None
-        row = self._connection.execute(
+        row = self._cursor.execute(
             "SELECT entry FROM log WHERE request = ?", (action.request,)
         ).fetchone()
         if row is None:
             return None
         entry = Entry.decode(row[0])
-        if entry.reducer != action.reducer:
+        if (entry.reducer, entry.actor) != (action.reducer, action.sender):
             return Refused(f"request {action.request} was already used for {entry.reducer}")
         return Committed(entry, fresh=False)
 
@@ -161,7 +195,7 @@ class Writer:
         reducer = reducers.find(action.reducer)
         now = max(self._clock(), head.at_us)
         seed = self._entropy(16).hex()
-        result, deltas = execute(self._connection, reducer, action, now, seed)
+        result, deltas = execute(self._cursor, reducer, action, now, seed)
         scope_seq, scope_prev = self._scope_head(action.scope)
         entry = Entry(
             seq=head.frontier.size + 1,
@@ -178,6 +212,7 @@ class Writer:
             args=action.args,
             result=result,
             closes=action.closes,
+            proof=action.proof,
             deltas=[list(delta) for delta in deltas],
         )
         self._append(entry)
@@ -186,26 +221,30 @@ class Writer:
     def _append(self, entry: Entry) -> None:
         data = entry.encode()
         leaf = log.leaf_of(data)
-        self._connection.execute(
-            "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)",
-            (entry.seq, entry.at_us, entry.scope, entry.request, data, leaf),
+        self._cursor.execute(
+            log.APPEND, (entry.seq, entry.at_us, entry.scope, entry.request, data, leaf)
         )
-        self._head = _Head(entry.at_us, leaf.hex(), self._head.frontier.with_leaf(leaf))
+        last = leaf.hex()
+        head = self._head
+        self._head = _Head(entry.at_us, last, head.frontier.with_leaf(leaf), head.epoch)
+        if entry.scope is not None and entry.scope_seq is not None:
+            if len(self._scopes) >= SCOPES_KEPT:
+                self._scopes.clear()
+            self._scopes[entry.scope] = entry.scope_seq, last
 
     def _scope_head(self, scope: str | None) -> tuple[int | None, str | None]:
         """The place of the next entry in its scope's own chain."""
         if scope is None:
             return None, None
-        row = self._connection.execute(
+        known = self._scopes.get(scope)
+        if known is not None:
+            return known[0] + 1, known[1]
+        row = self._cursor.execute(
             "SELECT entry, leaf FROM log WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
         ).fetchone()
         if row is None:
             return 1, None
         return (Entry.decode(row[0]).scope_seq or 0) + 1, row[1].hex()
-
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
 
 def action_of(
@@ -216,6 +255,9 @@ def action_of(
     scope: str | None = None,
     request: str | None = None,
     closes: str | None = None,
+    tenant: str = "",
+    proof: dict[str, str] | None = None,
 ) -> Action:
     """An action from Python values. Raises KeyError for an unknown reducer, TypeError for args."""
-    return Action(reducers.find(reducer).name, plain(args), sender, scope, request, closes)
+    name = reducer if isinstance(reducer, str) else reducers.find(reducer).name
+    return Action(name, plain(args), sender, scope, request, closes, tenant, proof)

@@ -71,10 +71,10 @@ class House:
                 self.note("waiting for the store", call=call, why=str(later))
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
-    def seal(self, text: str, key_id: str) -> Sealed:
+    def seal(self, text: str, key_id: str) -> Sealed[str]:
         """`text` under a key of the keystore. Raises KeyDestroyed."""
-        return seal(text, key_id, self.keystore.key(key_id), self.entropy(12))
+        return seal(text, key_id, self.keystore.key(key_id), self.entropy)
 
-    def unseal(self, sealed: Sealed) -> str:
+    def unseal(self, sealed: Sealed[str]) -> str:
         """The plaintext. Raises KeyDestroyed."""
         return unseal(sealed, self.keystore.key(sealed.key_id))

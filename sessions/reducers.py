@@ -90,7 +90,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
 
 
 @reducer
-def question_put(ctx: Context, call: str, utterance: str, wording: str, text: Sealed) -> None:
+def question_put(ctx: Context, call: str, utterance: str, wording: str, text: Sealed[str]) -> None:
     """A question about consent begins to be played; it can not be talked over."""
     _in_state(ctx, call, CallState.ANSWERED)
     consent.asked(ctx, call, wording)

@@ -7,11 +7,11 @@ import apsw
 from runtime.errors import Nondeterminism
 from runtime.execution import Action, execute
 from runtime.reducers import Reducer
-from runtime.tables import Delta
+from runtime.tables import Delta, Executes
 
 
 def execute_twice(
-    connection: apsw.Connection, reducer: Reducer, action: Action, now: int, seed: str
+    connection: Executes, reducer: Reducer, action: Action, now: int, seed: str
 ) -> tuple[Any, list[Delta]]:
     """`execute`, after a first time that is rolled back. Raises Nondeterminism."""
     connection.execute("SAVEPOINT twice")

@@ -13,7 +13,7 @@ class Segment:
     id: str
     call: str
     party: str
-    text: Sealed
+    text: Sealed[str]
     start_us: int
     end_us: int
     engine: str

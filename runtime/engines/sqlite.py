@@ -28,14 +28,21 @@ _FORBIDDEN_ACTIONS = frozenset(
 )
 
 
-def open_writer(path: Path) -> apsw.Connection:
-    """The one connection that writes and checkpoints. An acknowledged commit is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_KEPT)
+def open_writer(
+    path: Path, *, vfs: str | None = None, synchronous: str = "FULL"
+) -> apsw.Connection:
+    """The one connection that writes and checkpoints. An acknowledged commit is on disk.
+
+    Another `vfs` is another disk: it has no shared memory, so nobody else can open the file.
+    """
+    if vfs is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS_KEPT)
     connection.set_busy_timeout(BUSY_MS)
     for pragma in (
+        *(() if vfs is None else ("locking_mode=EXCLUSIVE",)),
         "journal_mode=WAL",
-        "synchronous=FULL",
+        f"synchronous={synchronous}",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         f"wal_autocheckpoint={WAL_PAGES}",

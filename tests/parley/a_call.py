@@ -50,9 +50,9 @@ class Playing:
         self.seqs[reducer.__name__] = seq
         return result
 
-    def seal(self, text: str) -> Sealed:
-        nonce = next(self.nonces).to_bytes(12, "big")
-        return seal(text, self.words_key, self.keys.key(self.words_key), nonce)
+    def seal(self, text: str) -> Sealed[str]:
+        key = self.keys.key(self.words_key)
+        return seal(text, self.words_key, key, lambda n: next(self.nonces).to_bytes(n, "big"))
 
     def segment(self, name: str, party: str, text: str, kind: str) -> Segment:
         return Segment(

@@ -119,14 +119,16 @@ class Call:
     def say(self, at_us: int, party: str, text: str) -> None:
         segment = f"segment-{len(self.transcript)}"
         nonce = len(self.transcript).to_bytes(12, "big")
-        sealed = nonce + AESGCM(KEYS["key-text"]).encrypt(nonce, text.encode(), b"key-text")
+        opening = nonce + b"salt" + b"t" + text.encode()
+        sealed = nonce + AESGCM(KEYS["key-text"]).encrypt(nonce, opening, b"key-text")
         facts: dict[str, object] = {
             "id": segment,
             "party": party,
             "start_us": at_us - SECOND_US,
             "end_us": at_us,
         }
-        envelope = {"$sealed": ["key-text", base64.b64encode(sealed).decode()]}
+        boxes = [base64.b64encode(box).decode() for box in (sealed, sha256(opening).digest())]
+        envelope = {"$sealed": ["key-text", *boxes]}
         row = {**facts, "call": CALL, "text": envelope}
         self.log.append(at_us, "transcripts.segment_heard", [["segment", None, row]])
         self.transcript.append({**facts, "text": text})

@@ -45,3 +45,23 @@ def paid(ctx: Context, source: str, target: str, cents: int) -> str:
 def notified(ctx: Context, account: str) -> None:
     """Somebody was told."""
     ctx.table(Receipt).insert(Receipt(id=ctx.new_id("receipt"), text=f"told {account}"))
+
+
+@reducer
+def standing_order(ctx: Context, account: str, cents: int, after_us: int) -> str:
+    """Somebody wants money paid in later. Answers the timer's id."""
+    return ctx.schedule(paid_in, after_us=after_us, account=account, cents=cents)
+
+
+@reducer
+def order_cancelled(ctx: Context, order: str) -> bool:
+    """It is not wanted any more."""
+    return ctx.cancel(order)
+
+
+@reducer
+def paid_in(ctx: Context, account: str, cents: int) -> int:
+    """Money came in."""
+    accounts = ctx.table(Account)
+    row = accounts.one(account)
+    return accounts.replace(replace(row, cents=row.cents + cents)).cents

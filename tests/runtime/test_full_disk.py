@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -22,8 +23,8 @@ async def test_a_full_disk_refuses_and_keeps_what_is_stored(
 ) -> None:
     held: list[apsw.Connection] = []
 
-    def small(path: Path) -> apsw.Connection:
-        held.append(open_writer(path))
+    def small(path: Path, **options: Any) -> apsw.Connection:
+        held.append(open_writer(path, **options))
         return held[0]
 
     open_writer = sqlite.open_writer

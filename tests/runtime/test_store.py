@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from runtime.engines import sqlite
-from runtime.errors import Refused
+from runtime.errors import Refused, StoreBroken
 from runtime.log import Entry, leaf_of
 from runtime.merkle import Frontier, root
 from runtime.store import Store
@@ -140,3 +140,37 @@ async def test_an_append_only_table_refuses_every_way_of_changing_a_row(
 
     connection.close()
     assert await store.reader.rows(Receipt) == [Receipt(id="r", text="true")]
+
+
+async def test_a_store_that_another_process_has_taken_over_acknowledges_nothing(
+    tmp_path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+) -> None:
+    first = await Store.open(tmp_path / "s.db", clock, entropy)
+    await first.act(opened, sender="ann", account="a", cents=5)
+    second = await Store.open(tmp_path / "s.db", clock, entropy)
+
+    for _ in range(2):  # It is never tried again.
+        with pytest.raises(StoreBroken, match="taken over"):
+            await first.act(opened, sender="ann", account="b", cents=5)
+    assert first.broken.done()
+    await second.act(opened, sender="ann", account="c", cents=5)
+
+    assert [row.id for row in await second.reader.rows(Account)] == ["a", "c"]
+    await first.close()
+    await second.close()
+
+
+async def test_a_request_id_belongs_to_its_sender(store: Store) -> None:
+    await store.act(opened, sender="ann", request="r1", account="a", cents=5)
+
+    with pytest.raises(Refused, match="already used"):
+        await store.act(opened, sender="bob", request="r1", account="a", cents=5)
+
+
+async def test_a_row_can_not_hold_what_its_column_can_not(store: Store) -> None:
+    with pytest.raises(TypeError, match="int was wanted"):
+        await store.act(opened, sender="ann", account="a", cents="5")
+    with pytest.raises(TypeError, match="no argument"):
+        await store.act(opened, sender="ann", account="a", cents=5, note="?")
+    with pytest.raises(ValueError, match="2\\^53"):
+        await store.act(opened, sender="ann", account="a", cents=2**53)

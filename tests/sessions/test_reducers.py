@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 CALL = "c1"
 KEYS = {"caller": "key_c", "agent": "key_a"}
-TEXT = Sealed("key_w", b"box")
+TEXT: Sealed[str] = Sealed("key_w", b"box", b"commitment")
 
 
 async def act(store: Store, reducer: Any, **args: Any) -> Any:
