@@ -181,6 +181,7 @@ class _Rows:
     def __init__(self) -> None:
         self._connection = sqlite.open_memory()
         self._schemas = {schema.name: schema for schema in all_schemas()}
+        self._cursor = self._connection.cursor()
         self._since_commit = 0
         for statement in (line for schema in all_schemas() for line in schema.ddl()):
             self._connection.execute(statement)
@@ -198,16 +199,16 @@ class _Rows:
 
     def run_again(self, reducer: reducers.Reducer, entry: Entry) -> str | None:
         """None where it does what the log says, and the rows have gone on; else what is unlike."""
-        self._connection.execute("SAVEPOINT again")
+        self._cursor.execute("SAVEPOINT again")
         wrong: str | None = "is interrupted"
         try:
-            wrong = _unlike(entry, *_run(self._connection, reducer, entry))
+            wrong = _unlike(entry, *_run(self._cursor, reducer, entry))
         except Exception as error:  # Whatever it raises, the log says it once succeeded.
             wrong = f"now raises {type(error).__name__}: {error}"
         finally:
             if wrong is not None:
-                self._connection.execute("ROLLBACK TO again")
-            self._connection.execute("RELEASE again")
+                self._cursor.execute("ROLLBACK TO again")
+            self._cursor.execute("RELEASE again")
         self._keep_short()
         return wrong
 
@@ -238,9 +239,7 @@ def _both(one: str, other: str | None) -> str:
     return one if other is None else f"{one}; {other}"
 
 
-def _run(
-    connection: apsw.Connection, reducer: reducers.Reducer, entry: Entry
-) -> tuple[Any, list[Delta]]:
+def _run(cursor: apsw.Cursor, reducer: reducers.Reducer, entry: Entry) -> tuple[Any, list[Delta]]:
     action = Action(
         reducer=entry.reducer,
         args=entry.args,
@@ -250,7 +249,7 @@ def _run(
         closes=entry.closes,
         proof=entry.proof,
     )
-    return execute(connection, reducer, action, entry.at_us, entry.seed)
+    return execute(cursor, reducer, action, entry.at_us, entry.seed)
 
 
 def _unlike(entry: Entry, result: Any, deltas: list[Delta]) -> str | None:

@@ -18,8 +18,10 @@ from runtime.engines import sqlite
 from runtime.errors import Nondeterminism, Refused
 from runtime.pure import BUILTINS
 from runtime.reducers import Reducer
+from runtime.tables import Rows, schema_of
 from tests.runtime import bank
 from tests.runtime.attacks import REFUSED
+from tests.runtime.bank import Account
 
 
 @pytest.mark.parametrize("function", REFUSED, ids=lambda one: one.__name__)
@@ -198,3 +200,18 @@ def test_a_float_that_came_about_all_the_same_cannot_be_stored() -> None:
     assert Reducer("tests.halves", halves, (), False).run(None, {"power": 1}) == 2
     with pytest.raises(TypeError, match="float can not stand in the log"):
         Reducer("tests.halves", halves, (), False).run(None, {"power": -1})
+
+
+def test_rows_come_in_the_order_of_their_key() -> None:
+    """Also where SQLite is told to reverse what was not asked to be in order."""
+    connection = sqlite.open_memory()
+    for statement in schema_of(Account).ddl():
+        connection.execute(statement)
+    connection.execute("PRAGMA reverse_unordered_selects=ON")
+    accounts = Rows(Account, connection, [])
+    for name in ("b", "a", "c"):
+        accounts.insert(Account(id=name, cents=1))
+
+    assert [row.id for row in accounts.where(cents=1)] == ["a", "b", "c"]
+    unordered = connection.execute("SELECT id FROM account").fetchall()
+    assert unordered == [("c",), ("b",), ("a",)]
