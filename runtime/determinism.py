@@ -29,6 +29,7 @@ from runtime.pure import (
     TRUSTED,
     impure,
     is_ours,
+    package_of,
 )
 from runtime.source import Where, named, refuse, taken, text_of, tree_of, words_of
 
@@ -55,7 +56,7 @@ def read(function: Callable[..., Any], *, early: bool = False) -> Reading:
     """All that `function` is made of. `early`: while its module is still being imported, so
     names that are not there yet are left for the reading proper. Raises Nondeterminism.
     """
-    reader = _Reader(early)
+    reader = _Reader(early, package_of(function))
     reader.value(function, Where(function))
     if not early:
         _read_arguments(reader, function)
@@ -78,6 +79,7 @@ class _Reader:
     """Goes from function to function, each once, always in the same order."""
 
     early: bool
+    home: str
     digest: Any = field(default_factory=hashlib.sha256)
     scopes: dict[Callable[..., Any], Scope] = field(default_factory=dict[Callable[..., Any], Scope])
     seen: dict[type[Any], None] = field(default_factory=dict[type[Any], None])
@@ -100,7 +102,7 @@ class _Reader:
     def _function(self, function: types.FunctionType, where: Where) -> None:
         if function in FOREIGN or function in self.scopes:
             return
-        if not is_ours(function):
+        if not is_ours(function, self.home):
             refuse(where, f"{function.__module__}.{function.__name__} is not ours: take its"
                     " result as an argument, or commit an effect")  # fmt: skip
         if function.__closure__ or function.__name__ == "<lambda>":
@@ -171,7 +173,7 @@ class _Reader:
         if cls in self.seen or cls in PURE_TYPES or cls.__module__ in TRUSTED:
             return
         self.seen[cls] = None
-        if not is_ours(cls):
+        if not is_ours(cls, self.home):
             refuse(where, f"{cls.__name__} is not in the list of pure types")
         if issubclass(cls, Exception):
             return  # It ends the action, and nothing of it stands in the log.
@@ -181,7 +183,7 @@ class _Reader:
             refuse(where, f"{cls.__name__} is neither a dataclass, an enumeration nor an error")
         self._note(cls.__qualname__)
         for owner in cls.__mro__:
-            if is_ours(owner):
+            if is_ours(owner, self.home):
                 self._members(owner, where)
 
     def _members(self, cls: type[Any], where: Where) -> None:
@@ -218,7 +220,7 @@ class _Reader:
 
     def classes_in(self, hint: Any, where: Where) -> None:
         for part in (hint, *_parts_of(hint)):
-            if isinstance(part, type) and is_ours(part):
+            if isinstance(part, type) and is_ours(part, self.home):
                 self._class(typing.cast("type[Any]", part), where)
 
     def _note(self, text: str) -> None:

@@ -72,5 +72,10 @@ INSTEAD_OF: dict[type, str] = {
 }
 
 
-def is_ours(thing: Any) -> bool:
-    return str(thing.__module__).split(".", maxsplit=1)[0] in OURS
+def is_ours(thing: Any, home: str) -> bool:
+    """Of this house, or of the same package as the reducer that is read."""
+    return package_of(thing) in (home, *OURS)
+
+
+def package_of(thing: Any) -> str:
+    return str(thing.__module__).split(".", maxsplit=1)[0]

@@ -49,7 +49,7 @@ _AFTER_A_DOT = {
     "format": _FORMAT,
     "format_map": _FORMAT,
     "deltas": "the deltas are written by the tables alone",
-    "rng.seed": "the seed comes from the entry",
+    **dict.fromkeys(("seed", "getstate", "setstate"), "the seed comes from the entry"),
     "as_integer_ratio": "there are no floats here",
     "is_integer": "there are no floats here",
     **dict.fromkeys(("random", "uniform", "triangular", "gauss", "choices"), _FLOATS),

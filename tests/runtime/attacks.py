@@ -74,6 +74,12 @@ def draws_a_float(ctx: Context) -> int:
     return int(rng.gauss(3, 4))
 
 
+@refused("the seed comes from the entry")
+def seeds_from_the_machine(ctx: Context) -> int:
+    ctx.rng.seed()
+    return ctx.rng.randrange(10)
+
+
 @refused("a _Environ from outside")
 def asks_the_environment(ctx: Context) -> str | None:
     return os.environ.get("HOME")

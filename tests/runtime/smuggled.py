@@ -25,3 +25,9 @@ def _both(left: Any, right: Any) -> list[str]:
 def stamped(ctx: Context) -> int:
     """Answers what was computed when the module was imported."""
     return STARTED_NS % 1_000
+
+
+@reducer
+def located(ctx: Context) -> str:
+    """Tells where in memory its context lies."""
+    return f"{ctx}"

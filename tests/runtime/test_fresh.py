@@ -10,12 +10,15 @@ import pytest
 
 from parley import history
 from runtime import fresh
+from runtime import writer as writer_module
+from runtime.execution import execute
 from runtime.fresh import ReplayFailed, replay_elsewhere, surroundings
 from runtime.replay import replay
 from runtime.store import Store
+from runtime.writer import Committed, Writer, action_of
 from tests.parley.a_call import SECOND_US, agreed, refused
 from tests.runtime.bank import Account, opened, paid
-from tests.runtime.smuggled import shuffled, stamped
+from tests.runtime.smuggled import located, shuffled, stamped
 
 pytestmark = pytest.mark.anyio
 
@@ -107,6 +110,19 @@ async def test_an_order_that_depends_on_the_hash_seed_is_found(
     await again.act(opened, sender="ann", account="c", cents=1)
     assert await again.reader.rows(Account, id="c") == [Account(id="c", cents=1)]
     await again.close()
+
+
+async def test_an_address_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks, draws = iter(range(1, 9)), iter(range(1, 9))
+    monkeypatch.setattr(writer_module, "execute", execute)  # Once: twice would find it already.
+    writer = Writer(tmp_path / "parley.db", lambda: next(ticks), lambda n: bytes([next(draws)] * n))
+    (outcome,) = writer.commit([action_of(located, {}, sender="ann")])
+    writer.close()
+
+    audit = replay_elsewhere(tmp_path / "parley.db", SMUGGLED)
+
+    assert isinstance(outcome, Committed)
+    assert (1, "tests.located") in [(one.seq, one.reducer) for one in audit.differences]
 
 
 async def test_a_value_computed_at_import_is_found_without_an_action(
