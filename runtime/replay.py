@@ -21,8 +21,6 @@ NAMED_MAX = 100
 """So many differences, and so many damaged rows, are named; the others are counted."""
 
 TOLD_EVERY = 1_000
-COMMIT_EVERY = 10_000
-"""Entries to one transaction of the rows in memory: as fast as any more, and bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,15 @@ def _read(
 
 
 def rebuild(history: Iterable[Entry]) -> apsw.Connection:
-    """The rows as they were after `history`, from its deltas, in memory. Runs no reducer."""
+    """The rows as they were after `history`, from its deltas, in memory. Runs no reducer.
+
+    Raises ValueError for an entry whose changes do not fit the rows before it.
+    """
     rows = _Rows()
     for entry in history:
-        rows.apply(entry)
+        wrong = rows.apply(entry)
+        if wrong is not None:
+            raise ValueError(f"entry {entry.seq}, {entry.reducer}: {wrong}")
     return rows.finished()
 
 
@@ -130,7 +133,6 @@ class _Again:
     differed: int = 0
     differences: list[Difference] = field(default_factory=list[Difference])
     changed: dict[str, None] = field(default_factory=dict[str, None])
-
     last: int = 0
 
     def take_stored(self, seq: int, data: bytes) -> None:
@@ -143,6 +145,8 @@ class _Again:
         except ValueError as error:
             self._note(seq, "?", f"cannot be read: {error}")
             return
+        if entry.seq != seq:
+            self._note(seq, entry.reducer, f"says that it is entry {entry.seq}")
         self.take(entry)
 
     def take(self, entry: Entry) -> None:
@@ -182,17 +186,14 @@ class _Rows:
         self._connection = sqlite.open_memory()
         self._schemas = {schema.name: schema for schema in all_schemas()}
         self._cursor = self._connection.cursor()
-        self._since_commit = 0
         for statement in (line for schema in all_schemas() for line in schema.ddl()):
             self._connection.execute(statement)
         # Rows come back in the opposite order where a reducer's SELECT forgot its ORDER BY.
         self._connection.execute("PRAGMA reverse_unordered_selects=ON")
         sqlite.confine(self._connection)
-        self._connection.execute("BEGIN")
 
     def finished(self) -> apsw.Connection:
         """The rows, for whoever closes them."""
-        self._connection.execute("COMMIT")
         self._connection.authorizer = None
         self._connection.execute("PRAGMA reverse_unordered_selects=OFF")
         return self._connection
@@ -209,7 +210,6 @@ class _Rows:
             if wrong is not None:
                 self._cursor.execute("ROLLBACK TO again")
             self._cursor.execute("RELEASE again")
-        self._keep_short()
         return wrong
 
     def apply(self, entry: Entry) -> str | None:
@@ -219,20 +219,12 @@ class _Rows:
                 apply_delta(self._connection, self._schema(table), (old, new))
         except (apsw.Error, LookupError, TypeError, ValueError) as error:
             return f"its changes do not fit the rows before it: {error}"
-        self._keep_short()
         return None
 
     def _schema(self, table: str) -> Schema:
         if table not in self._schemas:
             raise LookupError(f"there is no table {table} (any more)")
         return self._schemas[table]
-
-    def _keep_short(self) -> None:
-        self._since_commit += 1
-        if self._since_commit >= COMMIT_EVERY:
-            self._since_commit = 0
-            self._connection.execute("COMMIT")
-            self._connection.execute("BEGIN")
 
 
 def _both(one: str, other: str | None) -> str:

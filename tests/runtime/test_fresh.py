@@ -169,6 +169,7 @@ async def test_a_row_that_was_changed_behind_the_log_is_named(
     [
         ("UPDATE log SET entry = x'00' WHERE seq = 3", 3, "cannot be read"),
         ("DELETE FROM log WHERE seq = 2", 2, "is missing"),
+        (forged('"seq":2', '"seq":9'), 2, "says that it is entry 9"),
         (forged("tests.paid", "tests.gone"), 3, "no such reducer"),
         (forged('["receipt', '["gone'), 3, "there is no table gone"),
         (forged('"cents":2', '"cents":1'), 3, "now changes account a otherwise"),
