@@ -59,7 +59,7 @@ async def test_rows_are_not_rebuilt_from_changes_that_do_not_fit(
     await history(store)
     log = list(entries(tmp_path / "parley.db"))
 
-    with pytest.raises(ValueError, match="entry 1, tests.opened: its changes do not fit"):
+    with pytest.raises(ValueError, match=r"entry 1, tests\.opened: its changes do not fit"):
         rebuild([*log, log[0]])
 
 
