@@ -9,6 +9,7 @@ from pathlib import Path
 import conversation.reducers
 import recordings.reducers
 import runtime.effects
+import runtime.modules.reducers
 import sessions.reducers
 import telephony.reducers
 from runtime import fresh
@@ -30,6 +31,7 @@ __all__ = [
 
 DECLARING = (
     runtime.effects,
+    runtime.modules.reducers,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

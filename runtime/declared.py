@@ -5,15 +5,20 @@ A module is read into declarations of its own; nothing of it can be found until 
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(slots=True)
 class Declarations:
-    """Tables (`Schema`) and reducers (`Reducer`) by name; `prefix` is the module's name."""
+    """Tables (`Schema`) and reducers (`Reducer`) by name; `prefix` is the module's name.
+
+    `digest` is the hash of all the module's code: it stands in each entry for the code.
+    """
 
     prefix: str = ""
+    digest: str = ""
     schemas: dict[str, Any] = field(default_factory=dict[str, Any])
     reducers: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -21,19 +26,19 @@ class Declarations:
 HOUSE = Declarations()
 """What the release itself brings."""
 
-_current = [HOUSE]
+_current: ContextVar[Declarations] = ContextVar("declaring")
 
 
 def current() -> Declarations:
     """Where a table or reducer that is declared now belongs."""
-    return _current[-1]
+    return _current.get(HOUSE)
 
 
 @contextmanager
 def declaring(into: Declarations) -> Generator[None]:
-    """What is declared meanwhile belongs to `into`. Modules are read one at a time."""
-    _current.append(into)
+    """What is declared meanwhile, by this thread, belongs to `into`."""
+    token = _current.set(into)
     try:
         yield
     finally:
-        _current.pop()
+        _current.reset(token)

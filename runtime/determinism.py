@@ -90,7 +90,9 @@ class _Reader:
 
     def value(self, value: Any, where: Where) -> None:
         """Something that a name stands for."""
-        if isinstance(value, types.FunctionType):
+        if callable(value) and value in FOREIGN:
+            self._note(value.__name__)
+        elif isinstance(value, types.FunctionType):
             self._function(value, where)
         elif isinstance(value, type):
             self._class(value, where)
@@ -100,7 +102,7 @@ class _Reader:
             self._constant(value, where)
 
     def _function(self, function: types.FunctionType, where: Where) -> None:
-        if function in FOREIGN or function in self.scopes:
+        if function in self.scopes:
             return
         if not is_ours(function, self.home):
             refuse(where, f"{function.__module__}.{function.__name__} is not ours: take its"

@@ -4,6 +4,7 @@ import builtins
 import dataclasses
 import enum
 import functools
+import hashlib
 import reprlib
 import typing
 from typing import Any
@@ -17,13 +18,22 @@ BUILTINS = frozenset(
 )
 """What a reducer finds under `__builtins__`: no set, hash, id, repr, open, getattr, float."""
 
-FOREIGN: tuple[Any, ...] = (dataclasses.replace, dataclasses.asdict, typing.cast)
+FOREIGN: tuple[Any, ...] = (dataclasses.replace, dataclasses.asdict, hashlib.sha256, typing.cast)
 """Functions of other people that are pure and ordered."""
 
 OURS = frozenset(
     [
         *("runtime", "media", "consent", "telephony", "conversation", "recordings"),
-        *("transcripts", "sessions", "web", "parley", "tests", "bench", "__main__"),
+        *(
+            "transcripts",
+            "sessions",
+            "web",
+            "parley",
+            "tests",
+            "bench",
+            "__main__",
+            "parley_modules",
+        ),
     ]
 )
 """Whose functions and classes are read, and so may be used."""

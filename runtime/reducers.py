@@ -30,6 +30,7 @@ class Reducer:
     function: Callable[..., Any]
     by: tuple[str, ...]
     signed: bool
+    version: str = ""
 
     def run(self, ctx: Any, args: dict[str, Plain]) -> Plain:
         """Fold one action. `args` are plain values, as they stand in the log."""
@@ -53,8 +54,12 @@ class Reducer:
 
     @property
     def module(self) -> str:
-        """The hash of its code and of all that the code is made of, in hex."""
-        return self.reading.digest
+        """The hash of its code and of all that the code is made of, in hex.
+
+        Of a deployed module it is the hash of the version, tables and all.
+        """
+        digest = self.reading.digest
+        return self.version or digest
 
     @cached_property
     def hints(self) -> dict[str, Any]:
@@ -102,7 +107,9 @@ def _register(function: F, by: tuple[str, ...], signed: bool) -> F:
     known = current()
     name = f"{known.prefix or function.__module__.split('.')[0]}.{function.__name__}"
     assert name not in known.reducers, f"two reducers are called {name}"
-    known.reducers[name] = _BY_FUNCTION[function] = Reducer(name, function, by, signed)
+    known.reducers[name] = _BY_FUNCTION[function] = Reducer(
+        name, function, by, signed, known.digest
+    )
     return function
 
 

@@ -9,13 +9,16 @@ from typing import Any
 
 import apsw
 
-from runtime import reducers
+from runtime.declared import HOUSE
 from runtime.engines import sqlite
 from runtime.execution import Action, execute
 from runtime.log import Entry
+from runtime.migration import migrate
+from runtime.modules import registry
+from runtime.reducers import Reducer
 from runtime.schema import Schema
 from runtime.state import Damage, damages, state_hash
-from runtime.tables import Delta, all_schemas, apply_delta
+from runtime.tables import all_schemas, apply_delta
 
 NAMED_MAX = 100
 """So many differences, and so many damaged rows, are named; the others are counted."""
@@ -101,7 +104,7 @@ def audit(history: Iterable[Entry], scope: str | None = None) -> Audit:
     for entry in history:
         again.take(entry)
     with closing(again.rows.finished()) as rows:
-        return again.audit(state_hash(rows))
+        return again.audit(state_hash(rows, again.rows.schemas.values()))
 
 
 def replay(
@@ -119,8 +122,27 @@ def replay(
             if tell is not None and (done % TOLD_EVERY == 0 or done == size):
                 tell(done, size)
         with closing(again.rows.finished()) as rows:
-            found = again.audit(state_hash(rows))
-            return replace(found, damaged=tuple(islice(damages(live, rows), NAMED_MAX)))
+            schemas = again.rows.schemas.values()
+            found = again.audit(state_hash(rows, schemas))
+            damaged = tuple(islice(damages(live, rows, schemas), NAMED_MAX))
+            return replace(found, damaged=damaged)
+
+
+def compare(connection: apsw.Connection, entry: Entry, reducer: Reducer | None) -> list[Difference]:
+    """Fold an entry's action again, by this reducer; the rows are left as they were."""
+    if reducer is None:
+        return [Difference(entry.seq, entry.reducer, _NONE)]
+    cursor = connection.cursor()
+    cursor.execute("SAVEPOINT compare")
+    try:
+        wrong = _fold(cursor, reducer, entry)
+    finally:
+        cursor.execute("ROLLBACK TO compare")
+        cursor.execute("RELEASE compare")
+    return [] if wrong is None else [Difference(entry.seq, entry.reducer, wrong)]
+
+
+_NONE = "there is no such reducer (any more)"
 
 
 @dataclass(slots=True)
@@ -158,10 +180,10 @@ class _Again:
         self._note(entry.seq, entry.reducer, self._compare(entry))
 
     def _compare(self, entry: Entry) -> str | None:
-        try:
-            reducer = reducers.find(entry.reducer)
-        except KeyError:
-            return _both("there is no such reducer (any more)", self.rows.apply(entry))
+        reducer = HOUSE.reducers.get(entry.reducer)
+        reducer = reducer or registry.as_it_was(entry.reducer, entry.module)
+        if reducer is None:
+            return _both(_NONE, self.rows.apply(entry))
         if reducer.module != entry.module:
             self.changed[entry.reducer] = None
         wrong = self.rows.run_again(reducer, entry)
@@ -184,7 +206,7 @@ class _Rows:
 
     def __init__(self) -> None:
         self._connection = sqlite.open_memory()
-        self._schemas = {schema.name: schema for schema in all_schemas()}
+        self.schemas = {schema.name: schema for schema in all_schemas()}
         self._cursor = self._connection.cursor()
         for statement in (line for schema in all_schemas() for line in schema.ddl()):
             self._connection.execute(statement)
@@ -198,18 +220,18 @@ class _Rows:
         self._connection.execute("PRAGMA reverse_unordered_selects=OFF")
         return self._connection
 
-    def run_again(self, reducer: reducers.Reducer, entry: Entry) -> str | None:
+    def run_again(self, reducer: Reducer, entry: Entry) -> str | None:
         """None where it does what the log says, and the rows have gone on; else what is unlike."""
         self._cursor.execute("SAVEPOINT again")
         wrong: str | None = "is interrupted"
         try:
-            wrong = _unlike(entry, *_run(self._cursor, reducer, entry))
-        except Exception as error:  # Whatever it raises, the log says it once succeeded.
-            wrong = f"now raises {type(error).__name__}: {error}"
+            wrong = _fold(self._cursor, reducer, entry)
         finally:
             if wrong is not None:
                 self._cursor.execute("ROLLBACK TO again")
             self._cursor.execute("RELEASE again")
+        if wrong is None:
+            self._adopt(entry)
         return wrong
 
     def apply(self, entry: Entry) -> str | None:
@@ -217,21 +239,32 @@ class _Rows:
         try:
             for table, old, new in entry.deltas:
                 apply_delta(self._connection, self._schema(table), (old, new))
+            self._adopt(entry)
         except (apsw.Error, LookupError, TypeError, ValueError) as error:
             return f"its changes do not fit the rows before it: {error}"
         return None
 
+    def _adopt(self, entry: Entry) -> None:
+        """The tables of a module that was deployed."""
+        for table, _, new in entry.deltas:
+            if table == "module_version" and new is not None:
+                added = registry.adopt(new)
+                with sqlite.unconfined(self._connection):
+                    migrate(self._connection, added)
+                self.schemas |= {schema.name: schema for schema in added}
+
     def _schema(self, table: str) -> Schema:
-        if table not in self._schemas:
+        if table not in self.schemas:
             raise LookupError(f"there is no table {table} (any more)")
-        return self._schemas[table]
+        return self.schemas[table]
 
 
 def _both(one: str, other: str | None) -> str:
     return one if other is None else f"{one}; {other}"
 
 
-def _run(cursor: apsw.Cursor, reducer: reducers.Reducer, entry: Entry) -> tuple[Any, list[Delta]]:
+def _fold(cursor: apsw.Cursor, reducer: Reducer, entry: Entry) -> str | None:
+    """Run the entry's action again; None, or what is unlike."""
     action = Action(
         reducer=entry.reducer,
         args=entry.args,
@@ -241,22 +274,30 @@ def _run(cursor: apsw.Cursor, reducer: reducers.Reducer, entry: Entry) -> tuple[
         closes=entry.closes,
         proof=entry.proof,
     )
-    return execute(cursor, reducer, action, entry.at_us, entry.seed)
-
-
-def _unlike(entry: Entry, result: Any, deltas: list[Delta]) -> str | None:
+    try:
+        result, deltas = execute(cursor, reducer, action, entry.at_us, entry.seed)
+    except Exception as error:  # Whatever it raises, the log says it once succeeded.
+        return f"now raises {type(error).__name__}: {error}"
     if result != entry.result:
         return f"now answers {result!r}, the log says {entry.result!r}"
     if len(deltas) != len(entry.deltas):
         return f"now changes {len(deltas)} rows, the log says {len(entry.deltas)}"
     for now, then in zip(deltas, entry.deltas, strict=True):
-        if list(now) != then:
+        if now[0] != then[0] or not (_like(now[1], then[1]) and _like(now[2], then[2])):
             return f"now changes {_row_of(then)} otherwise than the log says"
     return None
 
 
+def _like(now: dict[str, Any] | None, then: dict[str, Any] | None) -> bool:
+    """A column that has been added since is not in the log: there it has its default."""
+    if now is None or then is None:
+        return now is then
+    return now == then or (now.keys() > then.keys() and now | then == now)
+
+
 def _row_of(delta: list[Any]) -> str:
+    """The table, and where the house declares it the key."""
     table, old, new = delta
-    known = {schema.name: schema for schema in all_schemas()}.get(table)
-    key = [str((new or old)[name]) for name in known.key] if known else []
+    schema = {schema.name: schema for schema in all_schemas()}.get(table)
+    key = [str((new or old)[name]) for name in schema.key] if schema else []
     return f"{table} {'/'.join(key)}".rstrip()

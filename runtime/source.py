@@ -4,6 +4,7 @@ import ast
 import dis
 import functools
 import inspect
+import linecache
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ def _parsed(code: types.CodeType) -> ast.AST:
 
 def tree_of(code: types.CodeType, where: Where) -> ast.AST:
     """The code's own source, whatever it was wrapped in; annotations stand aside."""
+    # A module that was deployed has no file: its loader has the text.
+    linecache.lazycache(code.co_filename, where.function.__globals__)
     try:
         tree = _parsed(code)
     except (OSError, SyntaxError, ValueError):

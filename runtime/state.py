@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
 from runtime.schema import Schema
-from runtime.tables import all_schemas
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=bytes.hex)
 Row = tuple[Any, ...]
@@ -24,22 +23,24 @@ class Damage:
     what: str
 
 
-def state_hash(rows: apsw.Connection) -> str:
+def state_hash(rows: apsw.Connection, schemas: Iterable[Schema]) -> str:
     """SHA-256 in hex over every row of every table: tables by name, rows by primary key.
 
     Each row is a line of JSON, `[table, column, ...]`, with bytes in hex. A table without rows
     adds nothing, so declaring one changes no hash.
     """
     digest = hashlib.sha256()
-    for schema in all_schemas():
+    for schema in sorted(schemas, key=_by_name):
         for row in _in_order(rows, schema):
             digest.update(f"{_ENCODER.encode([schema.name, *row])}\n".encode())
     return digest.hexdigest()
 
 
-def damages(live: apsw.Connection, rebuilt: apsw.Connection) -> Iterator[Damage]:
+def damages(
+    live: apsw.Connection, rebuilt: apsw.Connection, schemas: Iterable[Schema]
+) -> Iterator[Damage]:
     """The rows of `live` that are not those of `rebuilt`, table by table, in key order."""
-    for schema in all_schemas():
+    for schema in sorted(schemas, key=_by_name):
         try:
             yield from _merge(schema, _in_order(live, schema), _in_order(rebuilt, schema))
         except apsw.SQLError as error:
@@ -69,6 +70,10 @@ def _merge(schema: Schema, live: Iterator[Row], rebuilt: Iterator[Row]) -> Itera
 def _unlike(schema: Schema, here: Row | None, there: Row | None) -> str:
     pairs = zip(schema.columns, here or (), there or (), strict=True)
     return ", ".join(name for name, one, other in pairs if one != other)
+
+
+def _by_name(schema: Schema) -> str:
+    return schema.name
 
 
 def _name(key: list[Any] | None) -> str:

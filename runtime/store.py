@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,6 +13,7 @@ from runtime.errors import StoreBroken
 from runtime.execution import Action
 from runtime.pump import Pump, ThreadPump
 from runtime.query import Reader, Reads
+from runtime.schema import Schema
 from runtime.writer import Committed, Outcome, Writer, action_of
 
 Listener = Callable[[list[Committed]], None]
@@ -92,8 +93,18 @@ class Store:
         note: str = await self.between_batches(lambda writer: writer.checkpoint(origin, key))
         return note
 
+    async def install(self, schemas: list[Schema], actions: list[Action]) -> list[Committed]:
+        """Make or extend tables and act, between two batches, whole or not at all."""
+        done: list[Committed] = await self.between_batches(
+            lambda writer: writer.install(schemas, actions)
+        )
+        return done
+
     async def between_batches(self, job: Callable[[Writer], Any]) -> Any:
-        """Have the writer's thread do something while no action is under way."""
+        """Have the writer's thread do something while no action is under way.
+
+        What it answers as a list of Committed is told to the listeners like any batch.
+        """
         return await self._put(None, job, "", "")
 
     def listen(self, listener: Listener) -> None:
@@ -144,6 +155,9 @@ class Store:
         self, answers: list[tuple[_Waiting, Outcome]], jobs: list[tuple[_Waiting, Any]]
     ) -> None:
         fresh = [one for _, one in answers if isinstance(one, Committed) and one.fresh]
+        for _, installed in jobs:
+            if isinstance(installed, list):
+                fresh += cast("list[Committed]", installed)
         if fresh:
             for listener in self._listeners:
                 listener(fresh)

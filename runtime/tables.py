@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast, dataclass_transform
 import apsw
 
 from runtime.declared import HOUSE, current
+from runtime.engines import sqlite
 from runtime.errors import Refused
 from runtime.schema import Schema
 from runtime.values import to_column
@@ -39,7 +40,11 @@ def table(
 
     def declare(cls: type[R]) -> type[R]:
         row = cls if dataclasses.is_dataclass(cls) else dataclass(frozen=True, slots=True)(cls)
-        schema = Schema(name or _snake(cls.__name__), row, key, index, append_only)
+        prefix = current().prefix
+        own_name = name or _snake(cls.__name__)
+        if prefix and not own_name.startswith(f"{prefix}_"):
+            own_name = f"{prefix}_{own_name}"  # A module's tables do not meet the house's.
+        schema = Schema(own_name, row, key, index, append_only)
         known = current().schemas
         assert schema.name not in known, f"two tables are called {schema.name}"
         _SCHEMAS[row] = known[schema.name] = schema
@@ -132,10 +137,7 @@ class Rows(Generic[R]):
 
     def _select(self, names: tuple[str, ...], values: tuple[Any, ...]) -> list[R]:
         schema = self._schema
-        found = cast(
-            "list[tuple[Any, ...]]",
-            self._connection.execute(schema.select_sql(names), values).fetchall(),
-        )
+        found = sqlite.fetch(self._connection, schema.select_sql(names), values)
         return [schema.row_of(values) for values in found]
 
 

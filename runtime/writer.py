@@ -4,7 +4,8 @@ It owns the one connection that writes. Whoever calls `commit` holds a thread; n
 knows of event loops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime import checkpoint, log, reducers
+from runtime.declared import HOUSE
 from runtime.engines import sqlite
-from runtime.errors import Refused, StoreBroken, StoreFull
+from runtime.errors import Paused, Refused, StoreBroken, StoreFull
 from runtime.execution import Action, execute
 from runtime.log import Entry
 from runtime.merkle import Frontier
 from runtime.migration import migrate
+from runtime.modules import registry
+from runtime.schema import Schema
 from runtime.values import plain
 
 _HEAD_DDL = (
@@ -34,6 +38,8 @@ _OF_THE_DISK = (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBErro
 """What no single action is to blame for."""
 
 FULL_RETRY_MS = 1_000
+PAUSED_RETRY_MS = 1_000
+_PAUSING = ("runtime.paused", "runtime.resumed")
 SCOPES_KEPT = 16_384
 """Scopes whose place in their own chain is remembered; of others it is looked up."""
 
@@ -79,6 +85,7 @@ class Writer:
         self._entropy = entropy
         self._scopes: dict[str, tuple[int, str]] = {}
         self._broken: StoreBroken | None = None
+        self._paused: frozenset[str] | None = None
         self._head = self._take_over()
         sqlite.confine(self._connection)
 
@@ -92,28 +99,21 @@ class Writer:
 
         Raises StoreBroken when the disk failed: nobody knows what was written, so stop.
         """
-        if self._broken is not None:
-            raise self._broken
-        before = self._head
         try:
-            self._cursor.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(action) for action in actions]
-            self._move_head()
-            self._cursor.execute("COMMIT")
-        except apsw.FullError:
-            self._roll_back(before)
-            full = StoreFull("the disk is full: free some space", FULL_RETRY_MS)
+            with self._transaction():
+                return [self._attempt(action) for action in actions]
+        except StoreFull as full:
             return [full] * len(actions)
-        except StoreBroken as error:
-            self._roll_back(before)
-            self._broken = error
-            raise
-        except apsw.Error as error:
-            # Never tried again: a flush that failed may succeed the next time and have lost
-            # what the first was for.
-            self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
-            raise self._broken from error
-        return outcomes
+
+    def install(self, schemas: Iterable[Schema], actions: list[Action]) -> list[Committed]:
+        """Make or extend tables and act, all in one transaction or nothing of it.
+
+        Raises NotAdditive, or what the first action raised that could not be taken.
+        """
+        with self._transaction():
+            with sqlite.unconfined(self._connection):
+                migrate(self._connection, schemas)
+            return [_taken(self._attempt(action)) for action in actions]
 
     def checkpoint(self, origin: str, key: Ed25519PrivateKey) -> str:
         """Sign the log as it stands (C2SP signed note), and keep the note."""
@@ -128,6 +128,32 @@ class Writer:
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""
         self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """Committed when the body ends, rolled back when it raises.
+
+        Raises StoreFull, or StoreBroken once for all: a flush that failed may succeed the next
+        time and have lost what the first was for.
+        """
+        if self._broken is not None:
+            raise self._broken
+        before = self._head
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            yield
+            self._move_head()
+            self._cursor.execute("COMMIT")
+        except apsw.FullError as error:
+            self._roll_back(before)
+            raise StoreFull("the disk is full: free some space", FULL_RETRY_MS) from error
+        except apsw.Error as error:
+            self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
+            raise self._broken from error
+        except Exception as error:
+            self._roll_back(before)
+            self._broken = error if isinstance(error, StoreBroken) else None
+            raise
 
     # -- the head of the log --
 
@@ -154,6 +180,7 @@ class Writer:
     def _roll_back(self, before: _Head) -> None:
         self._head = before
         self._scopes.clear()
+        self._paused = None
         if self._connection.in_transaction:
             self._cursor.execute("ROLLBACK")
 
@@ -192,7 +219,10 @@ class Writer:
 
     def _run(self, action: Action) -> Committed:
         head = self._head
-        reducer = reducers.find(action.reducer)
+        self._refuse_paused(action)
+        reducer = HOUSE.reducers.get(action.reducer) or registry.reducer(
+            self._cursor, action.reducer, action.scope
+        )
         now = max(self._clock(), head.at_us)
         seed = self._entropy(16).hex()
         result, deltas = execute(self._cursor, reducer, action, now, seed)
@@ -217,6 +247,18 @@ class Writer:
         )
         self._append(entry)
         return Committed(entry, fresh=True)
+
+    def _refuse_paused(self, action: Action) -> None:
+        if action.reducer in _PAUSING:
+            self._paused = None  # What they change is read again before the next action.
+            return
+        if self._paused is None:
+            pauses = sqlite.fetch(self._cursor, "SELECT id FROM pause")
+            self._paused = frozenset(one for (one,) in pauses)
+        if self._paused:
+            for what in (action.scope, action.reducer.partition(".")[0]):
+                if what in self._paused:
+                    raise Paused(f"{what} is paused, its state is kept", PAUSED_RETRY_MS)
 
     def _append(self, entry: Entry) -> None:
         data = entry.encode()
@@ -245,6 +287,12 @@ class Writer:
         if row is None:
             return 1, None
         return (Entry.decode(row[0]).scope_seq or 0) + 1, row[1].hex()
+
+
+def _taken(outcome: Outcome) -> Committed:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def action_of(

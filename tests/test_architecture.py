@@ -60,6 +60,8 @@ SHELLS = {
     "recordings.verify": "reads evidence packs, on a machine without Parley",
     "runtime.log_key": "the key file that signs the log",
     "runtime.performer": "performs effects, waits before it tries again",
+    "runtime.modules.rehearsal": "a copy of the store, in a temporary directory",
+    "runtime.modules.deploying": "reads and rehearses code beside the event loop",
     "runtime.query": "reads committed rows",
     "runtime.fresh": "replays in a process of its own",
     "runtime.context": "draws from the seed in the log entry",

@@ -1,6 +1,9 @@
 """SQLite as the engine: one file, one connection that writes, any number that read."""
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import apsw
 
@@ -71,6 +74,16 @@ def confine(connection: apsw.Connection) -> None:
     connection.authorizer = _authorize
 
 
+@contextmanager
+def unconfined(connection: apsw.Connection) -> Generator[None]:
+    """Meanwhile tables may be looked into and changed: no reducer runs."""
+    connection.authorizer = None
+    try:
+        yield
+    finally:
+        confine(connection)
+
+
 def _authorize(
     action: int, first: str | None, second: str | None, database: str | None, trigger: str | None
 ) -> int:
@@ -79,3 +92,10 @@ def _authorize(
     if action == apsw.SQLITE_FUNCTION and (second or "").lower() not in _PURE_FUNCTIONS:
         return apsw.SQLITE_DENY
     return apsw.SQLITE_OK
+
+
+def fetch(
+    connection: apsw.Connection | apsw.Cursor, statement: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """All rows of a statement."""
+    return cast("list[tuple[Any, ...]]", connection.execute(statement, values).fetchall())
