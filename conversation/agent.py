@@ -49,6 +49,15 @@ class RunContext:
         """What the agent remembers, as JSON values."""
         return self.session.userdata
 
+    async def act(self, reducer: str | Callable[..., Any], /, **args: Any) -> Any:
+        """Commit an action of your module in this call; once, however often the tool is called.
+
+        Text for an argument that the reducer wants `Sealed` is sealed under the call's key.
+        Answers the reducer's result. Raises Refused where the rules say no.
+        """
+        name = reducer if isinstance(reducer, str) else reducer.__name__
+        return await self.session.act(reducer, request=f"{self.idempotency_key}/{name}", **args)
+
 
 class SpeechHandle(Protocol):
     """Words on their way to the caller; await it to wait until they were played."""
@@ -87,6 +96,15 @@ class AgentSession(Protocol):
 
     async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
         """Call a tool, once, whatever crashes. Raises ToolError."""
+        ...
+
+    async def act(
+        self, reducer: str | Callable[..., Any], /, *, request: str | None = None, **args: Any
+    ) -> Any:
+        """Commit an action of your module in this call, once, whatever crashes.
+
+        Answers the reducer's result. Raises Refused where the rules say no.
+        """
         ...
 
     async def hang_up(self) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": Command("parley.commands.replay", "run the log again and compare every change"),
     "export": Command("parley.commands.export", "write the evidence pack of a call"),
     "verify": Command("parley.commands.verify", "verify an evidence pack, offline"),
+    "proof": Command("parley.commands.proof", "prove an entry of the log, or that it only grew"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }
 

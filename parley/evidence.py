@@ -2,13 +2,15 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import cast
 
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from parley.proving import first_stamp, last_entry
 from parley.record import Key, Plain, record
 from recordings import vault
-from recordings.evidence import SEGMENT_FIELDS, Pack
+from recordings.evidence import CHECKPOINTS_MAX, SEGMENT_FIELDS, Pack, Stamped
 from recordings.export import write
 from recordings.tables import Chunk
 from runtime import checkpoint, merkle
@@ -16,6 +18,11 @@ from runtime.keystore import KeyDestroyed
 from runtime.log_key import ORIGIN
 from runtime.tables import select
 from sessions.tables import Call
+
+DAY_US = 86_400_000_000
+NEWEST_MAX = 300
+DAYS_MAX = CHECKPOINTS_MAX - NEWEST_MAX - 2
+"""The log is signed each second: a pack has room for the newest, and for one of each day."""
 
 
 def export(
@@ -27,12 +34,15 @@ def export(
     recordings: Path,
     directory: Path,
     now_us: int,
+    held: str | None = None,
 ) -> list[str]:
     """Write the pack. Answers the chunks that would not open; raises what `recordings.write` does.
 
-    `rows` must stand still: a checkpoint of all entries is signed over them.
+    `rows` must stand still: a checkpoint of all entries is signed over them. `held` is a
+    checkpoint that the recipient has: the pack will prove that the log grew out of it.
     """
     found = record(rows, key, call.id)
+    stamp = first_stamp(rows, last_entry(rows, call.id))
     leaves = [leaf for (leaf,) in rows.execute("SELECT leaf FROM log ORDER BY seq")]
     chunks = [_vaulted(row) for row in select(rows, Chunk, ("call",), (call.id,))]
     pack = Pack(
@@ -43,7 +53,8 @@ def export(
         origin=ORIGIN,
         key=log_key.public_key(),
         checkpoint=checkpoint.sign(ORIGIN, len(leaves), merkle.root(leaves), log_key),
-        older=[note for (note,) in rows.execute("SELECT note FROM checkpoint ORDER BY size")],
+        older=_older(rows, held, stamp),
+        stamp=None if stamp is None else Stamped(*stamp),
         chunks=chunks,
         keys=_keys(key, {call.words_key, *(chunk.key_id for chunk in chunks)}),
         transcript=[{name: one[name] for name in SEGMENT_FIELDS} for one in found["transcript"]],
@@ -55,6 +66,27 @@ def export(
 def _entries(rows: apsw.Connection, call: str) -> list[bytes]:
     found = rows.execute("SELECT entry FROM log WHERE scope = ? ORDER BY seq", (call,))
     return [bytes(entry) for (entry,) in found]
+
+
+def _older(
+    rows: apsw.Connection, held: str | None, stamp: tuple[int, str, bytes] | None
+) -> list[str]:
+    """Checkpoints signed before, oldest first: the newest, and the last one of each day."""
+    newest = rows.execute(
+        "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT ?", (NEWEST_MAX,)
+    )
+    found = {cast(int, size): cast(str, note) for size, note in newest}
+    days = rows.execute(
+        "SELECT max(size), note FROM checkpoint GROUP BY at_us / ? ORDER BY 1 DESC LIMIT ?",
+        (DAY_US, DAYS_MAX),
+    )
+    found |= {cast(int, size): cast(str, note) for size, note in days}
+    # Signatures are deterministic: the same size has the same note, unless history is another.
+    if held is not None:
+        found[checkpoint.parse(held).size] = held
+    if stamp is not None:
+        found[stamp[0]] = stamp[1]
+    return [found[size] for size in sorted(found)]
 
 
 def _vaulted(row: Chunk) -> vault.Chunk:

@@ -5,7 +5,6 @@
 
 import argparse
 import asyncio
-import importlib
 import json
 import os
 import secrets
@@ -13,18 +12,19 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from media.codecs import CODECS
+from parley.agents import Agents
 from parley.config import Config, from_json
+from runtime import tsa
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
+from runtime.notary import Notary, Stamper
 from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
@@ -67,6 +67,7 @@ class Node:
         self._go: asyncio.Future[dict[str, Any]] = _future()
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
+        self._notary: Notary | None = None
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
@@ -108,6 +109,7 @@ class Node:
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
         )
+        agents = Agents(config.agent.app, _database(config))
         house = House(
             settings=settings,
             store=store,
@@ -116,11 +118,16 @@ class Node:
             log_key=load_or_create(data / "log.key"),
             media=self._media,
             speech=self._speech,
-            new_agent=_agent_class(config.agent.app),
+            new_agent=agents.make,
+            agent_for=agents.app_for,
             clock=clock,
             entropy=secrets.token_bytes,
             note=note,
         )
+        self._notary = Notary(store, ORIGIN, house.log_key, note)
+        await self._notary.start()
+        if config.evidence.tsa_url:
+            self._notary.stamp_with(_stamper(config), clock, config.evidence.tsa_every_s)
         board = Switchboard(house)
         await recovery.calls(board)
         await recovery.sweep(house)
@@ -149,6 +156,8 @@ class Node:
         except TimeoutError:
             note("not everything was sealed; the next start goes on with it")
         await board.house.performer.close()
+        if self._notary is not None:
+            await self._notary.close()
         await board.house.store.close()
 
     async def _obey(self) -> None:
@@ -185,15 +194,11 @@ class Node:
             self._stop.set()
 
 
-def _agent_class(app: str) -> Callable[[], Agent]:
-    """The agent that `module:Class` names. Raises ValueError that says what is wrong."""
-    module, _, name = app.partition(":")
-    # Last, so that a file beside the server can be an agent but never one of our own modules.
-    sys.path.append(str(Path.cwd()))
-    found = getattr(importlib.import_module(module), name, None)
-    if not (isinstance(found, type) and issubclass(found, Agent)):
-        raise ValueError(f"[agent] app = {app!r} does not name a subclass of parley.Agent")
-    return found
+def _stamper(config: Config) -> Stamper:
+    """Who is asked for time stamps on the log."""
+    certificate = config.evidence.tsa_certificate
+    path = Path(certificate) if certificate else None
+    return lambda note: tsa.stamped(config.evidence.tsa_url, path, note)
 
 
 def _advertised(config: Config, bound: str) -> str:

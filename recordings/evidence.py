@@ -23,6 +23,15 @@ class PackError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Stamped:
+    """A checkpoint, one of `older`, with the time stamp (RFC 3161) it was given."""
+
+    size: int
+    note: str
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """Everything a pack is made of.
 
@@ -45,6 +54,7 @@ class Pack:
     keys: Mapping[str, bytes]
     transcript: Sequence[Mapping[str, object]]
     summary: Mapping[str, object]
+    stamp: Stamped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ def documents(pack: Pack, unreadable: Sequence[str] = ()) -> dict[str, bytes]:
         raise PackError("the leaves are not those of the checkpoint")
     entries = [canonical.decode(entry) for entry in pack.entries]
     transcript = [{name: item[name] for name in SEGMENT_FIELDS} for item in pack.transcript]
-    return {
+    return _stamp(pack) | {
         "entries.jsonl": b"".join(entry + b"\n" for entry in pack.entries),
         "proofs.json": canonical.encode(_inclusion(pack, entries, tree)),
         "checkpoint.txt": pack.checkpoint.encode(),
@@ -80,6 +90,12 @@ def documents(pack: Pack, unreadable: Sequence[str] = ()) -> dict[str, bytes]:
         ),
         "README.txt": readable.README.encode(),
     }
+
+
+def _stamp(pack: Pack) -> dict[str, bytes]:
+    if pack.stamp is None:
+        return {}
+    return {"stamp/checkpoint.txt": pack.stamp.note.encode(), "stamp/token.tsr": pack.stamp.token}
 
 
 def manifest(pack: Pack, files: Mapping[str, FileDigest]) -> bytes:

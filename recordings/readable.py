@@ -30,6 +30,7 @@ Proved by verification
   entries.jsonl      every log entry of the call, one to a line, canonical JSON (RFC 8785)
   proofs.json        that each entry is in the signed log (RFC 6962 inclusion proofs)
   checkpoint.txt     size and root of the log, signed (C2SP tlog-checkpoint)
+  stamp/             an earlier checkpoint and the time it was stamped with (RFC 3161), if any
   consistency.json   that the log extends each earlier checkpoint (RFC 6962 consistency proofs)
   log.vkey           the public key of the log (C2SP signed-note verifier key)
   keys.json          keys of sealed audio and text, base64

@@ -33,6 +33,7 @@ FILES_MAX = 200_000
 DOCUMENT_BYTES_MAX = 128 * 1024 * 1024
 CHUNK_BYTES_MAX = 1024 * 1024
 WAV_BYTES_MAX = 1024 * 1024 * 1024
+TOKEN_BYTES_MAX = 64 * 1024
 COMPLAINTS_MAX = 20
 
 # The recorder learns of a withdrawal after its commit: the last chunk may run on for this long.
@@ -42,6 +43,9 @@ CLOSING = ("withdrawn", "refused", "expired")
 # Sample 0 of both tracks is one instant. 16 bit, 8 kHz.
 PARTIES = ("caller", "agent")
 SAMPLE_US, SAMPLE_BYTES, GCM_TAG_BYTES = 125, 2, 16
+
+# The first checkpoint after the call that a time-stamping authority has signed, where one has.
+STAMPED, TOKEN = "stamp/checkpoint.txt", "stamp/token.tsr"
 
 Row = dict[str, Any]
 
@@ -276,6 +280,21 @@ def the_log_extends_your_checkpoint(pack: Pack) -> Iterator[str]:
         yield f"the log was rewritten after your checkpoint of size {older.size}"
 
 
+def the_time_stamp_is_on_a_checkpoint_of_the_log(pack: Pack) -> Iterator[str]:
+    if STAMPED not in pack.files:
+        return
+    note = pack.read(STAMPED).decode()
+    stamped = parse_checkpoint(note, *pack.key, "the stamped checkpoint")
+    if stamped.size < pack.entries[-1].seq:
+        yield "the stamped checkpoint does not cover the call"
+    # The proof that the log extends it is one of the claims above.
+    if note not in [proof["checkpoint"] for proof in pack.json("consistency.json", list)]:
+        yield "the stamped checkpoint is not one of those that the log extends"
+    # RFC 3161 section 2.4.2: the token holds the digest; openssl checks whose signature it is.
+    if sha256(note.encode()).digest() not in pack.read(TOKEN, TOKEN_BYTES_MAX):
+        yield "the time stamp is of another text than the stamped checkpoint"
+
+
 # --- Nothing was recorded without consent ------------------------------------------------------
 
 
@@ -417,6 +436,7 @@ CLAIMS: tuple[Claim, ...] = (
     time_goes_forward,
     the_log_extends_the_checkpoints_in_the_pack,
     the_log_extends_your_checkpoint,
+    the_time_stamp_is_on_a_checkpoint_of_the_log,
     consent_and_audio_rows_are_never_changed,
     nothing_was_recorded_without_consent,
     no_nonce_was_used_twice,
@@ -473,6 +493,9 @@ def notes(pack: Pack) -> Iterator[str]:
         yield "no key was given: that the log key is genuine was not checked"
     if pack.older is None:
         yield "no checkpoint was given: its key holder could have written the log anew"
+    if STAMPED in pack.files:
+        command = f"openssl ts -verify -data {STAMPED} -in {TOKEN} -CAfile AUTHORITY.pem"
+        yield f"whose time stamp it is was not checked: {command}"
     withheld = sum(chunk["key_id"] not in pack.keys for chunk in pack.chunks)
     if withheld:
         yield f"{withheld} of {len(pack.chunks)} chunks cannot be heard: their key is not here"

@@ -26,6 +26,7 @@ _KEY_BYTES = 32
 _SIZE = re.compile("0|[1-9][0-9]{0,18}", re.ASCII)
 # C2SP signed-note: a key name is not empty and holds neither white space nor a plus.
 _NAME = re.compile(r"[^\s+]+")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIGNATURE_LINE = re.compile(r"\u2014 ([^\s+]+) ([0-9A-Za-z+/=]+)")
 
 
@@ -103,6 +104,9 @@ def _split(text: str) -> tuple[str, list[tuple[str, bytes]]]:
     """Body with its final newline, and (name, key id || signature) of each signature line."""
     if len(text.encode("utf-8", "surrogatepass")) > TEXT_BYTES_MAX:
         raise ValueError(f"a checkpoint takes at most {TEXT_BYTES_MAX} bytes")
+    # C2SP signed-note: nothing below U+0020 but newlines, so that no terminal is led astray.
+    if _CONTROL.search(text):
+        raise ValueError("a signed note holds no control characters")
     body, blank, lines = text.rpartition("\n\n")
     if not blank or not lines.endswith("\n"):
         raise ValueError("not a signed note")

@@ -17,6 +17,8 @@ DDL = (
     "CREATE INDEX IF NOT EXISTS log_by_scope ON log (scope, seq) WHERE scope IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,"
     " note TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS stamp (size INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,"
+    " token BLOB NOT NULL) STRICT",
 )
 APPEND = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)"
 

@@ -34,6 +34,7 @@ class Store:
     def __init__(self, writer: Writer, reader: Reads, clock: Callable[[], int], pump: Pump) -> None:
         self.reader = reader
         """Committed rows."""
+        self.path = writer.path
         self.broken: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
         """Answered when the disk fails: whoever runs the store must stop the process."""
         self._writer = writer

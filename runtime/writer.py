@@ -79,6 +79,7 @@ class Writer:
         synchronous: str = "FULL",
     ) -> None:
         reducers.settle()
+        self.path = path
         self._connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
         self._cursor = self._connection.cursor()
         self._clock = clock
@@ -117,6 +118,9 @@ class Writer:
 
     def checkpoint(self, origin: str, key: Ed25519PrivateKey) -> str:
         """Sign the log as it stands (C2SP signed note), and keep the note."""
+        # After a failed commit nobody knows which entries there are: they must not be signed.
+        if self._broken is not None:
+            raise self._broken
         frontier = self._head.frontier
         note = checkpoint.sign(origin, frontier.size, frontier.root, key)
         self._cursor.execute(
@@ -124,6 +128,10 @@ class Writer:
             (frontier.size, self._head.at_us, note),
         )
         return note
+
+    def keep_stamp(self, size: int, at_us: int, token: bytes) -> None:
+        """Keep a time stamp (RFC 3161) on the checkpoint of this size."""
+        self._cursor.execute("INSERT OR IGNORE INTO stamp VALUES (?, ?, ?)", (size, at_us, token))
 
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""

@@ -47,7 +47,10 @@ class House:
     log_key: Ed25519PrivateKey
     media: MediaClient
     speech: SpeechClient
-    new_agent: Callable[[], Agent]
+    new_agent: Callable[[str], Agent]
+    """Make the agent that a call's row names."""
+    agent_for: Callable[[str], str]
+    """The agent that a new call will have. Raises Refused where there is none to have."""
     clock: Callable[[], int]
     entropy: Callable[[int], bytes]
     note: Callable[..., None]

@@ -9,16 +9,25 @@ from conversation import reducers as conversation
 from recordings import reducers as recordings
 from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
+from runtime.modules.reducers import pin
 from sessions.tables import Call, CallState, Leg
 from transcripts import reducers as transcripts
 from transcripts.tables import Segment
+
+MODULE = "module:"
+"""Before the name of a deployed module: its agent answers."""
 
 
 @reducer
 def call_offered(
     ctx: Context, *, call: str, line: str, remote: str, local: str, agent: str, words_key: str
 ) -> str:
-    """Somebody calls: let it ring. Answers the key that seals what will be said."""
+    """Somebody calls: let it ring. Answers the key that seals what will be said.
+
+    An agent out of a deployed module is pinned: the call keeps its version.
+    """
+    if agent.startswith(MODULE):
+        agent = MODULE + pin(ctx, agent[len(MODULE) :], call)
     ctx.table(Call).insert(
         Call(
             id=call,

@@ -6,6 +6,7 @@ from typing import Any, cast
 from conversation.agent import Agent
 from conversation.tables import Memory, Utterance, UtteranceState
 from media.client import MediaUnavailable
+from runtime.errors import Refused
 from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.asking import Asking
@@ -41,7 +42,7 @@ class Switchboard:
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._agents: dict[str, Agent] = {}
+        self._agents: dict[str, tuple[str, Agent]] = {}
         self.line: asyncio.Queue[sip.Event] = asyncio.Queue()
         for kind, perform in (
             ("telephony.ring", self.lines.ring),
@@ -101,28 +102,40 @@ class Switchboard:
             self.lines.reject(call, 503)
             return
         try:
-            self._agents[call] = house.new_agent()
+            app = house.agent_for(call)
+            self._agents[call] = app, house.new_agent(app)
+        except Refused as why:
+            house.note("nobody can answer", why=str(why))
+            self.lines.reject(call, 503)
+            return
         except Exception as error:  # The agent's code is not ours.
             house.note("the agent can not be made", error=f"{type(error).__name__}: {error}")
             self.lines.reject(call, 500)
             return
         key = await asyncio.to_thread(house.keystore.prepare)
-        used = await house.surely(
-            call_offered,
-            call,
-            request=f"{call}/offered",
-            line="sip",
-            remote=remote,
-            local=local,
-            agent=house.settings.agent,
-            words_key=key,
-        )
+        used = ""
+        try:
+            used = await house.surely(
+                call_offered,
+                call,
+                request=f"{call}/offered",
+                line="sip",
+                remote=remote,
+                local=local,
+                agent=house.settings.agent,
+                words_key=key,
+            )
+        except Refused as why:
+            house.note("the call is not taken", call=call, why=str(why))
+            self.lines.reject(call, 503)
         if used != key:
             house.keystore.destroy(key)
 
     def admit(self, row: Call, memory: Memory | None) -> LiveCall:
         """Take a call into memory, with the agent that serves it and what it remembers."""
-        agent = self._agents.pop(row.id, None) or self.house.new_agent()
+        app, agent = self._agents.pop(row.id, (None, None))
+        if agent is None or app != row.agent:
+            agent = self.house.new_agent(row.agent)
         live = LiveCall(row.id, row.words_key, agent)
         live.turns_idle.set()
         if row.state is CallState.ENDED:

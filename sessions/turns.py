@@ -21,6 +21,8 @@ from conversation.tables import Action, ActionState, Memory, Turn, Utterance, Ut
 from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from runtime.reducers import find
+from runtime.sealed import Sealed
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import hang_up_decided
@@ -117,6 +119,27 @@ class Session:
         if row.state is not ActionState.FINISHED:
             raise ToolError(result)
         return result
+
+    async def act(
+        self, reducer: str | Callable[..., Any], /, *, request: str | None = None, **args: Any
+    ) -> Any:
+        return await self._house.store.act(
+            reducer,
+            sender="agent",
+            scope=self._live.id,
+            request=request or self._step("act"),
+            **self._sealed(reducer, args),
+        )
+
+    def _sealed(self, reducer: str | Callable[..., Any], args: dict[str, Any]) -> dict[str, Any]:
+        """Text that the reducer wants sealed, sealed."""
+        hints = {} if isinstance(reducer, str) else find(reducer).hints
+        return {
+            name: self._house.seal(value, self._live.words_key)
+            if hints.get(name) in (Sealed[str], Sealed[str] | None) and isinstance(value, str)
+            else value
+            for name, value in args.items()
+        }
 
     async def hang_up(self) -> None:
         await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))

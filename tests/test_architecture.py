@@ -59,6 +59,9 @@ SHELLS = {
     "recordings.export": "writes evidence packs",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
     "runtime.log_key": "the key file that signs the log",
+    "runtime.notary": "signs the log once a second, waits before it asks for a stamp again",
+    "runtime.timestamps": "the nonce of a query is drawn by its library",
+    "runtime.tsa": "asks a time-stamping authority over a socket",
     "runtime.performer": "performs effects, waits before it tries again",
     "runtime.modules.rehearsal": "a copy of the store, in a temporary directory",
     "runtime.modules.deploying": "reads and rehearses code beside the event loop",
@@ -90,7 +93,10 @@ WORLD_FUNCTIONS = {
 WORLD_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir"}
 
 # Imports inside functions: a heavy optional dependency which most servers do not have.
-LATE = {("conversation.speech.whisper", "faster_whisper")}
+LATE = {
+    ("conversation.speech.whisper", "faster_whisper"),
+    ("runtime.timestamps", "rfc3161_client"),
+}
 
 # What `import parley` must not bring: a command like `parley --help` answers at once.
 HEAVY = {"numpy", "fastapi", "uvicorn", "apsw", "pocketsphinx", "webrtcvad", "faster_whisper"}

@@ -1,7 +1,6 @@
 """parley check: would the server work here? One line for each thing it needs."""
 
 import argparse
-import importlib
 import json
 import os
 import statistics
@@ -11,12 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from conversation.agent import Agent
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
+from parley.agents import Agents
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
-from runtime.log_key import load_or_create
+from runtime import timestamps, tsa
+from runtime.checkpoint import verifier_key
+from runtime.log_key import ORIGIN, load_or_create
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -57,15 +58,16 @@ def the_configuration(here: Place) -> Iterator[Finding]:
 
 def the_agent(here: Place) -> Iterator[Finding]:
     app = here.config.agent.app
-    module, _, name = app.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        # As for a call that might come: a deployed module is read, its agent made.
+        agents = Agents(app, here.database)
+        served = agents.app_for("check")
+        agents.make(served)
     except Exception as error:  # The agent's code is not ours.
-        why = f"{type(error).__name__}: {error}"
-        yield Finding(False, "agent", f"{module!r} cannot be imported, {why}; change agent.app")
+        why = f"{app!r} cannot answer, {type(error).__name__}: {error}; change agent.app"
+        yield Finding(False, "agent", why)
         return
-    ok = isinstance(found, type) and issubclass(found, Agent)
-    yield Finding(ok, "agent", app if ok else f"{app!r} names no subclass of parley.Agent")
+    yield Finding(True, "agent", served)
 
 
 def the_ports(here: Place) -> Iterator[Finding]:
@@ -117,11 +119,31 @@ def the_log_key(here: Place) -> Iterator[Finding]:
         yield Finding(not lost, "log key", gone if lost else "made at the first start")
         return
     try:
-        load_or_create(here.log_key)
+        key = load_or_create(here.log_key).public_key()
     except (OSError, ValueError) as error:
         yield Finding(False, "log key", f"{here.log_key} cannot be used: {error}")
         return
+    mode = here.log_key.stat().st_mode & 0o777
+    if mode & 0o077:
+        why = f"{here.log_key} has mode {mode:o}, others can read it: chmod 600"
+        yield Finding(False, "log key", why)
     yield Finding(True, "log key", str(here.log_key))
+    yield Finding(True, "verifier key, for your auditor", verifier_key(ORIGIN, key))
+
+
+def the_time_stamps(here: Place) -> Iterator[Finding]:
+    wanted = here.config.evidence
+    if not wanted.tsa_url:
+        return
+    try:
+        timestamps.query("is the extra installed?")
+        if wanted.tsa_certificate:
+            tsa.trusted_in(Path(wanted.tsa_certificate))
+    except timestamps.NotStamped as error:
+        yield Finding(False, "time stamps", f"{error}; or leave evidence.tsa_url empty")
+        return
+    checked = wanted.tsa_certificate or "nobody: name evidence.tsa_certificate"
+    yield Finding(True, "time stamps", f"{wanted.tsa_url}, trusted because of {checked}")
 
 
 Look = Callable[[Place], Iterator[Finding]]
@@ -133,6 +155,7 @@ LOOKS: tuple[Look, ...] = (
     the_data_directory,
     the_speech,
     the_log_key,
+    the_time_stamps,
 )
 
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from parley import evidence
 from parley.commands import No, NotLikeThis, finding, place
 from recordings import ExportError, PackError
+from runtime import checkpoint
 from runtime.log_key import load_or_create
 from sessions.tables import CallState
 
@@ -18,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     finding.add_call(parser)
     parser.add_argument(
         "--to", type=Path, metavar="DIR", required=True, help="a folder to be made, or empty"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="one that the recipient has: prove growth"
     )
     parser.epilog = "example:\n  parley export last --to evidence/ && parley verify evidence/"
 
@@ -37,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
                 recordings=here.recordings,
                 directory=args.to,
                 now_us=time.time_ns() // 1_000,
+                held=None if args.checkpoint is None else _held(args.checkpoint),
             )
         except (ExportError, OSError) as error:
             raise NotLikeThis(f"{error}: name another folder with --to") from error
@@ -46,6 +51,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"missing or changed: {path}")
     print(f"exported {call.id} to {args.to}; it is confidential, it holds the recording in clear")
     return 0
+
+
+def _held(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        checkpoint.parse(text)
+    except (OSError, ValueError) as error:
+        raise NotLikeThis(f"{path} is no checkpoint: {error}") from error
+    return text
 
 
 def _log_key(here: place.Place) -> Ed25519PrivateKey:

@@ -22,6 +22,7 @@ from parley.config.keys import (
 from parley.config.values import Endpoint, PortRange, Secret
 
 RING_MS_MAX = 120_000
+TSA_S_MIN, TSA_S_MAX = 60, 604_800
 CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
 
 
@@ -121,6 +122,23 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    tsa_url: str = key(
+        lambda raw: text(raw) and url("http://", "https://")(raw),
+        "",
+        'the address of a time-stamping authority (RFC 3161), "http://…" or "https://…", or ""',
+    )
+    tsa_every_s: int = key(
+        whole_number(TSA_S_MIN, TSA_S_MAX),
+        3600,
+        f"seconds from one time stamp to the next, {TSA_S_MIN}-{TSA_S_MAX}",
+    )
+    tsa_certificate: str = key(
+        text, "", 'a PEM file with the certificate that the authority\'s chain leads to, or ""'
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     store: Store = Store()
     http: Http = Http()
@@ -132,6 +150,7 @@ class Config:
     speech: Speech = Speech()
     model: Model = Model()
     recording: Recording = Recording()
+    evidence: Evidence = Evidence()
 
     def in_directory(self, data: Path) -> Self:
         """The same, with what is still at its default place under `data` instead of ./data."""
@@ -158,6 +177,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "speech": Speech,
     "model": Model,
     "recording": Recording,
+    "evidence": Evidence,
 }
 
 

@@ -46,6 +46,11 @@ class SmallSession:
         self.booked.append((name, args))
         return str(await tool(RunContext(self, "call_1", f"call_1:{len(self.booked)}"), **args))
 
+    async def act(
+        self, reducer: str | Callable[..., Any], /, *, request: str | None = None, **args: Any
+    ) -> Any:
+        raise AssertionError("this agent has no module to act in")
+
     async def hang_up(self) -> None:
         self.hung_up = True
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from parley import cli
+from runtime.checkpoint import verifier_key
+from runtime.log_key import ORIGIN, load_or_create
 
 CONFIG = """\
 [http]
@@ -72,3 +74,35 @@ def test_a_log_without_its_key(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "data" / "log.key").write_text("no key")
     _, wrong = checked(argv, capsys)
     assert "cannot be used" in wrong["log key"]
+
+
+def test_the_verifier_key_is_shown_for_the_auditor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = configured(tmp_path)
+    key = load_or_create(tmp_path / "data" / "log.key")
+    assert (tmp_path / "data" / "log.key").stat().st_mode & 0o777 == 0o600
+    assert cli.main(argv[:-1]) == 0
+    line = verifier_key(ORIGIN, key.public_key())
+    assert f"ok  verifier key, for your auditor: {line}\n" in capsys.readouterr().out
+
+
+def test_a_log_key_that_others_can_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = configured(tmp_path)
+    load_or_create(tmp_path / "data" / "log.key")
+    (tmp_path / "data" / "log.key").chmod(0o644)
+    code, wrong = checked(argv, capsys)
+    assert (code, list(wrong)) == (1, ["log key"])
+    assert "mode 644, others can read it: chmod 600" in wrong["log key"]
+
+
+def test_an_authority_whose_certificate_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = configured(tmp_path)
+    monkeypatch.setenv("PARLEY_EVIDENCE_TSA_URL", "http://tsa.example/")
+    assert checked(argv, capsys) == (0, {})
+    monkeypatch.setenv("PARLEY_EVIDENCE_TSA_CERTIFICATE", str(tmp_path / "nothing.pem"))
+    code, wrong = checked(argv, capsys)
+    assert (code, list(wrong)) == (1, ["time stamps"])
+    assert "nothing.pem cannot be read" in wrong["time stamps"]

@@ -42,6 +42,10 @@ api_key = "env:OPENAI_API_KEY"
 [recording]
 directory = "data/recordings"
 chunk_ms = 1000
+[evidence]
+tsa_url = ""
+tsa_every_s = 3600
+tsa_certificate = ""
 """
 
 TRUNK = """

@@ -51,6 +51,18 @@ def test_signatures_of_unknown_witnesses_are_passed_over() -> None:
     assert checkpoint.verify(witnessed, ORIGIN, KEY.public_key()).size == 7
 
 
+def test_an_extension_line_is_passed_over_but_for_control_characters() -> None:
+    for line, fine in (("more", True), ("mo\x1bre", False), ("mo\tre", False)):
+        body = f"{BODY}{line}\n"
+        signature = base64.b64decode(NOTE.split(" ")[-1])[:4] + KEY.sign(body.encode())
+        note = f"{body}\n\u2014 {ORIGIN} {base64.b64encode(signature).decode()}\n"
+        if fine:
+            assert checkpoint.verify(note, ORIGIN, KEY.public_key()).size == 7
+        else:
+            with pytest.raises(ValueError, match="control characters"):
+                checkpoint.verify(note, ORIGIN, KEY.public_key())
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -69,6 +81,8 @@ def test_signatures_of_unknown_witnesses_are_passed_over() -> None:
         NOTE + "\u2014 x AA==\n" * checkpoint.SIGNATURES_MAX,
         "x" * checkpoint.TEXT_BYTES_MAX + NOTE,
         "\ud800" + NOTE,
+        "\x01" + NOTE,
+        NOTE.replace("\n", "\r\n"),
     ],
 )
 def test_what_is_no_checkpoint_is_a_value_error(text: str) -> None:

@@ -1,0 +1,38 @@
+"""The benchmarks run and print their tables; how fast anything is, is not claimed here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.slow
+
+
+def printed(module: str, *argv: str) -> str:
+    command = [sys.executable, "-m", module, *argv]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_store_is_measured() -> None:
+    out = printed("bench.store", "--clients", "1", "4", "--seconds", "0.1")
+    assert "actions, 1 clients" in out and "actions, 4 clients" in out
+
+
+def test_we_are_measured_beside_dbos() -> None:
+    pytest.importorskip("dbos", reason="make bench installs it")
+    out = printed("bench.dbos", "--clients", "2", "--seconds", "0.3")
+    assert "DBOS failed" not in out
+    assert "ours / theirs" in out
+    assert "synchronous_commit = on" in out or "PostgreSQL" in out
+
+
+def test_the_log_is_measured() -> None:
+    out = printed("bench.log", "--entries", "1000", "--calls", "20")
+    for line in ("bytes per action", "verify every hash", "start to first answer"):
+        assert line in out
+    assert "20 answered, 20 legs, 20 open effects" in out
