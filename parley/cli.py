@@ -32,6 +32,8 @@ COMMANDS = {
     "export": Command("parley.commands.export", "write the evidence pack of a call"),
     "verify": Command("parley.commands.verify", "verify an evidence pack, offline"),
     "proof": Command("parley.commands.proof", "prove an entry of the log, or that it only grew"),
+    "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
+    "restore": Command("parley.commands.restore", "go on from a backup"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }
 

@@ -10,6 +10,7 @@ import conversation.reducers
 import recordings.reducers
 import runtime.effects
 import runtime.modules.reducers
+import runtime.restored
 import sessions.reducers
 import telephony.reducers
 from runtime import fresh
@@ -32,6 +33,7 @@ __all__ = [
 DECLARING = (
     runtime.effects,
     runtime.modules.reducers,
+    runtime.restored,
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,

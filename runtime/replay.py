@@ -11,8 +11,9 @@ import apsw
 
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
+from runtime.errors import StoreDamaged
 from runtime.execution import Action, execute
-from runtime.log import Entry
+from runtime.log import Entry, leaf_of
 from runtime.migration import migrate
 from runtime.modules import registry
 from runtime.reducers import Reducer
@@ -65,6 +66,7 @@ def entries(
     """The log of a store at rest or at work, in order, up to and with a seq or a time.
 
     Entries are read one by one; what is committed meanwhile is not seen.
+    Raises StoreDamaged.
     """
     with closing(sqlite.open_reader(path)) as connection:
         yield from _read(connection, until_seq, until_us)
@@ -74,11 +76,13 @@ def _read(
     connection: apsw.Connection, until_seq: int | None = None, until_us: int | None = None
 ) -> Iterator[Entry]:
     rows = connection.execute(
-        "SELECT entry FROM log WHERE seq <= coalesce(?, seq) AND at_us <= coalesce(?, at_us)"
-        " ORDER BY seq",
+        "SELECT seq, entry, leaf FROM log WHERE seq <= coalesce(?, seq)"
+        " AND at_us <= coalesce(?, at_us) ORDER BY seq",
         (until_seq, until_us),
     )
-    for (data,) in rows:
+    for seq, data, leaf in rows:
+        if leaf_of(data) != leaf:
+            raise StoreDamaged(seq, _OTHER_BYTES)
         yield Entry.decode(data)
 
 
@@ -117,7 +121,7 @@ def replay(
     with closing(sqlite.open_reader(path)) as live:
         live.execute("BEGIN")  # One moment for log and rows.
         ((size,),) = live.execute("SELECT count(*) FROM log")
-        for done, row in enumerate(live.execute("SELECT seq, entry FROM log ORDER BY seq"), 1):
+        for done, row in enumerate(live.execute(_STORED), 1):
             again.take_stored(*row)
             if tell is not None and (done % TOLD_EVERY == 0 or done == size):
                 tell(done, size)
@@ -126,6 +130,9 @@ def replay(
             found = again.audit(state_hash(rows, schemas))
             damaged = tuple(islice(damages(live, rows, schemas), NAMED_MAX))
             return replace(found, damaged=damaged)
+
+
+_STORED = "SELECT seq, entry, leaf FROM log ORDER BY seq"
 
 
 def compare(connection: apsw.Connection, entry: Entry, reducer: Reducer | None) -> list[Difference]:
@@ -142,6 +149,7 @@ def compare(connection: apsw.Connection, entry: Entry, reducer: Reducer | None) 
     return [] if wrong is None else [Difference(entry.seq, entry.reducer, wrong)]
 
 
+_OTHER_BYTES = "its bytes do not have the hash kept beside them"
 _NONE = "there is no such reducer (any more)"
 
 
@@ -157,11 +165,13 @@ class _Again:
     changed: dict[str, None] = field(default_factory=dict[str, None])
     last: int = 0
 
-    def take_stored(self, seq: int, data: bytes) -> None:
+    def take_stored(self, seq: int, data: bytes, leaf: bytes) -> None:
         """An entry as it lies in the store: there must be one for each number, and readable."""
         if seq != self.last + 1:
             self._note(self.last + 1, "?", f"is missing, and so is all before entry {seq}")
         self.last = seq
+        if leaf_of(data) != leaf:
+            self._note(seq, "?", _OTHER_BYTES)
         try:
             entry = Entry.decode(data)
         except ValueError as error:

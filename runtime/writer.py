@@ -16,12 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from runtime import checkpoint, log, reducers
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
+from runtime.engines.witness import Witness
 from runtime.errors import Paused, Refused, StoreBroken, StoreFull
 from runtime.execution import Action, execute
+from runtime.integrity import Sound
 from runtime.log import Entry
 from runtime.merkle import Frontier
 from runtime.migration import migrate
 from runtime.modules import registry
+from runtime.opening import Depth, open_sound
 from runtime.schema import Schema
 from runtime.values import plain
 
@@ -74,13 +77,15 @@ class Writer:
         path: Path,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
+        depth: Depth = Depth.ALL,
         *,
         vfs: str | None = None,
         synchronous: str = "FULL",
     ) -> None:
+        """Raises StoreDamaged where the log is not what was written."""
         reducers.settle()
         self.path = path
-        self._connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
+        self._connection = open_sound(path, depth, vfs=vfs, synchronous=synchronous)
         self._cursor = self._connection.cursor()
         self._clock = clock
         self._entropy = entropy
@@ -89,6 +94,13 @@ class Writer:
         self._paused: frozenset[str] | None = None
         self._head = self._take_over()
         sqlite.confine(self._connection)
+        self._witness = Witness(path) if vfs is None else None
+        self._acknowledge()
+
+    @property
+    def end(self) -> Sound:
+        """Where the log ends."""
+        return Sound(self._head.frontier, bytes.fromhex(self._head.last))
 
     @property
     def size(self) -> int:
@@ -135,7 +147,13 @@ class Writer:
 
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""
+        if self._witness is not None:
+            self._witness.close()
         self._connection.close()
+
+    def _acknowledge(self) -> None:
+        if self._witness is not None:
+            self._witness.saw(self._head.frontier.size, bytes.fromhex(self._head.last))
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -152,6 +170,7 @@ class Writer:
             yield
             self._move_head()
             self._cursor.execute("COMMIT")
+            self._acknowledge()
         except apsw.FullError as error:
             self._roll_back(before)
             raise StoreFull("the disk is full: free some space", FULL_RETRY_MS) from error

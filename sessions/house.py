@@ -12,7 +12,7 @@ from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from runtime.errors import NotNow
-from runtime.keystore import Keystore
+from runtime.keystore import Keystore, KeystoreError
 from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
@@ -21,6 +21,8 @@ from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
 """Live calls of one node; further ones are answered 503."""
+
+KEY_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,22 @@ class House:
             except NotNow as later:
                 self.note("waiting for the store", call=call, why=str(later))
                 await asyncio.sleep(later.retry_after_ms / 1_000)
+
+    async def prepare_key(self) -> str:
+        """A new key, on disk. A full disk is waited for."""
+        while True:
+            try:
+                return await asyncio.to_thread(self.keystore.prepare)
+            except KeystoreError as full:
+                self.note("waiting for the keystore", why=str(full))
+                await asyncio.sleep(KEY_RETRY_S)
+
+    async def discard_key(self, key_id: str) -> None:
+        """Destroy a key that no row names; where it cannot be now, the next start does it."""
+        try:
+            await asyncio.to_thread(self.keystore.destroy, key_id)
+        except KeystoreError as full:
+            self.note("a key nobody uses is left for the next start", why=str(full))
 
     def seal(self, text: str, key_id: str) -> Sealed[str]:
         """`text` under a key of the keystore. Raises KeyDestroyed."""

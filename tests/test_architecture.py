@@ -54,6 +54,7 @@ SHELLS = {
     "runtime.pump": "the one writer's thread",
     "runtime.admission": "a queue between threads",
     "runtime.keystore": "keys outside the log",
+    "runtime.scrub": "a thread that reads the log again",
     "runtime.engines.*": "where the log lives",
     "recordings.vault": "sealed audio on disk",
     "recordings.export": "writes evidence packs",

@@ -1,12 +1,11 @@
 """parley replay: run the reducers again in a fresh process, and compare all that they make."""
 
 import argparse
-import sys
-import time
 from dataclasses import asdict
+from functools import partial
 
 from parley import history
-from parley.commands import NO, No, NotLikeThis, finding, place
+from parley.commands import NO, No, NotLikeThis, finding, place, progress
 
 SHOWN_OF_HASH = 16
 
@@ -30,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     with place.reading(here) as rows:
         call = None if args.all else finding.call_of(rows, args.call).id
     try:
-        audit = history.replay(here.database, call, tell=_progress())
+        with progress.shown() as told_how_far:
+            audit = history.replay(here.database, call, tell=partial(told_how_far, "replay"))
     except history.ReplayFailed as error:
         raise No(str(error)) from error
     if args.json:
@@ -59,18 +59,3 @@ def told(audit: history.Audit) -> list[str]:
 
 def _place(one: history.Difference) -> str:
     return "" if one.seq is None else f"entry {one.seq}, "
-
-
-def _progress() -> history.Tell | None:
-    """A line that is written over, where somebody watches."""
-    if not sys.stderr.isatty():
-        return None
-    began = time.monotonic()
-
-    def tell(done: int, size: int) -> None:
-        rate = done / max(time.monotonic() - began, 1e-3)
-        end = "\n" if done == size else "\r"
-        sys.stderr.write(f"replay: {done:,} of {size:,} actions, {rate:,.0f}/s{end}")
-        sys.stderr.flush()
-
-    return tell

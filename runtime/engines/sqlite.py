@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import apsw
 
+from runtime.engines import wal
+
 BUSY_MS = 5_000
 STATEMENTS_KEPT = 512
 WAL_PAGES = 4_096
@@ -52,6 +54,24 @@ def open_writer(
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def make_durable(connection: apsw.Connection, path: Path) -> None:
+    """Have all that was committed on disk, whatever became of an earlier life's last flush.
+
+    A flush that failed leaves pages in the kernel's cache which will never be written. So the
+    write-ahead log is moved into the database, or written again where a reader holds it.
+    """
+    connection.set_busy_timeout(0)
+    try:
+        row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        moved = row is not None and row[1] == row[2]
+    except apsw.BusyError:
+        moved = False
+    finally:
+        connection.set_busy_timeout(BUSY_MS)
+    if not moved:
+        wal.write_again(path)
 
 
 def open_reader(path: Path) -> apsw.Connection:

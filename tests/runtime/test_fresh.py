@@ -87,12 +87,12 @@ async def test_whole_calls_are_identical_under_any_hash_seed(tmp_path: Path, see
 
 
 async def test_an_order_that_depends_on_the_hash_seed_is_found(
-    store: Store,
     tmp_path: Path,
     clock: Callable[[], int],
     entropy: Callable[[int], bytes],
 ) -> None:
     """It is an alarm, not an outage: the store opens again, and goes on."""
+    store = await Store.open(tmp_path / "parley.db", clock, entropy)
     await payments(store)
     said = await store.act(shuffled, sender="ann", names=NAMES)
     await store.close()
