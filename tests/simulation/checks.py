@@ -126,7 +126,7 @@ def _rebuilt(connection: apsw.Connection, entries: list[Entry]) -> None:
     claim = "rows are rebuilt from deltas"
     try:
         rebuilt = replay.rebuild(entries)
-    except apsw.Error as error:
+    except (apsw.Error, ValueError) as error:
         raise Violation(claim, str(error)) from error
     # Another process may have declared less than this one, and then its store lacks a table.
     made = _tables(connection)
