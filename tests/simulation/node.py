@@ -2,14 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, cast
-
-import apsw
 
 from runtime.engines import sqlite
 from runtime.errors import NotNow, StoreBroken
@@ -152,8 +149,7 @@ class Node:
 
     def _look(self) -> None:
         """What a new process finds is what was acknowledged."""
-        with suppress(apsw.Error):
-            found = entries(self._machine.path)
-            same = found == self._machine.witness.log
-            how = f"{len(found)} entries, not {len(self._machine.witness.log)}"
-            self._machine.witness.demand("acknowledged is on disk", same, how)
+        found = list(entries(self._machine.path))
+        same = found == self._machine.witness.log
+        how = f"{len(found)} entries, not {len(self._machine.witness.log)}"
+        self._machine.witness.demand("acknowledged is on disk", same, how)

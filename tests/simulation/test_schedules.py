@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.command import simulate
 
 FAST_SEEDS = 40
-SLOW_SEEDS = 600
+SLOW_SEEDS = 500
 
 
 def test_whatever_the_order_of_events_every_claim_holds() -> None:
@@ -21,9 +21,9 @@ def test_every_claim_holds_in_hundreds_of_runs() -> None:
 
 def test_the_same_seed_is_the_same_schedule_in_every_process() -> None:
     words = ("--tier", "schedules", "--seed", "5", "--seeds", "3")
-    one, other = [simulate(*words, hash_seed=seed).stdout for seed in ("1", "2")]
-    assert "trace" in one
-    assert one.splitlines()[:3] == other.splitlines()[:3]
+    one, other = [simulate(*words, hash_seed=seed) for seed in ("1", "2")]
+    assert one.returncode == other.returncode == 0, one.stdout + other.stdout
+    assert one.stdout.splitlines()[:3] == other.stdout.splitlines()[:3]
 
 
 def test_another_seed_is_another_schedule() -> None:
