@@ -56,7 +56,7 @@ def export(
         older=_older(rows, held, stamp),
         stamp=None if stamp is None else Stamped(*stamp),
         chunks=chunks,
-        keys=_keys(key, {call.words_key, *(chunk.key_id for chunk in chunks)}),
+        keys=_keys(key, {call.words_key, call.caller_key, *(chunk.key_id for chunk in chunks)}),
         transcript=[{name: one[name] for name in SEGMENT_FIELDS} for one in found["transcript"]],
         summary=_summary(found),
     )

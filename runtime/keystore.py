@@ -26,15 +26,17 @@ class Keystore:
 
     def prepare(self) -> str:
         """A new key, on disk before this returns. Answers its id."""
-        key_id = f"key_{secrets.token_hex(ID_BYTES)}"
-        handle = os.open(self._path(key_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, secrets.token_bytes(KEY_BYTES))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        self._sync_directory()
+        (key_id,) = self.prepare_several(1)
         return key_id
+
+    def prepare_several(self, count: int) -> list[str]:
+        """New keys, on disk before this returns; the directory is flushed once for all."""
+        key_ids = [f"key_{secrets.token_hex(ID_BYTES)}" for _ in range(count)]
+        for key_id in key_ids:
+            handle = os.open(self._path(key_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            _write(handle, secrets.token_bytes(KEY_BYTES))
+        self._sync_directory()
+        return key_ids
 
     def key(self, key_id: str) -> bytes:
         """The 32 bytes. Raises KeyDestroyed where there are none."""
@@ -45,16 +47,7 @@ class Keystore:
 
     def destroy(self, key_id: str) -> None:
         """Overwrite and remove the key; to destroy it twice is to destroy it once."""
-        try:
-            handle = os.open(self._path(key_id), os.O_WRONLY)
-        except FileNotFoundError:
-            return
-        try:
-            os.write(handle, bytes(KEY_BYTES))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        self._path(key_id).unlink(missing_ok=True)
+        self._erase(key_id)
         self._sync_directory()
 
     def sweep(self, known: Iterable[str]) -> list[str]:
@@ -62,8 +55,17 @@ class Keystore:
         names = dict.fromkeys(known)
         strays = [path.name for path in self._directory.iterdir() if path.name not in names]
         for key_id in sorted(strays):
-            self.destroy(key_id)
+            self._erase(key_id)
+        self._sync_directory()
         return strays
+
+    def _erase(self, key_id: str) -> None:
+        try:
+            handle = os.open(self._path(key_id), os.O_WRONLY)
+        except FileNotFoundError:
+            return
+        _write(handle, bytes(KEY_BYTES))
+        self._path(key_id).unlink(missing_ok=True)
 
     def _path(self, key_id: str) -> Path:
         if not key_id.startswith("key_") or not key_id[4:].isalnum():
@@ -76,3 +78,12 @@ class Keystore:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _write(handle: int, content: bytes) -> None:
+    """Write, flush and close."""
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -112,8 +112,7 @@ class Asking:
     async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
-        prepare = self._house.keystore.prepare  # Flushes to disk: not on this thread.
-        keys = {party: await asyncio.to_thread(prepare) for party in PARTIES if sure}
+        keys = {party: await self._house.key() for party in PARTIES if sure}
         try:
             granted = await self._house.surely(
                 consent_answered, live.id, answer=answer, method=method, keys=keys

@@ -12,6 +12,7 @@ from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from runtime.errors import NotNow
+from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.performer import Performer
 from runtime.reducers import find
@@ -21,6 +22,9 @@ from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
 """Live calls of one node; further ones are answered 503."""
+
+KEY_RETRY_S = 1.0
+"""How long a disk that took no key is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class House:
     store: Store
     performer: Performer
     keystore: Keystore
+    keys: KeyPool
     log_key: Ed25519PrivateKey
     media: MediaClient
     speech: SpeechClient
@@ -54,7 +59,7 @@ class House:
     clock: Callable[[], int]
     entropy: Callable[[int], bytes]
     note: Callable[..., None]
-    """Tell the operator a fact: never a word that was spoken, never a key."""
+    """Tell the operator a fact: never a word that was spoken, never who called, never a key."""
     sip: SipEndpoint | None = None
 
     async def act(
@@ -73,6 +78,15 @@ class House:
             except NotNow as later:
                 self.note("waiting for the store", call=call, why=str(later))
                 await asyncio.sleep(later.retry_after_ms / 1_000)
+
+    async def key(self) -> str:
+        """A prepared key of nobody's, on disk; a full disk is waited for."""
+        while True:
+            try:
+                return await self.keys.take()
+            except OSError as error:
+                self.note("waiting for a key", why=error.strerror)
+                await asyncio.sleep(KEY_RETRY_S)
 
     def seal(self, text: str, key_id: str) -> Sealed[str]:
         """`text` under a key of the keystore. Raises KeyDestroyed."""

@@ -3,11 +3,14 @@
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
+from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions.reducers import call_offered
 from web.app import Desk, application
 
 pytestmark = pytest.mark.anyio
+
+WHO: Sealed[str] = Sealed("key_c", b"box", b"commitment")
 
 
 async def get(store: Store, path: str, *, media: bool = True) -> Response:
@@ -23,8 +26,8 @@ async def offer(store: Store) -> None:
         scope="c1",
         call="c1",
         line="sip",
-        remote="sip:ann@example.org",
-        local="sip:us@example.org",
+        remote=WHO,
+        local=WHO,
         agent="x:Y",
         words_key="key_w",
     )
