@@ -37,12 +37,13 @@ Proved by verification
   chunks/            the sealed audio as it was recorded, each file named by its SHA-256
   audio/             caller.wav, agent.wav and stereo.wav (caller left), from those chunks
   transcript.json    the words, from the sealed segments of the entries
+  callers.json       who called whom, from what is sealed of it in the entries
   manifest.json      size and SHA-256 of every file here
   manifest.sig       Ed25519 signature of manifest.json by the log key, base64
 
 For reading only, signed but not derived again
   transcript.vtt     the transcript as subtitles of the audio (WebVTT)
-  record.json        the call in outline; who called whom is also proved, from the entries
+  record.json        the call in outline
 
 What a pack cannot show: what happened after its last entry, and the words, audio or callers
 whose key was destroyed. For those, entries and hashes remain and the verifier names them.

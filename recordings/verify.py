@@ -423,11 +423,11 @@ def the_transcript_is_what_was_sealed(pack: Pack) -> Iterator[str]:
 
 
 def who_called_is_what_was_sealed(pack: Pack) -> Iterator[str]:
+    sealed: Row = {}
     for row in pack.rows("call", ("id",)):
-        shown = pack.json("record.json", dict)["summary"]["call"]
-        for side in SIDES:
-            if shown[side] != unseal(row[side], pack.keys):
-                yield f"the {side} side of the call in record.json is not what was sealed"
+        sealed = {side: unseal(row[side], pack.keys) for side in SIDES}
+    if pack.json("callers.json", dict) != sealed:
+        yield "callers.json does not say who called whom as it was sealed"
 
 
 # --- All claims, in order ----------------------------------------------------------------------
@@ -513,8 +513,7 @@ def notes(pack: Pack) -> Iterator[str]:
     withheld = sum(item["text"] is None for item in words)
     if withheld:
         yield f"{withheld} of {len(words)} segments cannot be read: their key is not here"
-    erased = [unseal(row["remote"], pack.keys) is None for row in pack.rows("call", ("id",))]
-    if any(erased):
+    if None in pack.json("callers.json", dict).values():
         yield "who called cannot be read: the key is not here"
 
 
