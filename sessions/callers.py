@@ -68,14 +68,15 @@ class Callers:
 
     def _left(self, dialog: str) -> None:
         self._leaving -= 1
-        key = self._keys.pop(dialog, None)
-        if key is not None:
-            task = asyncio.create_task(self._drop(dialog, key))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.create_task(self.forget(dialog))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _drop(self, dialog: str, key: "asyncio.Future[str]") -> None:
-        """Destroy the key, unless a call needs it."""
+    async def forget(self, dialog: str) -> None:
+        """Nothing is asked about the dialog any more: destroy its key, unless a call has it."""
+        key = self._keys.pop(dialog, None)
+        if key is None:
+            return
         key_id = await key
         calls = await self._house.store.reader.rows(Call, id=dialog)
         if key_id not in [call.caller_key for call in calls]:

@@ -50,5 +50,13 @@ async def test_calls_are_listed_and_counted(store: Store) -> None:
     assert 'parley_calls{state="offered"} 1' in (await get(store, "/metrics")).text
 
 
+async def test_who_called_is_not_told(store: Store) -> None:
+    await offer(store)
+
+    for path in ("/v1/calls", "/v1/calls/c1", "/metrics"):
+        shown = (await get(store, path)).text
+        assert not any(word in shown for word in ("remote", "local", "key_", "sealed", "caller"))
+
+
 async def test_a_call_that_is_not_there_is_not_found(store: Store) -> None:
     assert (await get(store, "/v1/calls/nobody")).status_code == 404
