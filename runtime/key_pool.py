@@ -23,7 +23,9 @@ class KeyPool:
         while not self._ready:
             await asyncio.shield(self.fill())
         key_id = self._ready.popleft()
-        self.fill()
+        # Not for each one: its flushes would be in the way of the commit that this key is for.
+        if len(self._ready) <= self._size // 2:
+            self.fill()
         return key_id
 
     def fill(self) -> "asyncio.Task[None]":
