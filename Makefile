@@ -1,6 +1,6 @@
 # Needs make, git and python3 (3.11 or later, with venv); everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench simulate lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 BENCHES := $(patsubst bench/%.py,bench.%,$(filter-out bench/_%.py,$(sort $(wildcard bench/*.py))))
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/run.stamp ## set everything up, then hold a real call over SIP and RTP on loopback
 	$(BIN)/parley demo
@@ -28,6 +28,9 @@ lint: .venv/dev.stamp ## ruff, mypy and pyright
 
 bench: .venv/bench.stamp ## every benchmark, as tables with ratios
 	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
+
+simulate: .venv/dev.stamp ## power cuts, a lost lock, kill -9: SEED=n repeats one, TIER=power|fence|kill
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(TIER),--tier $(TIER))
 
 lock: ## renew the lock files (needs uv)
 	$(LOCK) --upgrade --output-file requirements.lock

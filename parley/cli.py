@@ -31,7 +31,11 @@ COMMANDS = {
     "replay": Command("parley.commands.replay", "run the log again and compare every change"),
     "export": Command("parley.commands.export", "write the evidence pack of a call"),
     "verify": Command("parley.commands.verify", "verify an evidence pack, offline"),
+    "identity": Command("parley.commands.identity", "who may act, and who no longer"),
+    "act": Command("parley.commands.act", "sign an action and have a server take it"),
     "proof": Command("parley.commands.proof", "prove an entry of the log, or that it only grew"),
+    "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
+    "restore": Command("parley.commands.restore", "go on from a backup"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }
 

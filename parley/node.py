@@ -21,12 +21,14 @@ from media.client import MediaClient
 from media.codecs import CODECS
 from parley.agents import Agents
 from parley.config import Config, from_json
+from parley.control import serve as serve_operators
 from runtime import tsa
-from runtime.errors import StoreBroken, named
+from runtime.errors import StoreBroken, StoreDamaged, named
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.notary import Notary, Stamper
+from runtime.opening import Depth
 from runtime.performer import Performer
 from runtime.sealed import Sealed
 from runtime.store import Store
@@ -38,9 +40,11 @@ from telephony.address import Address
 from telephony.sip import UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
+from web.secret import load_or_create as load_secret
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
+DAMAGE_CHARS_MAX = 2_000
 GOODBYE_S = 5.0
 """How long calls may take to be sealed when the server is told to stop."""
 
@@ -82,7 +86,12 @@ class Node:
         control = asyncio.create_task(self._obey())
         go = await _first(self._go, control)
         self._config = from_json(go["config"])
-        board = await self._open(Path(go["data"]), self._config)
+        depth = Depth.ALL if go.get("first", True) else Depth.TAIL
+        try:
+            board = await self._open(Path(go["data"]), self._config, depth)
+        except StoreDamaged as damage:
+            self._tell_damage(damage)
+            return 1
         board_tasks = {
             "media events": asyncio.create_task(board.media_events()),
             "line events": asyncio.create_task(board.line_events()),
@@ -94,7 +103,15 @@ class Node:
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
         endpoint = await self._pick_up(board)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
-        desk = Desk(board.house.store, lambda: self._media.attached, clock)
+        desk = Desk(
+            board.house.store,
+            lambda: self._media.attached,
+            clock,
+            secrets.token_bytes,
+            load_secret(Path(go["data"]) / "logins.secret"),
+        )
+        operators = serve_operators(Path(go["data"]), board.house.store)
+        board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
         note("ready", calls=len(board.calls))
         done, _ = await asyncio.wait(board_tasks.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -104,10 +121,18 @@ class Node:
         for name, task in board_tasks.items():
             if task in done:
                 note("failed", part=name, error=_why(task))
-        return 1
+                self._tell_damage(task.exception())
+        # At once: nothing may act on what failed, and no thread may keep the process from ending.
+        os._exit(1)
 
-    async def _open(self, data: Path, config: Config) -> Switchboard:
-        store = await Store.open(_database(config), clock, secrets.token_bytes)
+    def _tell_damage(self, error: BaseException | None) -> None:
+        """The keeper must know: a successor would find the same store."""
+        if isinstance(error, StoreDamaged):
+            content = json.dumps({"damaged": str(error)[:DAMAGE_CHARS_MAX]}).encode()
+            self._control.send(content)
+
+    async def _open(self, data: Path, config: Config, depth: Depth) -> Switchboard:
+        store = await Store.open(_database(config), clock, secrets.token_bytes, depth)
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,

@@ -1,7 +1,7 @@
 """The durable state plane: typed rows, reducers, one log."""
 
 from runtime.context import Context
-from runtime.errors import Busy, Nondeterminism, Refused, StoreBroken, StoreFull
+from runtime.errors import Busy, Nondeterminism, Refused, StoreBroken, StoreDamaged, StoreFull
 from runtime.reducers import reducer
 from runtime.sealed import Sealed
 from runtime.tables import table
@@ -13,6 +13,7 @@ __all__ = [
     "Refused",
     "Sealed",
     "StoreBroken",
+    "StoreDamaged",
     "StoreFull",
     "reducer",
     "table",

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import inspect
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -83,6 +84,20 @@ class Context:
         name = reducer if isinstance(reducer, str) else find(reducer).name
         args = {"reducer": name, "args": args}
         return self._due(FIRE, "", scope or self.scope, due_us, args)
+
+    def plan(self, reducer: str | Callable[..., Any], /, **args: Any) -> tuple[str, str]:
+        """An action to keep in a row: the reducer's name, its args as canonical JSON.
+
+        Raises TypeError for args that the reducer does not take: now, not when it is due.
+        """
+        found = find(reducer)
+        inspect.signature(found.function).bind(self, **args)
+        return found.name, canonical.encode(plain(args)).decode()
+
+    def carry_out(self, reducer: str, args: str, /, *, scope: str | None = None) -> str:
+        """Have an action that was planned act now, once, after the commit. Answers its id."""
+        fire = {"reducer": reducer, "args": canonical.decode(args.encode())}
+        return self._due(FIRE, "", scope or self.scope, self.now, fire)
 
     def cancel(self, effect: str) -> bool:
         """An effect or timer is not wanted any more. False where it is too late for that."""

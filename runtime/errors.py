@@ -36,11 +36,19 @@ class StoreBroken(Exception):
 
 
 class StoreDamaged(StoreBroken):
-    """What is stored is not what was written: entries before `seq` are sound."""
+    """The log on disk is not the log that was written.
+
+    `seq` is the first entry that nothing vouches for: all before it are sound.
+    """
 
     def __init__(self, seq: int, why: str) -> None:
-        super().__init__(f"the log is damaged at entry {seq}: {why}")
+        sound = f"entries 1 to {seq - 1} are sound" if seq > 1 else "no entry is known to be sound"
+        super().__init__(
+            f"the log is damaged at entry {seq}: {why}; {sound}."
+            " Keep the damaged files, and restore a backup: parley restore --from DIR"
+        )
         self.seq = seq
+        self.why = why
 
 
 class Nondeterminism(Exception):

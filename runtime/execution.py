@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.context import Context
+from runtime.identities.senders import admit
 from runtime.reducers import Reducer
 from runtime.tables import Delta, Executes
 
@@ -30,8 +31,9 @@ def execute(
 ) -> tuple[Any, list[Delta]]:
     """Run the reducer inside the caller's transaction. Answers its result and its deltas.
 
-    Raises what the reducer raises; the caller then rolls its savepoint back.
+    Raises NotAllowed, and what the reducer raises; the caller then rolls its savepoint back.
     """
+    admit(connection, reducer, action, now)
     ctx = Context(connection, now=now, sender=action.sender, scope=action.scope, seed=seed)
     result = reducer.run(ctx, action.args)
     if action.closes is not None:

@@ -9,8 +9,9 @@ import apsw
 
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
+from runtime.errors import StoreDamaged
 from runtime.execution import Action, execute
-from runtime.log import Entry
+from runtime.log import Entry, leaf_of
 from runtime.migration import migrate
 from runtime.modules import registry
 from runtime.reducers import Reducer
@@ -36,7 +37,10 @@ class Audit:
 
 
 def entries(path: Path, until_seq: int | None = None, until_us: int | None = None) -> list[Entry]:
-    """The log of a store at rest or at work, in order, up to and with a seq or a time."""
+    """The log of a store at rest or at work, in order, up to and with a seq or a time.
+
+    Raises StoreDamaged.
+    """
     connection = sqlite.open_reader(path)
     try:
         return list(_read(connection, until_seq, until_us))
@@ -48,11 +52,13 @@ def _read(
     connection: apsw.Connection, until_seq: int | None, until_us: int | None
 ) -> Iterator[Entry]:
     rows = connection.execute(
-        "SELECT entry FROM log WHERE seq <= coalesce(?, seq) AND at_us <= coalesce(?, at_us)"
-        " ORDER BY seq",
+        "SELECT seq, entry, leaf FROM log WHERE seq <= coalesce(?, seq)"
+        " AND at_us <= coalesce(?, at_us) ORDER BY seq",
         (until_seq, until_us),
     )
-    for (data,) in rows:
+    for seq, data, leaf in rows:
+        if leaf_of(data) != leaf:
+            raise StoreDamaged(seq, "its bytes do not have the hash kept beside them")
         yield Entry.decode(data)
 
 
@@ -110,7 +116,15 @@ def _reducer_of(entry: Entry) -> Reducer | None:
 
 
 def _action(entry: Entry) -> Action:
-    return Action(entry.reducer, entry.args, entry.actor, entry.scope, entry.request, entry.closes)
+    return Action(
+        entry.reducer,
+        entry.args,
+        entry.actor,
+        entry.scope,
+        entry.request,
+        entry.closes,
+        proof=entry.proof,
+    )
 
 
 def _unlike(computed: list[Delta], logged: list[list[Any]]) -> Iterator[str]:

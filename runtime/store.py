@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from runtime.admission import FairQueue
 from runtime.errors import StoreBroken
 from runtime.execution import Action
+from runtime.opening import Depth
 from runtime.pump import Pump, ThreadPump
 from runtime.query import Reader, Reads
 from runtime.schema import Schema
+from runtime.scrub import Scrub
 from runtime.writer import Committed, Outcome, Writer, action_of
 
 Listener = Callable[[list[Committed]], None]
@@ -42,16 +44,33 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self._queue: FairQueue[_Waiting] = FairQueue()
         self._listeners: list[Listener] = []
+        self.scrub: Scrub | None = None
+        """What reads the log again in the background, after a takeover."""
         self._pump = pump
         self._pump.start(self._queue, self._serve)
 
     @classmethod
     async def open(
-        cls, path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+        cls,
+        path: Path,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        depth: Depth = Depth.ALL,
     ) -> "Store":
-        """Open or create the store at `path`. `clock` gives microseconds since 1970, UTC."""
-        writer = Writer(path, clock, entropy)
-        return cls(writer, await Reader.open(path), clock, ThreadPump())
+        """Open or create the store at `path`. `clock` gives microseconds since 1970, UTC.
+
+        Raises StoreDamaged. What `depth` leaves out is read in the background, and breaks the
+        store where it is damaged.
+        """
+        writer = Writer(path, clock, entropy, depth)
+        store = cls(writer, await Reader.open(path), clock, ThreadPump())
+        if depth is Depth.TAIL:
+            store.scrub = Scrub(path, writer.end, store.damaged)
+        return store
+
+    def damaged(self, error: StoreBroken) -> None:
+        """Break the store; from any thread."""
+        self._loop.call_soon_threadsafe(self._break, error)
 
     async def act(
         self,
@@ -114,6 +133,8 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
+        if self.scrub is not None:
+            await self._loop.run_in_executor(None, self.scrub.close)
         self._queue.close()
         await self._pump.finish()
         self._writer.close()
@@ -138,7 +159,7 @@ class Store:
                 outcomes = self._writer.commit([item.action for item in acting if item.action])
         except StoreBroken as error:
             outcomes = [error] * len(acting)
-            self._loop.call_soon_threadsafe(self._break, error)
+            self.damaged(error)
         answers = list(zip(acting, outcomes, strict=True))
         jobs = [(item, self._attempt(item.job)) for item in batch if item.job is not None]
         self._queue.took(len(batch), self._clock() - began_us)

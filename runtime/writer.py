@@ -16,12 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from runtime import checkpoint, log, reducers
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
+from runtime.engines.witness import Witness
 from runtime.errors import Paused, Refused, StoreBroken, StoreFull
 from runtime.execution import Action, execute
+from runtime.integrity import Sound
 from runtime.log import Entry
 from runtime.merkle import Frontier
 from runtime.migration import migrate
 from runtime.modules import registry
+from runtime.opening import Depth, open_sound
 from runtime.schema import Schema
 from runtime.values import plain
 
@@ -74,20 +77,35 @@ class Writer:
         path: Path,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
+        depth: Depth = Depth.ALL,
         *,
         vfs: str | None = None,
         synchronous: str = "FULL",
     ) -> None:
+        """Raises StoreDamaged where the log is not what was written, StoreFull, StoreBroken."""
         self.path = path
-        self._connection = sqlite.open_writer(path, vfs=vfs, synchronous=synchronous)
+        with _opening(path):
+            self._connection = open_sound(path, depth, vfs=vfs, synchronous=synchronous)
         self._cursor = self._connection.cursor()
         self._clock = clock
         self._entropy = entropy
         self._scopes: dict[str, tuple[int, str]] = {}
         self._broken: StoreBroken | None = None
         self._paused: frozenset[str] | None = None
-        self._head = self._take_over()
+        try:
+            with _opening(path):
+                self._head = self._take_over(lambda: sqlite.make_durable_anew(path, vfs))
+        except BaseException:
+            self._connection.close()
+            raise
         sqlite.confine(self._connection)
+        self._witness = Witness(path) if vfs is None else None
+        self._acknowledge()
+
+    @property
+    def end(self) -> Sound:
+        """Where the log ends."""
+        return Sound(self._head.frontier, bytes.fromhex(self._head.last))
 
     @property
     def size(self) -> int:
@@ -134,7 +152,13 @@ class Writer:
 
     def close(self) -> None:
         """Close the file; the last commit is already on disk."""
+        if self._witness is not None:
+            self._witness.close()
         self._connection.close()
+
+    def _acknowledge(self) -> None:
+        if self._witness is not None:
+            self._witness.saw(self._head.frontier.size, bytes.fromhex(self._head.last))
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -151,6 +175,7 @@ class Writer:
             yield
             self._move_head()
             self._cursor.execute("COMMIT")
+            self._acknowledge()
         except apsw.FullError as error:
             self._roll_back(before)
             raise StoreFull("the disk is full: free some space", FULL_RETRY_MS) from error
@@ -164,8 +189,8 @@ class Writer:
 
     # -- the head of the log --
 
-    def _take_over(self) -> _Head:
-        """Bring the tables up to date, and fence off whoever wrote before."""
+    def _take_over(self, make_durable_anew: Callable[[], None]) -> _Head:
+        """Bring the tables up to date, fence off whoever wrote before, trust no earlier sync."""
         rows: list[tuple[Any, ...]] = []
         with self._connection:
             for statement in (*log.DDL, _HEAD_DDL):
@@ -173,6 +198,7 @@ class Writer:
             migrate(self._connection)
             self._cursor.execute(_EMPTY_HEAD, (log.GENESIS, Frontier().to_bytes()))
             rows += self._cursor.execute(_TAKE_OVER)
+            make_durable_anew()
         at_us, last, frontier, epoch = rows[0]
         return _Head(at_us, last, Frontier.from_bytes(frontier), epoch)
 
@@ -294,6 +320,16 @@ class Writer:
         if row is None:
             return 1, None
         return (Entry.decode(row[0]).scope_seq or 0) + 1, row[1].hex()
+
+
+@contextmanager
+def _opening(path: Path) -> Generator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StoreFull(f"the disk of {path} is full: free some space", FULL_RETRY_MS) from error
+    except apsw.Error as error:
+        raise StoreBroken(f"{path} cannot be opened, the disk failed: {error}") from error
 
 
 def _taken(outcome: Outcome) -> Committed:

@@ -112,7 +112,7 @@ class Asking:
     async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
-        keys = {party: await self._house.key() for party in PARTIES if sure}
+        keys = {party: await self._house.prepare_key() for party in PARTIES if sure}
         try:
             granted = await self._house.surely(
                 consent_answered, live.id, answer=answer, method=method, keys=keys
@@ -121,7 +121,7 @@ class Asking:
             granted = False
         # Where a crash comes first, the sweep at the next start destroys them.
         for key_id in () if granted else keys.values():
-            await asyncio.to_thread(self._house.keystore.destroy, key_id)
+            await self._house.discard_key(key_id)
         question, live.question = live.question, None
         if question in live.playing:
             self._house.media.stop(live.id, question)

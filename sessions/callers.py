@@ -36,7 +36,7 @@ class Callers:
         """
         while True:
             if dialog not in self._keys:
-                self._keys[dialog] = asyncio.ensure_future(self._house.key())
+                self._keys[dialog] = asyncio.ensure_future(self._house.prepare_key())
             key = self._keys[dialog]
             try:
                 return self._house.seal(text, await asyncio.shield(key))
@@ -80,4 +80,4 @@ class Callers:
         key_id = await key
         calls = await self._house.store.reader.rows(Call, id=dialog)
         if key_id not in [call.caller_key for call in calls]:
-            await asyncio.to_thread(self._house.keystore.destroy, key_id)
+            await self._house.discard_key(key_id)

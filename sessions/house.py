@@ -13,7 +13,7 @@ from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from runtime.errors import NotNow
 from runtime.key_pool import KeyPool
-from runtime.keystore import Keystore
+from runtime.keystore import Keystore, KeystoreError
 from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
@@ -79,14 +79,21 @@ class House:
                 self.note("waiting for the store", call=call, why=str(later))
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
-    async def key(self) -> str:
-        """A prepared key of nobody's, on disk; a full disk is waited for."""
+    async def prepare_key(self) -> str:
+        """A key of nobody's, on disk. A full disk is waited for."""
         while True:
             try:
                 return await self.keys.take()
-            except OSError as error:
-                self.note("waiting for a key", why=error.strerror)
+            except KeystoreError as full:
+                self.note("waiting for the keystore", why=str(full))
                 await asyncio.sleep(KEY_RETRY_S)
+
+    async def discard_key(self, key_id: str) -> None:
+        """Destroy a key that no row names; where it cannot be now, the next start does it."""
+        try:
+            await asyncio.to_thread(self.keystore.destroy, key_id)
+        except KeystoreError as full:
+            self.note("a key nobody uses is left for the next start", why=str(full))
 
     def seal(self, text: str, key_id: str) -> Sealed[str]:
         """`text` under a key of the keystore. Raises KeyDestroyed."""

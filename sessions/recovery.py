@@ -7,6 +7,7 @@ from consent.tables import ConsentEvent
 from conversation.tables import Memory
 from recordings.tables import Chunk, Recording
 from recordings.vault import purge_orphans
+from runtime.keystore import KeystoreError
 from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
@@ -72,7 +73,10 @@ async def sweep(house: House) -> None:
     now = house.clock()
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [event.key_id for event in events if event.key_id is not None]
-    await asyncio.to_thread(house.keystore.sweep, keys)
+    try:
+        await asyncio.to_thread(house.keystore.sweep, keys)
+    except KeystoreError as full:
+        house.note("stray keys are left for the next start", why=str(full))
     house.keys.fill()
     known = {chunk.path for chunk in await reader.rows(Chunk)}
     for row in rows:

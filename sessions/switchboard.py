@@ -118,7 +118,7 @@ class Switchboard:
             house.note("the agent can not be made", error=f"{type(error).__name__}: {error}")
             self.lines.reject(call, 500)
             return
-        key = await house.key()
+        key = await house.prepare_key()
         used = ""
         try:
             used = await house.surely(
@@ -135,7 +135,7 @@ class Switchboard:
             house.note("the call is not taken", call=call, why=str(why))
             self.lines.reject(call, 503)
         if used != key:
-            await asyncio.to_thread(house.keystore.destroy, key)
+            await house.discard_key(key)
 
     def admit(self, row: Call, memory: Memory | None) -> LiveCall:
         """Take a call into memory, with the agent that serves it and what it remembers."""

@@ -55,6 +55,7 @@ SHELLS = {
     "runtime.admission": "a queue between threads",
     "runtime.keystore": "keys outside the log",
     "runtime.key_pool": "has keys prepared beside the event loop",
+    "runtime.scrub": "a thread that reads the log again",
     "runtime.engines.*": "where the log lives",
     "recordings.vault": "sealed audio on disk",
     "recordings.export": "writes evidence packs",

@@ -1,27 +1,22 @@
-"""HTTP: is it alive, is it ready, which calls are there."""
+"""HTTP: is it alive, is it ready, which calls are there; and the doors for actions."""
 
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import PlainTextResponse
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
 
-from runtime.store import Store
+from runtime.errors import Refused, StoreBroken
 from sessions.tables import Call, CallState
+from web import actions, live, logins
+from web.asking import BODY_BYTES_MAX
+from web.desk import Desk
+from web.problems import Problem, problem_of
+
+__all__ = ["Desk", "application", "serve", "server"]
 
 CALLS_LISTED_MAX = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the web shows: committed rows, and whether the media process is there."""
-
-    store: Store
-    media_attached: Callable[[], bool]
-    clock: Callable[[], int]
 
 
 def application(desk: Desk) -> FastAPI:
@@ -72,12 +67,34 @@ def application(desk: Desk) -> FastAPI:
         row = rows[0]
         return {"id": row.id, "state": row.state, "agent": row.agent, "ended_by": row.ended_by}
 
+    for routes in (logins.routes, actions.routes, live.routes):
+        app.include_router(routes(desk))
+    for kind in (Problem, Refused, StoreBroken):
+        app.add_exception_handler(kind, _no)
     return app
+
+
+async def _no(_: Request, error: Exception) -> JSONResponse:
+    """What the rules, or the door, say no to."""
+    problem = problem_of(error)
+    return JSONResponse(problem.told(), problem.status, problem.headers)
+
+
+def server(desk: Desk) -> uvicorn.Server:
+    """What serves the routes, with every limit on what it takes."""
+    config = uvicorn.Config(
+        application(desk),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=BODY_BYTES_MAX,
+        # A few bytes that unpack to many would slip past the limit above.
+        ws_per_message_deflate=False,
+    )
+    return uvicorn.Server(config)
 
 
 async def serve(desk: Desk, bound: socket.socket) -> None:
     """Serve on a socket that the keeper bound, until the process ends."""
-    config = uvicorn.Config(
-        application(desk), log_level="warning", access_log=False, lifespan="off"
-    )
-    await uvicorn.Server(config).serve(sockets=[bound])
+    await server(desk).serve(sockets=[bound])

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import apsw
+
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
 from parley.agents import Agents
@@ -17,7 +19,10 @@ from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
+from runtime.engines import witness
+from runtime.errors import StoreDamaged
 from runtime.log_key import ORIGIN, load_or_create
+from runtime.opening import examine
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -101,6 +106,21 @@ def the_data_directory(here: Place) -> Iterator[Finding]:
     yield Finding(not slow, "data directory", detail)
 
 
+def the_store(here: Place) -> Iterator[Finding]:
+    if not (here.database.exists() or witness.path_of(here.database).exists()):
+        yield Finding(True, "store", f"{here.database} will be made at the first start")
+        return
+    began = time.perf_counter()
+    try:
+        sound = examine(here.database, at_work=_keeper(here) is not None)
+    except (StoreDamaged, apsw.Error) as damage:
+        yield Finding(False, "store", f"{here.database}: {damage}")
+        return
+    took_s = time.perf_counter() - began
+    detail = f"{sound.frontier.size} entries read in {took_s:.1f} s, all sound"
+    yield Finding(True, "store", detail)
+
+
 def the_speech(here: Place) -> Iterator[Finding]:
     wanted = here.config.speech
     try:
@@ -153,6 +173,7 @@ LOOKS: tuple[Look, ...] = (
     the_agent,
     the_ports,
     the_data_directory,
+    the_store,
     the_speech,
     the_log_key,
     the_time_stamps,

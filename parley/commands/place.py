@@ -8,9 +8,11 @@ from pathlib import Path
 
 import apsw
 
-from parley.commands import NotLikeThis
+from parley.commands import No, NotLikeThis
 from parley.config import Config, ConfigError, load
+from runtime import integrity
 from runtime.engines import sqlite
+from runtime.errors import StoreDamaged
 from runtime.keystore import Keystore
 
 DATA = Path("data")
@@ -72,7 +74,10 @@ def place_of(args: argparse.Namespace) -> Place:
 
 @contextmanager
 def reading(place: Place) -> Generator[apsw.Connection, None, None]:
-    """The store's rows at one moment: what is committed meanwhile is not seen."""
+    """The store's rows at one moment: what is committed meanwhile is not seen.
+
+    Raises No where the log is damaged: what is seen to be wrong is not shown as if it were right.
+    """
     path = place.database
     if not path.exists():
         raise NotLikeThis(
@@ -86,6 +91,11 @@ def reading(place: Place) -> Generator[apsw.Connection, None, None]:
     except apsw.Error as error:
         raise NotLikeThis(f"{path} cannot be read as a store: {error}") from error
     try:
+        integrity.check_tail(connection)
         yield connection
+    except StoreDamaged as damage:
+        raise No(f"{path}: {damage}") from damage
+    except integrity.UNREADABLE as error:
+        raise No(f"{path}: {StoreDamaged(1, f'its rows cannot be read: {error}')}") from error
     finally:
         connection.close()

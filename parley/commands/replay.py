@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         call = None if args.all else finding.call_of(rows, args.call).id
-    audit = history.audit(history.entries(here.database), call)
+        audit = history.audit(history.entries(here.database), call)
     if args.json:
         differences = [asdict(one) for one in audit.differences]
         print(finding.as_json({"replayed": audit.replayed, "differences": differences}))

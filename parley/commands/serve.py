@@ -2,8 +2,8 @@
 
 import argparse
 
-from parley.commands import NotLikeThis, place
-from parley.keeper import Keeper, KeeperError
+from parley.commands import No, NotLikeThis, place
+from parley.keeper import Damaged, Keeper, KeeperError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,3 +17,5 @@ def run(args: argparse.Namespace) -> int:
         return Keeper(here.config, here.data).run()
     except KeeperError as error:
         raise NotLikeThis(str(error)) from error
+    except Damaged as error:
+        raise No(str(error)) from error

@@ -8,3 +8,7 @@ class KeeperError(Exception):
         super().__init__(f"{message}\n  {hint}")
         self.message = message
         self.hint = hint
+
+
+class Damaged(Exception):
+    """The store cannot be served: to start the node again would not mend it. Exit code 1."""

@@ -12,7 +12,7 @@ from time import monotonic
 from parley.config import Config
 from parley.keeper.child import CONTROL_BYTES_MAX, Child, Unreachable
 from parley.keeper.directory import Directory
-from parley.keeper.errors import KeeperError
+from parley.keeper.errors import Damaged, KeeperError
 from parley.keeper.signals import Signals
 from parley.keeper.sockets import Sockets
 from parley.keeper.upkeep import Join, Promote, Role, Spawn, Step, Upkeep
@@ -49,9 +49,11 @@ class Keeper:
         self._upkeep = Upkeep()
         self._children: dict[int, Child] = {}
         self._selector = selectors.DefaultSelector()
+        self._is_first_node = True
+        self._damage: str | None = None
 
     def run(self) -> int:
-        """In the main thread. Returns the exit code."""
+        """In the main thread. Returns the exit code; raises Damaged."""
         try:
             with Signals() as signals:
                 self._selector.register(signals.waker, selectors.EVENT_READ)
@@ -59,10 +61,12 @@ class Keeper:
                 self._stop(signals)
         finally:
             self._close()
+        if self._damage is not None:
+            raise Damaged(self._damage)
         return 0
 
     def _tend(self, signals: Signals) -> None:
-        while not signals.stops:
+        while not signals.stops and self._damage is None:
             while step := self._upkeep.next_step(monotonic()):
                 self._perform(step)
             self._turn(signals, self._upkeep.wake_at)
@@ -107,7 +111,10 @@ class Keeper:
         self._note_pids()
         match role:
             case Role.NODE:
-                self._give(child, {"go": True, "data": str(self._data), "config": self._config})
+                go = {"go": True, "data": str(self._data), "config": self._config}
+                # Only the first node of this house has the time to read the whole log.
+                self._give(child, {**go, "first": self._is_first_node})
+                self._is_first_node = False
                 for listen, held in self._sockets.sip.items():
                     self._give(child, {"socket": "sip", "listen": str(listen)}, held)
                 self._give(child, {"socket": "http"}, self._sockets.http)
@@ -158,6 +165,9 @@ class Keeper:
                 self._want_rtp(child, count)
             case {"release_rtp": int(port)} if child.role is Role.MEDIA:
                 self._sockets.release_rtp(port)
+            case {"damaged": str(why)} if child.role is Role.NODE:
+                log("store_damaged", pid=child.pid, why=why)
+                self._damage = why
             case _:
                 log("not_understood", role=child.role, pid=child.pid)
 

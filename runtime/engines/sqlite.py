@@ -11,6 +11,8 @@ BUSY_MS = 5_000
 STATEMENTS_KEPT = 512
 WAL_PAGES = 4_096
 """Checkpoint the WAL when it holds this many pages (16 MiB)."""
+CHUNK_BYTES = 1 << 16
+"""SQLite's VFS takes less than 128 KiB at a time, as no page is longer than 64."""
 
 _FORBIDDEN_FUNCTIONS = frozenset(
     [
@@ -46,6 +48,8 @@ def open_writer(
         path.parent.mkdir(parents=True, exist_ok=True)
     connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS_KEPT)
     connection.set_busy_timeout(BUSY_MS)
+    # A transaction that began to read may not wait for another's commit before it writes.
+    connection.transaction_mode = "IMMEDIATE"
     for pragma in (
         *(() if vfs is None else ("locking_mode=EXCLUSIVE",)),
         "journal_mode=WAL",
@@ -56,6 +60,25 @@ def open_writer(
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def make_durable_anew(path: Path, vfs: str | None = None) -> None:
+    """Write the WAL over itself and sync it. The caller holds the write lock.
+
+    After a failed fsync the kernel shows what it holds in memory and takes it for written; a
+    later fsync then succeeds without writing it. Commits found in such a WAL would vanish with
+    the power, and everything acknowledged behind them. A checkpoint is no cure: cut short, it
+    leaves pages of a commit in the database which the WAL no longer has.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_WAL
+    wal = apsw.VFSFile(vfs or "", f"{path}-wal", [flags, 0])
+    try:
+        size = wal.xFileSize()
+        for offset in range(0, size, CHUNK_BYTES):
+            wal.xWrite(wal.xRead(min(CHUNK_BYTES, size - offset), offset), offset)
+        wal.xSync(apsw.SQLITE_SYNC_FULL)
+    finally:
+        wal.xClose()
 
 
 def open_reader(path: Path) -> apsw.Connection:

@@ -8,6 +8,8 @@ import apsw
 import pytest
 
 from parley import cli
+from runtime.log import leaf_of
+from runtime.merkle import Frontier
 from tests.parley.a_call import BEGIN_US, SECOND_US, agreed, playing, refused
 
 pytestmark = pytest.mark.anyio
@@ -228,9 +230,55 @@ def test_verify_of_nothing_is_misuse(tmp_path: Path, said: Any) -> None:
 
 
 def _forge(data: Path, seq: int, true: bytes, false: bytes) -> None:
-    """Write history anew, as somebody with the disk could."""
+    """Write history anew from an entry on, chain and tree too, as the owner of the disk could."""
     connection = apsw.Connection(str(data / "parley.db"))
-    ((entry,),) = connection.execute("SELECT entry FROM log WHERE seq = ?", (seq,)).fetchall()
-    assert isinstance(entry, bytes) and true in entry
-    connection.execute("UPDATE log SET entry = ? WHERE seq = ?", (entry.replace(true, false), seq))
+    renamed: dict[bytes, bytes] = {}
+    frontier, leaf = Frontier(), b""
+    for n, entry, old in connection.execute("SELECT seq, entry, leaf FROM log").fetchall():
+        assert isinstance(entry, bytes) and isinstance(old, bytes)
+        assert n != seq or true in entry
+        changed = entry.replace(true, false) if n == seq else entry
+        for before, after in renamed.items():
+            changed = changed.replace(before, after)
+        leaf = leaf_of(changed)
+        renamed |= {old.hex().encode(): leaf.hex().encode()} if leaf != old else {}
+        frontier = frontier.with_leaf(leaf)
+        connection.execute("UPDATE log SET entry = ?, leaf = ? WHERE seq = ?", (changed, leaf, n))
+    connection.execute("UPDATE head SET last = ?, frontier = ?", (leaf.hex(), frontier.to_bytes()))
     connection.close()
+
+
+@pytest.mark.parametrize("command", [["calls"], ["show", "last"], ["replay", "--all"]])
+async def test_a_damaged_log_is_said_to_be(tmp_path: Path, said: Any, command: list[str]) -> None:
+    await agreed(tmp_path)
+    connection = apsw.Connection(str(tmp_path / "parley.db"))
+    connection.execute("UPDATE log SET entry = x'00' WHERE seq = 3")
+    connection.close()
+    code, out, err = said(*command, "--data", tmp_path)
+    assert (code, out) == (1, "")
+    assert "the log is damaged at entry 3" in err and "entries 1 to 2 are sound" in err
+    assert "parley restore --from DIR" in err
+
+
+async def test_rows_that_cannot_be_read_are_no_traceback(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    connection = apsw.Connection(str(tmp_path / "parley.db"))
+    statement = "SELECT rootpage FROM sqlite_schema WHERE name = 'call'"
+    ((page,),) = connection.execute(statement).fetchall()
+    connection.close()
+    with (tmp_path / "parley.db").open("r+b") as file:
+        file.seek((int(str(page)) - 1) * 4_096)
+        file.write(bytes(4_096))
+    code, _, err = said("calls", "--data", tmp_path)
+    assert code == 1
+    assert "cannot be read" in err and "parley restore" in err
+
+
+async def test_check_reads_the_whole_log(tmp_path: Path, said: Any) -> None:
+    call = await agreed(tmp_path)
+    _, out, _ = said("check", "--data", tmp_path)
+    assert f"ok  store: {call.seqs['call_sealed']} entries" in out
+    _forge(tmp_path, 3, b"question", b"quession")
+    code, out, _ = said("check", "--data", tmp_path)
+    assert code == 1
+    assert "!!  store:" in out and "the log is damaged at entry 1:" in out

@@ -172,6 +172,7 @@ def test_each_child_is_told_to_go_and_given_its_sockets(server: Server) -> None:
     node, media, speech = server.all_active()
     go = node.told("go")
     assert go["data"] == str(server.data)
+    assert go["first"]
     assert go["config"]["sip"]["listen"] == ["udp:127.0.0.1:0"]
     assert node.told("socket") == {"socket": "sip", "listen": "udp:127.0.0.1:0"}
     assert node.told("socket") == {"socket": "http"}
@@ -236,7 +237,9 @@ def test_a_node_that_is_killed_misses_no_datagram(server: Server) -> None:
     send(sip_port(server), "BYE sent while no node was there")
 
     after = server.active("node")
-    assert after.told("go")["config"]["http"] == {"listen": "127.0.0.1:0"}
+    go = after.told("go")
+    assert go["config"]["http"] == {"listen": "127.0.0.1:0"}
+    assert not go["first"]
     assert after.heard() == {"from": "sip", "heard": "BYE sent while no node was there"}
     assert speech.told("peer") == {"peer": "node"}
     server.event("started", role="node")

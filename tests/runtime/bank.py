@@ -65,3 +65,12 @@ def paid_in(ctx: Context, account: str, cents: int) -> int:
     accounts = ctx.table(Account)
     row = accounts.one(account)
     return accounts.replace(replace(row, cents=row.cents + cents)).cents
+
+
+@reducer
+def closed(ctx: Context, account: str) -> int:
+    """An account was closed, and what it held paid out."""
+    accounts = ctx.table(Account)
+    row = accounts.one(account)
+    accounts.delete(row)
+    return row.cents

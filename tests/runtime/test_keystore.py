@@ -1,68 +1,68 @@
-"""Keys: prepared ahead, taken once, destroyed to the last byte."""
+"""A destroyed key is gone, also where its file comes back."""
 
-import asyncio
-import stat
 from pathlib import Path
 
 import pytest
 
-from runtime.key_pool import KeyPool
-from runtime.keystore import KEY_BYTES, KeyDestroyed, Keystore
-
-pytestmark = pytest.mark.anyio
+from runtime.keystore import TOMBSTONES, KeyDestroyed, Keystore, read_tombstones
 
 
-def test_keys_prepared_together_are_of_their_own(tmp_path: Path) -> None:
+def test_a_prepared_key_is_32_bytes_for_its_owner(tmp_path: Path) -> None:
     keystore = Keystore(tmp_path / "keys")
-    key_ids = keystore.prepare_several(3)
-    assert len({keystore.key(key_id) for key_id in key_ids}) == 3
-    for key_id in key_ids:
-        path = tmp_path / "keys" / key_id
-        assert (path.stat().st_size, stat.S_IMODE(path.stat().st_mode)) == (KEY_BYTES, 0o600)
+    key_id = keystore.prepare()
+    assert len(keystore.key(key_id)) == 32
+    assert (tmp_path / "keys" / key_id).stat().st_mode & 0o777 == 0o600
+    assert Keystore(tmp_path / "keys").ids() == [key_id]
 
 
-def test_a_key_that_is_destroyed_is_gone_and_others_are_not(tmp_path: Path) -> None:
+def test_a_destroyed_key_that_comes_back_is_not_read_and_goes_again(tmp_path: Path) -> None:
     keystore = Keystore(tmp_path)
-    gone, kept = keystore.prepare_several(2)
-    secret = keystore.key(kept)
-    keystore.destroy(gone)
-    keystore.destroy(gone)
+    key_id = keystore.prepare()
+    key = keystore.key(key_id)
+    keystore.destroy(key_id)
+    keystore.destroy(key_id)
+    assert read_tombstones(tmp_path) == {key_id}
+    (tmp_path / key_id).write_bytes(key)
     with pytest.raises(KeyDestroyed):
-        keystore.key(gone)
-    assert keystore.key(kept) == secret
+        keystore.key(key_id)
+    assert not keystore.take(key_id, key)
+    assert Keystore(tmp_path).ids() == []
+    assert not (tmp_path / key_id).exists()
 
 
-def test_a_sweep_destroys_what_nobody_names(tmp_path: Path) -> None:
+def test_a_key_that_a_crash_left_overwritten_is_destroyed(tmp_path: Path) -> None:
     keystore = Keystore(tmp_path)
-    known, *strays = keystore.prepare_several(3)
-    assert sorted(keystore.sweep([known, "key_gone"])) == sorted(strays)
-    assert [path.name for path in tmp_path.iterdir()] == [known]
+    key_id = keystore.prepare()
+    (tmp_path / key_id).write_bytes(bytes(32))
+    with pytest.raises(KeyDestroyed):
+        keystore.key(key_id)
 
 
-async def test_nobody_gets_a_key_that_another_has(tmp_path: Path) -> None:
-    pool = KeyPool(Keystore(tmp_path), size=2)
-    taken = await asyncio.gather(*(pool.take() for _ in range(9)))
-    assert len(set(taken)) == 9
-    await pool.fill()
-    assert len(Keystore(tmp_path).sweep(taken)) == 2
+def test_a_tombstone_that_was_cut_short_swallows_no_other(tmp_path: Path) -> None:
+    keystore = Keystore(tmp_path)
+    one, two = keystore.prepare(), keystore.prepare()
+    (tmp_path / TOMBSTONES).write_text(f"\n{one[:9]}")
+    keystore = Keystore(tmp_path)
+    assert len(keystore.key(one)) == 32
+    keystore.destroy(two)
+    assert two in read_tombstones(tmp_path)
+    assert one not in read_tombstones(tmp_path)
 
 
-async def test_a_ready_key_is_taken_without_a_wait(tmp_path: Path) -> None:
-    pool = KeyPool(Keystore(tmp_path), size=1)
-    await pool.fill()
-    with pytest.raises(StopIteration):
-        pool.take().send(None)
-    await pool.fill()
+def test_a_sweep_destroys_strays_and_spares_the_tombstones(tmp_path: Path) -> None:
+    keystore = Keystore(tmp_path)
+    kept, stray = keystore.prepare(), keystore.prepare()
+    assert keystore.sweep([kept]) == [stray]
+    assert Keystore(tmp_path).ids() == [kept]
+    assert read_tombstones(tmp_path) == {stray}
 
 
-async def test_a_disk_that_takes_no_key_is_the_takers_to_know_and_is_tried_again(
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "keys"
-    pool = KeyPool(Keystore(folder), size=1)
-    folder.rmdir()
-    with pytest.raises(FileNotFoundError):
-        await pool.take()
-    folder.mkdir()
-    assert (folder / await pool.take()).exists()
-    await pool.fill()
+@pytest.mark.parametrize("name", ["../log.key", "key_", "key_a/b", "log.key", TOMBSTONES, ""])
+def test_what_is_no_id_names_no_file(tmp_path: Path, name: str) -> None:
+    keystore = Keystore(tmp_path / "keys")
+    (tmp_path / "log.key").write_bytes(b"x" * 32)
+    with pytest.raises(KeyDestroyed):
+        keystore.key(name)
+    with pytest.raises(KeyDestroyed):
+        keystore.destroy(name)
+    assert (tmp_path / "log.key").exists()

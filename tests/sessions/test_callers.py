@@ -95,7 +95,7 @@ async def offer(house: House, callers: Callers, call: str) -> str:
         remote=await callers.seal(call, STATE.remote_uri),
         local=await callers.seal(call, STATE.local_uri),
         agent="x:Y",
-        words_key=await house.key(),
+        words_key=await house.prepare_key(),
     )
     ((key_id,),) = await house.store.reader.sql("SELECT caller_key FROM call WHERE id = ?", [call])
     return str(key_id)

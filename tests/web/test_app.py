@@ -14,7 +14,7 @@ WHO: Sealed[str] = Sealed("key_c", b"box", b"commitment")
 
 
 async def get(store: Store, path: str, *, media: bool = True) -> Response:
-    app = application(Desk(store, lambda: media, lambda: 0))
+    app = application(Desk(store, lambda: media, lambda: 0, bytes, bytes(32)))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://parley") as client:
         return await client.get(path)
 

@@ -1,0 +1,87 @@
+"""How a command has an operation performed: by the server that runs, or here, where none does."""
+
+import asyncio
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from parley import control, operations
+from parley.commands import No, NotLikeThis
+from parley.commands.place import Place
+from parley.keeper import KeeperError
+from parley.keeper.directory import Directory
+from runtime.errors import Refused, StoreBroken
+from runtime.store import Store
+
+WAIT_SECONDS_MAX = 15.0
+"""How long a server may take to come up, or to come back after a crash."""
+RETRY_SECONDS = 0.1
+ANSWER_SECONDS_MAX = 30.0
+
+MISUSES = frozenset({"bad_args", "bad_request", "too_large"})
+
+
+def perform(here: Place, op: str, **args: Any) -> Any:
+    """The operation's result. Raises No where the rules refuse it, NotLikeThis for misuse."""
+    # Named once, so that asking again after a crash does not do it twice.
+    asked = {"op": op, "request": secrets.token_hex(8), **args}
+    told = _told(here, asked)
+    if "ok" in told:
+        return told["ok"]
+    raise (NotLikeThis if told["error"] in MISUSES else No)(told["why"])
+
+
+def _told(here: Place, asked: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while True:
+        try:
+            return control.ask(here.data, asked, ANSWER_SECONDS_MAX)
+        except PermissionError as error:
+            raise NotLikeThis(
+                f"{here.data} belongs to somebody else: be the user that runs the server"
+            ) from error
+        except TimeoutError as error:
+            raise No(f"the server did not answer in {ANSWER_SECONDS_MAX:.0f} s") from error
+        except (FileNotFoundError, ConnectionError):
+            told = _alone(here, asked)
+        if told is not None:
+            return told
+        if time.monotonic() > deadline:
+            raise No(
+                f"a server holds {here.data} and does not answer: see what it says, or stop it"
+            )
+        time.sleep(RETRY_SECONDS)
+
+
+def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Do it here, holding the directory; None where a server holds it."""
+    database = here.database
+    try:
+        directory = Directory(here.data)
+    except KeeperError as error:
+        if isinstance(error.__cause__, BlockingIOError):
+            return None
+        raise NotLikeThis(str(error)) from error
+    try:
+        return asyncio.run(_perform(database, asked))
+    finally:
+        directory.close()
+
+
+async def _perform(database: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    try:
+        store = await Store.open(database, _clock, secrets.token_bytes)
+    except (Refused, StoreBroken, apsw.Error) as error:
+        raise No(f"{database} cannot be opened: {error}") from error
+    try:
+        return await operations.answer(store, asked)
+    finally:
+        await store.close()
+
+
+def _clock() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1_000

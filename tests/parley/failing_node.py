@@ -1,0 +1,49 @@
+"""A node whose flushes fail from SIGUSR1 on: the kernel itself answers EIO (seccomp, Linux)."""
+
+import ctypes
+import platform
+import signal
+import struct
+from types import FrameType
+
+from parley import node
+
+EIO = 5
+PR_SET_NO_NEW_PRIVS = 38
+SECCOMP_SET_MODE_FILTER = 1
+SECCOMP_FILTER_FLAG_TSYNC = 1
+ALLOW, ERRNO = 0x7FFF0000, 0x00050000
+# The numbers of seccomp, fsync and fdatasync.
+CALLS = {"x86_64": (317, 74, 75), "aarch64": (277, 82, 83)}
+
+
+class Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def fail_flushes(_number: int, _frame: FrameType | None) -> None:
+    """For every thread of this process, and for ever."""
+    seccomp, fsync, fdatasync = CALLS[platform.machine()]
+    code = b"".join(
+        struct.pack("HBBI", *instruction)
+        for instruction in (
+            (0x20, 0, 0, 0),  # Load the number of the call.
+            (0x15, 1, 0, fsync),
+            (0x15, 0, 1, fdatasync),
+            (0x06, 0, 0, ERRNO | EIO),
+            (0x06, 0, 0, ALLOW),
+        )
+    )
+    program = Program(len(code) // 8, code)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    flags = (SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC)
+    assert libc.syscall(seccomp, *flags, ctypes.byref(program)) == 0, ctypes.get_errno()
+    node.note("flushes fail")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, fail_flushes)
+    node.main()

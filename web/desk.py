@@ -1,0 +1,19 @@
+"""What every route works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runtime.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The store, whether the media process is there, time, chance, and the secret of logins."""
+
+    store: Store
+    media_attached: Callable[[], bool]
+    clock: Callable[[], int]
+    """Microseconds since 1970, UTC."""
+    entropy: Callable[[int], bytes]
+    secret: bytes
+    """32 bytes which only this server knows: the keys of logins come from it."""
