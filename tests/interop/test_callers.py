@@ -50,6 +50,9 @@ async def test_who_called_is_sealed_and_can_be_erased(
     shown = server.json("show", call["id"])["call"]
     assert NUMBER in shown["remote"] and shown["forgotten"] is not recorded
     assert NUMBER in server.parley("calls").stdout
+    backup = server.data.parent / f"backup-{answer}"
+    kept = server.parley("backup", "--to", str(backup))
+    assert kept.returncode == 0, kept.stderr
     assert found_in(server.data.parent, wanted()) == []
 
     key = server.data / "keys" / shown["caller_key"]
