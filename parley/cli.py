@@ -36,6 +36,7 @@ COMMANDS = {
     "proof": Command("parley.commands.proof", "prove an entry of the log, or that it only grew"),
     "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
     "restore": Command("parley.commands.restore", "go on from a backup"),
+    "module": Command("parley.commands.module", "code that is deployed in versions, with an agent"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }
 

@@ -18,7 +18,8 @@ from runtime.store import Store
 
 NAME = "control.sock"
 MODE = 0o600
-LINE_BYTES_MAX = 64 * 1024
+LINE_BYTES_MAX = 1024 * 1024
+"""A module's code fits."""
 CONNECTIONS_MAX = 16
 IDLE_SECONDS_MAX = 300.0
 BACKLOG = 16

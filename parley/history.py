@@ -4,6 +4,8 @@ Rows can be rebuilt, and actions run again, only where every table and every red
 declared: to import this is to import all that declare one.
 """
 
+from pathlib import Path
+
 import conversation.reducers
 import recordings.reducers
 import runtime.budgets.reducers
@@ -14,9 +16,22 @@ import runtime.modules.reducers
 import runtime.restored
 import sessions.reducers
 import telephony.reducers
-from runtime.replay import Audit, Difference, audit, entries, rebuild
+from runtime import fresh
+from runtime.fresh import ReplayFailed, Tell
+from runtime.replay import NAMED_MAX, Audit, Difference, audit, entries, rebuild
 
-__all__ = ["DECLARING", "Audit", "Difference", "audit", "entries", "rebuild"]
+__all__ = [
+    "DECLARING",
+    "NAMED_MAX",
+    "Audit",
+    "Difference",
+    "ReplayFailed",
+    "Tell",
+    "audit",
+    "entries",
+    "rebuild",
+    "replay",
+]
 
 DECLARING = (
     runtime.effects,
@@ -30,3 +45,8 @@ DECLARING = (
     recordings.reducers,
     sessions.reducers,
 )
+
+
+def replay(database: Path, scope: str | None = None, *, tell: Tell | None = None) -> Audit:
+    """Audit a store in a fresh process, of one scope or of all. Raises ReplayFailed."""
+    return fresh.replay_elsewhere(database, __name__, scope, tell=tell)

@@ -3,9 +3,11 @@
 Who reaches this is the operator: through the control socket, or by holding the data directory.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
+from parley.deployments import module_deploy, module_rollback, pause, resume
 from runtime.identities.reducers import (
     identity_activated,
     identity_registered,
@@ -16,15 +18,8 @@ from runtime.identities.reducers import (
 from runtime.store import Store
 from web.problems import problem_of
 
-SENDER = "operator"
-
-Args = Mapping[str, Any]
 Operation = Callable[[Store, Args], Awaitable[Any]]
 """Answers a plain value. Raises Misused, and what the store raises."""
-
-
-class Misused(Exception):
-    """The operation does not take such arguments; the message says which it wants."""
 
 
 async def answer(store: Store, asked: Args) -> dict[str, Any]:
@@ -49,18 +44,18 @@ async def identity_new(store: Store, asked: Args) -> dict[str, Any]:
     """Register and activate: name, kind, roles, tenant, key (32 bytes)."""
     identity = await store.act(
         identity_registered,
-        sender=SENDER,
-        request=_request(asked, "registered"),
+        sender=OPERATOR,
+        request=request_of(asked, "registered"),
         kind=text(asked, "kind"),
-        key=_bytes(asked, "key"),
-        roles=_texts(asked, "roles"),
+        key=octets(asked, "key"),
+        roles=texts(asked, "roles"),
         belongs_to=text(asked, "tenant", ""),
         name=text(asked, "name"),
     )
     await store.act(
         identity_activated,
-        sender=SENDER,
-        request=_request(asked, "activated"),
+        sender=OPERATOR,
+        request=request_of(asked, "activated"),
         identity=identity,
     )
     return {"id": identity, "state": "active"}
@@ -86,6 +81,10 @@ OPERATIONS: dict[str, Operation] = {
     "identity.suspend": identity_suspend,
     "identity.resume": identity_resume,
     "identity.revoke": identity_revoke,
+    "module.deploy": module_deploy,
+    "module.rollback": module_rollback,
+    "module.pause": pause,
+    "module.resume": resume,
 }
 
 
@@ -93,38 +92,6 @@ async def _change(
     store: Store, asked: Args, reducer: Callable[..., Any], **args: Any
 ) -> dict[str, Any]:
     identity = text(asked, "id")
-    request = _request(asked, "changed")
-    await store.act(reducer, sender=SENDER, request=request, identity=identity, **args)
+    request = request_of(asked, "changed")
+    await store.act(reducer, sender=OPERATOR, request=request, identity=identity, **args)
     return {"id": identity}
-
-
-def text(asked: Args, name: str, default: str | None = None) -> str:
-    """An argument that is text. Raises Misused."""
-    value = asked.get(name, default)
-    if not isinstance(value, str):
-        raise Misused(f"{name!r} is missing, or no text")
-    return value
-
-
-def _texts(asked: Args, name: str) -> list[str]:
-    value = asked.get(name, [])
-    if not isinstance(value, list):
-        raise Misused(f"{name!r} is a list of texts")
-    items = cast("list[object]", value)
-    if not all(isinstance(item, str) for item in items):
-        raise Misused(f"{name!r} is a list of texts")
-    return cast("list[str]", items)
-
-
-def _bytes(asked: Args, name: str) -> bytes:
-    value = asked.get(name)
-    if not isinstance(value, bytes):
-        raise Misused(f'{name!r} is missing, or not {{"$bytes": base64}}')
-    return value
-
-
-def _request(asked: Args, step: str) -> str | None:
-    """The request id of one step, so that an operation of several is done once too."""
-    if "request" not in asked:
-        return None
-    return f"{SENDER}/{text(asked, 'request')}/{step}"

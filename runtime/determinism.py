@@ -1,8 +1,9 @@
 """The guard: a reducer may do only what a replay repeats exactly.
 
-An allow-list over the function's syntax tree, followed into every function of ours that it
-calls. It is a guard for our own code, not a sandbox for strangers' code: SQLite's authorizer
-(`engines/sqlite.py`) and the restricted builtins (`reducers.py`) stand behind it.
+An allow-list, read from the code that will run: its syntax (`syntax.py`), every name it takes
+from outside, and so on through every function and class of ours. What was read is all that the
+reducer can reach when it runs (`confinement.py`). It is a guard for our own code, not a sandbox
+for strangers' code. docs/DETERMINISM.md says what it holds and what it does not.
 """
 
 import ast
@@ -10,70 +11,37 @@ import builtins
 import dataclasses
 import enum
 import hashlib
-import inspect
-import textwrap
 import types
+import typing
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
-from runtime.errors import Nondeterminism
-
-BUILTINS = frozenset(
-    [
-        "abs",
-        "all",
-        "any",
-        "bool",
-        "bytes",
-        "dict",
-        "divmod",
-        "enumerate",
-        "False",
-        "filter",
-        "int",
-        "isinstance",
-        "len",
-        "list",
-        "map",
-        "max",
-        "min",
-        "None",
-        "pow",
-        "range",
-        "repr",
-        "reversed",
-        "round",
-        "sorted",
-        "str",
-        "sum",
-        "True",
-        "tuple",
-        "zip",
-        "ValueError",
-        "KeyError",
-        "AssertionError",
-        "StopIteration",
-    ]
+from runtime import syntax
+from runtime.pure import (
+    BUILTINS,
+    ELSE,
+    FOREIGN,
+    INSTEAD_OF,
+    LAZY,
+    MACHINES,
+    PURE_TYPES,
+    TRUSTED,
+    impure,
+    is_ours,
+    package_of,
 )
-"""What a reducer finds under `__builtins__`: no set, hash, id, open, print, getattr, float."""
+from runtime.source import Where, named, refuse, taken, text_of, tree_of, words_of
 
-FOREIGN: tuple[Any, ...] = (dataclasses.replace, dataclasses.asdict, hashlib.sha256)
-"""Functions of other people that are pure and ordered."""
+Scope = dict[str, Any]
 
-_REFUSED: dict[type[ast.AST], str] = {
-    ast.Import: "an import",
-    ast.ImportFrom: "an import",
-    ast.AsyncFunctionDef: "async code",
-    ast.Await: "async code",
-    ast.Yield: "a generator",
-    ast.YieldFrom: "a generator",
-    ast.ClassDef: "a class",
-    ast.Global: "a global variable",
-    ast.Nonlocal: "a shared variable",
-    ast.Set: "a set (its order depends on the process)",
-    ast.SetComp: "a set (its order depends on the process)",
-    ast.Div: "a float (true division)",
-}
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The code's hash in hex, and for every function read what it takes from outside."""
+
+    digest: str
+    scopes: dict[Callable[..., Any], Scope]
 
 
 def check(function: Callable[..., Any]) -> str:
@@ -81,127 +49,206 @@ def check(function: Callable[..., Any]) -> str:
 
     Raises Nondeterminism with the file, the line and what to do instead.
     """
-    digest = hashlib.sha256()
-    seen: dict[Any, None] = {}
-    _check(function, seen, digest)
-    return digest.hexdigest()
+    return read(function).digest
 
 
-def _check(function: Any, seen: dict[Any, None], digest: Any) -> None:
-    if function in seen:
-        return
-    seen[function] = None
-    tree = _tree(function)
-    digest.update(ast.dump(tree).encode())
-    where = f"{function.__module__}.{function.__qualname__}"
-    for node in ast.walk(tree):
-        _check_node(node, where)
-    for used in _used(tree, function.__globals__):
-        _check_used(used, where, seen, digest)
+def read(function: Callable[..., Any], *, early: bool = False) -> Reading:
+    """All that `function` is made of. `early`: while its module is still being imported, so
+    names that are not there yet are left for the reading proper. Raises Nondeterminism.
+    """
+    reader = _Reader(early, package_of(function))
+    reader.value(function, Where(function))
+    if not early:
+        _read_arguments(reader, function)
+    reader.read_methods()
+    return Reading(reader.digest.hexdigest(), reader.scopes)
 
 
-def _tree(function: Any) -> ast.AST:
-    source = textwrap.dedent(inspect.getsource(function))
-    (definition,) = ast.parse(source).body
-    if isinstance(definition, ast.FunctionDef):
-        definition.decorator_list = []
-    for node in ast.walk(definition):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        elif isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.AnnAssign):
-            node.annotation = ast.Constant(None)
-    return definition
+def _read_arguments(reader: "_Reader", function: Callable[..., Any]) -> None:
+    """What comes from the log is made into these classes before the function runs."""
+    hints = typing.get_type_hints(function)
+    hints.pop("return", None)
+    for name, hint in hints.items():
+        if Any in (hint, *_parts_of(hint)):
+            refuse(Where(function), f"{name} is Any: say its type, so that it can be ordered")
+        reader.classes_in(hint, Where(function))
 
 
-def _check_node(node: ast.AST, where: str) -> None:
-    wrong = _REFUSED.get(type(node))
-    if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
-        wrong = f"a private attribute ({node.attr})"
-    if isinstance(node, ast.Constant) and isinstance(node.value, float):
-        wrong = "a float: count in whole microseconds, cents, permille"
-    if isinstance(node, ast.ExceptHandler) and not _is_narrow(node):
-        wrong = "a broad except: it would swallow a refusal"
-    if wrong:
-        raise Nondeterminism(f"{where}, line {getattr(node, 'lineno', '?')}: {wrong}")
+@dataclass(slots=True)
+class _Reader:
+    """Goes from function to function, each once, always in the same order."""
+
+    early: bool
+    home: str
+    digest: Any = field(default_factory=hashlib.sha256)
+    scopes: dict[Callable[..., Any], Scope] = field(default_factory=dict[Callable[..., Any], Scope])
+    seen: dict[type[Any], None] = field(default_factory=dict[type[Any], None])
+    words: set[str] = field(default_factory=set[str])
+    """All that is written after a dot: only a method with such a name can be called."""
+    methods: dict[tuple[type, str], Any] = field(default_factory=dict[tuple[type, str], Any])
+    """Of the classes that were seen; those not yet read."""
+
+    def value(self, value: Any, where: Where) -> None:
+        """Something that a name stands for."""
+        if callable(value) and value in FOREIGN:
+            self._note(value.__name__)
+        elif isinstance(value, types.FunctionType):
+            self._function(value, where)
+        elif isinstance(value, type):
+            self._class(value, where)
+        elif isinstance(value, types.BuiltinFunctionType | types.BuiltinMethodType):
+            refuse(where, impure(value.__name__))
+        else:
+            self._constant(value, where)
+
+    def _function(self, function: types.FunctionType, where: Where) -> None:
+        if function in self.scopes:
+            return
+        if not is_ours(function, self.home):
+            refuse(where, f"{function.__module__}.{function.__name__} is not ours: take its"
+                    " result as an argument, or commit an effect")  # fmt: skip
+        if function.__closure__ or function.__name__ == "<lambda>":
+            refuse(where, f"{function.__qualname__} carries values along, or has no name:"
+                    " write a function with def at the top of a module")  # fmt: skip
+        scope = self.scopes[function] = {}
+        tree = tree_of(function.__code__, Where(function))
+        for line, wrong in syntax.faults(tree):
+            refuse(Where(function, line), wrong)
+        self._note(text_of(tree))
+        self.words |= set(words_of(tree))
+        for default in (function.__defaults__, *(function.__kwdefaults__ or {}).items()):
+            self._constant(default, Where(function))
+        for name, first in named(function.__code__, tree):
+            self._name(function, tree, name, scope, Where(function, first))
+
+    def _name(self, function: Any, tree: ast.AST, name: str, scope: Scope, where: Where) -> None:
+        known = function.__globals__
+        if name not in known and name not in BUILTINS:
+            if hasattr(builtins, name):
+                refuse(where, impure(name))
+            if not self.early:
+                refuse(where, f"{name} is not defined")
+        elif name in known and not isinstance(known[name], types.ModuleType):
+            self.value(known[name], where)
+            scope[name] = known[name]
+        elif name in known:
+            scope[name] = self._module(known[name], tree, name, where)
+
+    def _module(self, module: Any, tree: ast.AST, name: str, where: Where) -> Any:
+        """Of a module, only what is taken out of it by name."""
+        found = types.SimpleNamespace()
+        for path in taken(tree, name, where):
+            owner, place = module, found
+            for step, attr in enumerate(path):
+                if not hasattr(owner, attr):
+                    break  # Not there yet, or never: then it is not there when it runs, either.
+                owner = getattr(owner, attr)
+                if not isinstance(owner, types.ModuleType):
+                    self.value(owner, where)
+                    setattr(place, attr, owner)
+                    break
+                if step == len(path) - 1:
+                    refuse(where, f"the module {owner.__name__} is passed on whole")
+                place = vars(place).setdefault(attr, types.SimpleNamespace())
+        return found
+
+    def _constant(self, value: Any, where: Where) -> None:
+        """A table of rules is part of the code: it must be the same in every process."""
+        kind = typing.cast("type[Any]", type(value))
+        if value is None or kind in (str, int, bytes, bool):
+            self._note(repr(value))
+        elif issubclass(kind, enum.Enum):
+            self._note(str(value.value))
+            self._class(kind, where)
+        elif kind in (tuple, dict, types.MappingProxyType):
+            self._note(f"{kind.__name__} {len(value)}")
+            for item in value if kind is tuple else _flat(value):
+                self.value(item, where)
+        elif _is_frozen(value):
+            self._class(kind, where)
+            for one in dataclasses.fields(value):
+                self.value(getattr(value, one.name), where)
+        else:
+            refuse(where, f"a {kind.__name__} {INSTEAD_OF.get(kind, ELSE)}")
+
+    def _class(self, cls: type[Any], where: Where) -> None:
+        if cls in self.seen or cls in PURE_TYPES or cls.__module__ in TRUSTED:
+            return
+        self.seen[cls] = None
+        if not is_ours(cls, self.home):
+            refuse(where, f"{cls.__name__} is not in the list of pure types")
+        if issubclass(cls, Exception):
+            return  # It ends the action, and nothing of it stands in the log.
+        if type(cls) not in (type, enum.EnumMeta):
+            refuse(where, f"{cls.__name__} has a metaclass: write a plain dataclass")
+        if not (issubclass(cls, enum.Enum | tuple) or dataclasses.is_dataclass(cls)):
+            refuse(where, f"{cls.__name__} is neither a dataclass, an enumeration nor an error")
+        self._note(cls.__qualname__)
+        for owner in cls.__mro__:
+            if is_ours(owner, self.home):
+                self._members(owner, where)
+
+    def _members(self, cls: type[Any], where: Where) -> None:
+        if issubclass(cls, enum.Enum):
+            for member in cls:
+                self._note(f"{member.name}={member.value}")
+        is_row = dataclasses.is_dataclass(cls)
+        for one in dataclasses.fields(cls) if is_row else ():
+            if one.default_factory is not dataclasses.MISSING:
+                self.value(one.default_factory, where)
+            elif one.default is not dataclasses.MISSING:
+                self._constant(one.default, where)
+        declared = {one.name for one in dataclasses.fields(cls)} if is_row else set[str]()
+        for name, member in vars(cls).items():
+            if name == "__del__":
+                refuse(where, f"{cls.__name__} has a finalizer: nobody knows when it runs")
+            if _functions_of(member):
+                self.methods[cls, name] = member
+            elif isinstance(member, LAZY):
+                refuse(where, f"{cls.__name__}.{name} is shared between calls: keep it in a row")
+            elif not (name.startswith("_") or name in declared or hasattr(member, "__get__")):
+                self._constant(member, where)
+        if is_row and not self.early:
+            for hint in typing.get_type_hints(cls).values():
+                self.classes_in(hint, where)
+
+    def read_methods(self) -> None:
+        """Those that somebody calls by name, and those that Python calls unasked."""
+        while due := [k for k in self.methods if k[1] in self.words or k[1].startswith("__")]:
+            for key in due:
+                for function in _functions_of(self.methods.pop(key)):
+                    if function.__code__.co_filename not in MACHINES:
+                        self._function(function, Where(function))
+
+    def classes_in(self, hint: Any, where: Where) -> None:
+        for part in (hint, *_parts_of(hint)):
+            if isinstance(part, type) and is_ours(part, self.home):
+                self._class(typing.cast("type[Any]", part), where)
+
+    def _note(self, text: str) -> None:
+        self.digest.update(f"{text}\n".encode())
 
 
-def _is_narrow(handler: ast.ExceptHandler) -> bool:
-    broad = ("Exception", "BaseException")
-    return isinstance(handler.type, ast.Name) and handler.type.id not in broad
+def _is_frozen(value: Any) -> bool:
+    parameters: Any = getattr(value, "__dataclass_params__", None)
+    return not isinstance(value, type) and parameters is not None and bool(parameters.frozen)
 
 
-def _used(tree: ast.AST, scope: dict[str, Any]) -> Iterator[Any]:
-    """Every global that the code names, with what it takes out of modules."""
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    local = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    local |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            owner = scope.get(node.value.id)
-            if isinstance(owner, types.ModuleType):
-                yield getattr(owner, node.attr)
-        elif isinstance(node, ast.Name) and node.id not in local:
-            value = scope.get(node.id, _builtin(node.id))
-            if not isinstance(value, types.ModuleType):
-                yield value
+def _flat(table: Any) -> Iterator[Any]:
+    for key, value in table.items():
+        yield key
+        yield value
 
 
-def _builtin(name: str) -> Any:
-    return name if name in BUILTINS else getattr(builtins, name, name)
-
-
-def _check_used(used: Any, where: str, seen: dict[Any, None], digest: Any) -> None:
-    if callable(used) and used in FOREIGN:
-        return
-    if isinstance(used, types.FunctionType):
-        if not _is_ours(used.__module__):
-            raise Nondeterminism(f"{where}: {used.__module__}.{used.__name__} is not ours")
-        _check(used, seen, digest)
-    elif isinstance(used, types.BuiltinFunctionType | types.BuiltinMethodType):
-        raise Nondeterminism(f"{where}: {used.__name__}() is not in the list of pure builtins")
-    elif isinstance(used, type):
-        _check_class(used, where)
-    elif isinstance(used, str | int | bytes | tuple | dict | None) or _is_row(used):
-        _note_constant(cast("object", used), digest)
+def _functions_of(member: Any) -> list[types.FunctionType]:
+    if isinstance(member, property):
+        found = [member.fget, member.fset, member.fdel]
     else:
-        raise Nondeterminism(f"{where}: a {type(used).__name__}")
+        found = [getattr(member, "__func__", member)]
+    return [one for one in found if isinstance(one, types.FunctionType)]
 
 
-def _is_row(used: object) -> bool:
-    return dataclasses.is_dataclass(used) and _is_ours(type(used).__module__)
-
-
-def _note_constant(used: object, digest: Any) -> None:
-    """A table of rules is part of the code; one that names an address has no stable text."""
-    text = repr(used)
-    if " at 0x" not in text:
-        digest.update(text.encode())
-
-
-def _check_class(used: type, where: str) -> None:
-    if issubclass(used, enum.Enum) or dataclasses.is_dataclass(cast("Any", used)):
-        return
-    if issubclass(used, Exception) or _is_ours(used.__module__):
-        return
-    raise Nondeterminism(f"{where}: {used.__name__} is not in the list of pure types")
-
-
-_FLOORS = [
-    "runtime",
-    "media",
-    "consent",
-    "telephony",
-    "conversation",
-    "recordings",
-    "transcripts",
-    "sessions",
-    "tests",
-    "parley",
-    "parley_modules",
-]
-
-
-def _is_ours(module: str) -> bool:
-    return module.split(".", maxsplit=1)[0] in _FLOORS
+def _parts_of(hint: Any) -> Iterator[Any]:
+    for part in typing.get_args(hint):
+        yield part
+        yield from _parts_of(part)

@@ -1,7 +1,5 @@
 """Reducers: the only way a row changes."""
 
-import builtins
-import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +7,9 @@ from functools import cached_property
 from typing import Any, TypeVar, overload
 
 from runtime import determinism
+from runtime.confinement import confined, without_addresses
 from runtime.declared import HOUSE, current
+from runtime.determinism import Reading
 from runtime.values import Plain, codec_of, plain
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,16 +39,26 @@ class Reducer:
             typed = {name: decoders[name](value) for name, value in args.items()}
         except KeyError as error:
             raise TypeError(f"{self.name} takes no argument {error}") from error
-        return plain(self._confined(ctx, **typed))
+        try:
+            return plain(self._confined(ctx, **typed))
+        except Exception as error:
+            raise without_addresses(error) from error.__cause__
 
     @cached_property
-    def module(self) -> str:
-        """The hash of its code and of all that it calls, in hex.
+    def reading(self) -> Reading:
+        """All that it is made of. Raises Nondeterminism for what a replay could not repeat.
 
         Worked out once the whole module is there: at its definition, what it calls may not be.
+        """
+        return determinism.read(self.function)
+
+    @property
+    def module(self) -> str:
+        """The hash of its code and of all that the code is made of, in hex.
+
         Of a deployed module it is the hash of the version, tables and all.
         """
-        digest = determinism.check(self.function)
+        digest = self.reading.digest
         return self.version or digest
 
     @cached_property
@@ -67,15 +77,8 @@ class Reducer:
 
     @cached_property
     def _confined(self) -> Callable[..., Any]:
-        """The function with nothing but the pure builtins in reach."""
-        function = self.function
-        assert isinstance(function, types.FunctionType), "a reducer is a plain function"
-        scope = {**function.__globals__, "__builtins__": _PURE_BUILTINS}
-        copy = types.FunctionType(
-            function.__code__, scope, function.__name__, function.__defaults__
-        )
-        copy.__kwdefaults__ = function.__kwdefaults__
-        return copy
+        """The function with nothing in reach but what was read."""
+        return confined(self.function, self.reading)
 
 
 _BY_FUNCTION: dict[Callable[..., Any], Reducer] = {}
@@ -86,7 +89,7 @@ def reducer(function: F, /) -> F: ...
 @overload
 def reducer(*, by: tuple[str, ...] = (), signed: bool = False) -> Callable[[F], F]: ...
 def reducer(function: Any = None, /, *, by: tuple[str, ...] = (), signed: bool = False) -> Any:
-    """Register a reducer as `folder.function`, once the guard has read it.
+    """Register a reducer as `folder.function`, once the guard has read what is there to read.
 
     Raises Nondeterminism for code that a replay could not repeat.
     """
@@ -100,7 +103,7 @@ def reducer(function: Any = None, /, *, by: tuple[str, ...] = (), signed: bool =
 
 
 def _register(function: F, by: tuple[str, ...], signed: bool) -> F:
-    determinism.check(function)
+    determinism.read(function, early=True)
     known = current()
     name = f"{known.prefix or function.__module__.split('.')[0]}.{function.__name__}"
     assert name not in known.reducers, f"two reducers are called {name}"
@@ -112,16 +115,17 @@ def _register(function: F, by: tuple[str, ...], signed: bool) -> F:
 
 def find(which: str | Callable[..., Any]) -> Reducer:
     """The reducer of a name or function. Raises KeyError where there is none."""
-    found: Reducer = HOUSE.reducers[which] if isinstance(which, str) else _BY_FUNCTION[which]
-    return found
+    if isinstance(which, str):
+        named: Reducer = HOUSE.reducers[which]
+        return named
+    # What a reducer passes on is its own copy of a function.
+    return _BY_FUNCTION[getattr(which, "__wrapped__", which)]
 
 
-def settle() -> None:
-    """Hash and guard every reducer now, so that no action has to wait for it."""
-    for one in HOUSE.reducers.values():
-        assert one.module and one.decoders is not None
+def settle() -> dict[str, str]:
+    """Read every reducer to its end, so that no action has to wait: name -> hash of its code.
 
-
-_PURE_BUILTINS = {
-    name: getattr(builtins, name) for name in determinism.BUILTINS if hasattr(builtins, name)
-}
+    Raises Nondeterminism: a helper that stands below its reducer can be read only now.
+    """
+    assert all(one.decoders is not None for one in HOUSE.reducers.values())
+    return {name: HOUSE.reducers[name].module for name in sorted(HOUSE.reducers)}

@@ -97,7 +97,8 @@ def _codec_of_type(base: Any) -> Codec:
         return Codec(typed, _dump, lambda text: typed(json.loads(text)))
     if origin is dict:
         inner = codec_of(typing.get_args(base)[1]).typed
-        return Codec(lambda value: {k: inner(v) for k, v in value.items()}, _dump, json.loads)
+        # The log sorts its keys: an order of the sender's would not come back in a replay.
+        return Codec(lambda value: {k: inner(value[k]) for k in sorted(value)}, _dump, json.loads)
     if isinstance(base, type) and issubclass(base, StrEnum):
         return Codec(base, None, base)
     if isinstance(base, type) and dataclasses.is_dataclass(cast("Any", base)):
@@ -123,7 +124,7 @@ def _unless_none(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any] |
 
 
 def _dump(value: Plain) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
 
 def row_to_plain(row: Any) -> dict[str, Plain]:

@@ -83,6 +83,7 @@ class Writer:
         synchronous: str = "FULL",
     ) -> None:
         """Raises StoreDamaged where the log is not what was written, StoreFull, StoreBroken."""
+        reducers.settle()
         self.path = path
         with _opening(path):
             self._connection = open_sound(path, depth, vfs=vfs, synchronous=synchronous)

@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from runtime import writer
 from runtime.store import Store
+from tests.twice import execute_twice
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a reducer does, it does again when it is asked again: in all tests, all actions."""
+    monkeypatch.setattr(writer, "execute", execute_twice)
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ SHELLS = {
     "runtime.modules.rehearsal": "a copy of the store, in a temporary directory",
     "runtime.modules.deploying": "reads and rehearses code beside the event loop",
     "runtime.query": "reads committed rows",
+    "runtime.fresh": "replays in a process of its own",
     "runtime.context": "draws from the seed in the log entry",
     "sessions.switchboard": "conducts live calls on the event loop",
     "sessions.attending": "counts a caller's silence on the event loop",

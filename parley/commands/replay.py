@@ -1,10 +1,13 @@
-"""parley replay: run the reducers again over the log, and compare every change they make."""
+"""parley replay: run the reducers again in a fresh process, and compare all that they make."""
 
 import argparse
 from dataclasses import asdict
+from functools import partial
 
 from parley import history
-from parley.commands import NO, NotLikeThis, finding, place
+from parley.commands import NO, No, NotLikeThis, finding, place, progress
+
+SHOWN_OF_HASH = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     finding.add_call(parser, nargs="?")
     parser.add_argument("--all", action="store_true", help="every action of the log")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.epilog = "examples:\n  parley replay last\n  parley replay --all"
+    parser.epilog = (
+        "The process has another hash seed, time zone and locale. At the end the rows that the\n"
+        "log makes are compared with those of the store, so damage to a row is found as well.\n\n"
+        "examples:\n  parley replay last\n  parley replay --all"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,18 +28,34 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         call = None if args.all else finding.call_of(rows, args.call).id
-        audit = history.audit(history.entries(here.database), call)
+    try:
+        with progress.shown() as told_how_far:
+            audit = history.replay(here.database, call, tell=partial(told_how_far, "replay"))
+    except history.ReplayFailed as error:
+        raise No(str(error)) from error
     if args.json:
-        differences = [asdict(one) for one in audit.differences]
-        print(finding.as_json({"replayed": audit.replayed, "differences": differences}))
+        print(finding.as_json(asdict(audit)))
     else:
         print("\n".join(told(audit)))
-    return NO if audit.differences else 0
+    return 0 if audit.identical else NO
 
 
 def told(audit: history.Audit) -> list[str]:
     """`replay: identical`, or each difference."""
-    if not audit.differences:
-        return [f"replay: identical ({audit.replayed} actions)"]
-    lines = [f"entry {one.seq}, {one.reducer}: {one.what}" for one in audit.differences]
-    return [*lines, f"replay: {len(lines)} differences in {audit.replayed} actions"]
+    if audit.identical:
+        state = audit.state[:SHOWN_OF_HASH]
+        return [f"replay: identical ({audit.replayed} actions, state {state})"]
+    lines = [f"{_place(one)}{one.reducer}: {one.what}" for one in audit.differences]
+    lines += [f"row {one.table} {one.key}: {one.what}" for one in audit.damaged]
+    if audit.differences and audit.changed:
+        lines += [f"its code has changed since: {name}" for name in audit.changed]
+    more = "at least " if len(audit.damaged) == history.NAMED_MAX else ""
+    return [
+        *lines,
+        f"replay: {audit.differed} differences in {audit.replayed} actions,"
+        f" {more}{len(audit.damaged)} damaged rows",
+    ]
+
+
+def _place(one: history.Difference) -> str:
+    return "" if one.seq is None else f"entry {one.seq}, "

@@ -56,9 +56,12 @@ def of_the_crash(back_ms: int | None) -> Verdict:
 
 
 def of_the_log(here: Place) -> Verdict:
-    """Every action, run again."""
-    audit = history.audit(history.entries(here.database))
-    return Verdict(not audit.differences, "; ".join(told(audit)))
+    """Every action, run again in a fresh process."""
+    try:
+        audit = history.replay(here.database)
+    except history.ReplayFailed as error:
+        return Verdict(False, str(error))
+    return Verdict(audit.identical, "; ".join(told(audit)))
 
 
 def of_the_evidence(here: Place) -> Verdict:

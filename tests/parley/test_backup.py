@@ -88,7 +88,7 @@ async def test_a_restored_store_shows_exports_and_replays_as_before(
     assert said("replay", "--all", "--data", new)[1].startswith("replay: identical")
     assert said("export", "call_a1", "--to", tmp_path / "pack", "--data", new)[0] == 0
     assert said("verify", tmp_path / "pack", "--checkpoint", kept / "checkpoint.txt")[0] == 0
-    (last,) = history.entries(new / "parley.db")[size:]
+    (last,) = list(history.entries(new / "parley.db"))[size:]
     assert (last.reducer, last.args["size"]) == ("runtime.store_restored", size)
     assert examine(new / "parley.db", at_work=False).frontier.size == size + 1
 
@@ -300,7 +300,7 @@ async def test_a_backup_amid_four_writers_is_one_moment(
     assert sizes == sorted(set(sizes)) and sizes[0] < sizes[-1]
     for n, size in enumerate(sizes):
         copied = tmp_path / f"backup-{n}" / "parley.db"
-        entries = history.entries(copied)
+        entries = list(history.entries(copied))
         assert [entry.seq for entry in entries] == list(range(1, size + 1))
         connection = sqlite.open_reader(copied)
         assert rows_of(connection) == rows_of(history.rebuild(entries))

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,12 @@ async def test_replay_runs_one_call_or_all_again(tmp_path: Path, said: Any) -> N
     first = await agreed(tmp_path, "call_a1")
     await refused(tmp_path, "call_b2", first.now_us + SECOND_US)
     code, out, _ = said("replay", "--all", "--data", tmp_path)
-    assert (code, out) == (0, f"replay: identical ({first.seqs['call_sealed'] + 7} actions)\n")
+    actions = first.seqs["call_sealed"] + 7
+    assert code == 0
+    assert out.startswith(f"replay: identical ({actions} actions, state ")
     code, out, _ = said("replay", "call_b2", "--data", tmp_path, "--json")
-    assert (code, json.loads(out)) == (0, {"replayed": 7, "differences": []})
+    found = json.loads(out)
+    assert (code, found["replayed"], found["differences"], found["damaged"]) == (0, 7, [], [])
     code, _, err = said("replay", "--data", tmp_path)
     assert code == 2
     assert "parley replay last" in err
@@ -163,7 +167,27 @@ async def test_replay_names_what_differs(tmp_path: Path, said: Any) -> None:
     code, out, _ = said("replay", "last", "--data", tmp_path)
     assert code == 1
     assert f"entry {call.seqs['call_ended']}, sessions.call_ended: now changes call" in out
-    assert "replay: 1 differences" in out
+    assert "replay: 1 differences in 17 actions, 0 damaged rows" in out
+
+
+async def test_replay_names_a_row_that_was_changed_behind_the_log(
+    tmp_path: Path, said: Any
+) -> None:
+    call = await agreed(tmp_path)
+    with closing(apsw.Connection(str(tmp_path / "parley.db"))) as connection:
+        connection.execute("UPDATE recording SET state = 'open'")
+    code, out, _ = said("replay", "--all", "--data", tmp_path)
+    assert code == 1
+    assert f"row recording {call.call}: state: not what the log says" in out
+    assert "replay: 0 differences in 17 actions, 1 damaged rows" in out
+
+
+async def test_a_replay_that_cannot_be_done_says_why(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    _wipe(tmp_path, "recording")
+    code, _, err = said("replay", "--all", "--data", tmp_path)
+    assert code == 1
+    assert "could not be replayed: " in err and "malformed" in err
 
 
 async def test_an_exported_pack_verifies(tmp_path: Path, said: Any) -> None:
@@ -248,6 +272,16 @@ def _forge(data: Path, seq: int, true: bytes, false: bytes) -> None:
     connection.close()
 
 
+def _wipe(data: Path, table: str) -> None:
+    """Zeros in the place of a table's first page."""
+    with closing(apsw.Connection(str(data / "parley.db"))) as connection:
+        statement = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        ((page,),) = connection.execute(statement, (table,)).fetchall()
+    with (data / "parley.db").open("r+b") as file:
+        file.seek((int(str(page)) - 1) * 4_096)
+        file.write(bytes(4_096))
+
+
 @pytest.mark.parametrize("command", [["calls"], ["show", "last"], ["replay", "--all"]])
 async def test_a_damaged_log_is_said_to_be(tmp_path: Path, said: Any, command: list[str]) -> None:
     await agreed(tmp_path)
@@ -262,13 +296,7 @@ async def test_a_damaged_log_is_said_to_be(tmp_path: Path, said: Any, command: l
 
 async def test_rows_that_cannot_be_read_are_no_traceback(tmp_path: Path, said: Any) -> None:
     await agreed(tmp_path)
-    connection = apsw.Connection(str(tmp_path / "parley.db"))
-    statement = "SELECT rootpage FROM sqlite_schema WHERE name = 'call'"
-    ((page,),) = connection.execute(statement).fetchall()
-    connection.close()
-    with (tmp_path / "parley.db").open("r+b") as file:
-        file.seek((int(str(page)) - 1) * 4_096)
-        file.write(bytes(4_096))
+    _wipe(tmp_path, "call")
     code, _, err = said("calls", "--data", tmp_path)
     assert code == 1
     assert "cannot be read" in err and "parley restore" in err

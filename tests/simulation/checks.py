@@ -106,7 +106,7 @@ def _rebuilt(connection: apsw.Connection, entries: list[Entry]) -> None:
     claim = "rows are rebuilt from deltas"
     try:
         rebuilt = replay.rebuild(entries)
-    except apsw.Error as error:
+    except (apsw.Error, ValueError) as error:
         raise Violation(claim, str(error)) from error
     for schema in all_schemas():
         statement = f"SELECT * FROM {schema.name} ORDER BY {', '.join(schema.key)}"

@@ -85,7 +85,7 @@ def smuggled(name: str, function: Callable[..., Any]) -> Iterator[None]:
     """A reducer put in another's place; the guard, which would refuse it, has read the other."""
     honest = HOUSE.reducers[name]
     broken = HOUSE.reducers[name] = replace(honest, function=function)
-    vars(broken)["module"] = honest.module
+    vars(broken).update(reading=honest.reading, _confined=function)
     yield
     HOUSE.reducers[name] = honest
 

@@ -1,6 +1,5 @@
 """POST /v1/actions/{reducer}: who may, what is answered, and what is no."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,11 +160,10 @@ async def test_an_unknown_reducer_is_not_found(door: Door, ann: Person) -> None:
     assert (answer.status_code, answer.json()["error"]) == (404, "unknown_reducer")
 
 
-async def test_a_deployed_module_is_reached_too(door: Door, ann: Person, tmp_path: Path) -> None:
+async def test_a_deployed_module_is_reached_too(door: Door, ann: Person) -> None:
     open_to_all = booking.REDUCERS.replace("@reducer\n", '@reducer(by=("*",))\n')
     await deploy(
         door.store,
-        tmp_path / "parley.db",
         "booking",
         booking.FIRST | {"reducers.py": open_to_all},
         permille=1_000,

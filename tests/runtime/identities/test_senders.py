@@ -104,7 +104,7 @@ async def test_a_signed_action_keeps_its_proof_and_an_audit_checks_it(
 ) -> None:
     await approve(store, ann, signed(ann))
 
-    history = entries(tmp_path / "parley.db")
+    history = list(entries(tmp_path / "parley.db"))
     assert history[-1].proof == ann.proof(signed(ann))
     assert audit(history).differences == ()
 

@@ -10,6 +10,7 @@ import pytest
 from runtime import replay
 from runtime.context import Context
 from runtime.errors import Paused, Refused
+from runtime.fresh import replay_elsewhere
 from runtime.migration import NotAdditive
 from runtime.modules import deploying, registry
 from runtime.modules.deploying import Deployed
@@ -41,7 +42,7 @@ class House:
 
     async def deploy(self, files: Files, percent: int = 100, **more: Any) -> Deployed:
         return await deploying.deploy(
-            self.store, self.path, "booking", files, permille=percent * 10, by="ops", **more
+            self.store, "booking", files, permille=percent * 10, by="ops", **more
         )
 
     async def take(self, slot: str, scope: str | None = None, name: str = "Ann") -> Any:
@@ -57,7 +58,8 @@ class House:
         return row
 
     def audit(self) -> tuple[Any, ...]:
-        return tuple(replay.audit(replay.entries(self.path)).differences)
+        found = replay.replay(self.path)
+        return (*found.differences, *found.damaged)
 
 
 @pytest.fixture
@@ -80,6 +82,15 @@ async def test_a_module_acts_once_it_is_deployed(house: House) -> None:
     assert await house.slots() == [("9:00", "Ann")]
     assert (await house.release()).stable == first.version
     assert house.audit() == ()
+
+
+async def test_a_fresh_process_replays_what_a_module_did(house: House) -> None:
+    await house.deploy(booking.FIRST)
+    await house.take("9:00")
+
+    audit = replay_elsewhere(house.path, "parley.history")
+
+    assert (audit.identical, audit.replayed) == (True, 2)
 
 
 async def test_what_was_deployed_is_there_in_the_next_process(
