@@ -65,7 +65,9 @@ class Performer:
 
         Answers how many there were.
         """
-        rows = await self._store.reader.rows(Effect, state=EffectState.OPEN)
+        found = await self._store.reader.rows(Effect, state=EffectState.OPEN)
+        # What is committed about them lines them up, too: in the order in which they were made.
+        rows = sorted(found, key=lambda row: (row.created_us, row.id))
         now = self._clock()
         due = [row.id for row in rows if row.due_us <= now]
         given_up: set[str] = set()
@@ -74,7 +76,7 @@ class Performer:
             given_up |= {*some} - {
                 *await self._store.act(effects_found_open, sender=SENDER, effects=some)
             }
-        for row in sorted(rows, key=lambda row: (row.created_us, row.id)):
+        for row in rows:
             if row.id not in given_up:
                 self._take_up(row)
         self._reaper = asyncio.create_task(self._reap())

@@ -11,7 +11,7 @@ import pytest
 from runtime.outbox import Effect, EffectState
 from runtime.performer import Closing, Performer
 from runtime.store import Store
-from tests.runtime.bank import Receipt, notified, opened, paid
+from tests.runtime.bank import Receipt, notified, opened, paid, told_in_turn
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +64,30 @@ async def test_what_a_dead_process_left_open_is_performed_by_the_next_under_the_
 
     assert keys == [left.id]
     assert await second.reader.rows(Effect, state=EffectState.OPEN) == []
+    await second.close()
+
+
+async def test_what_a_dead_process_left_open_in_a_lane_is_performed_in_its_order(
+    tmp_path: Path, clock: Callable[[], int], entropy: Callable[[int], bytes]
+) -> None:
+    accounts = [f"a{n}" for n in range(12)]
+    first = await Store.open(tmp_path / "s.db", clock, entropy)
+    for account in accounts:
+        await first.act(told_in_turn, sender="ann", account=account)
+    await first.close()
+    told: list[str] = []
+
+    async def notify(effect: Effect, args: dict[str, Any]) -> None:
+        told.append(args["account"])
+
+    second = await Store.open(tmp_path / "s.db", clock, entropy)
+    performer = Performer(second, clock)
+    performer.on("notify", notify)
+    await performer.recover()
+    await performer.idle()
+
+    assert told == accounts
+    await performer.close()
     await second.close()
 
 
