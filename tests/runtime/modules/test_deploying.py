@@ -11,7 +11,7 @@ import pytest
 
 from runtime import replay
 from runtime.context import Context
-from runtime.errors import Paused, Refused
+from runtime.errors import Paused, Refused, StoreBroken
 from runtime.fresh import replay_elsewhere
 from runtime.migration import NotAdditive
 from runtime.modules import deploying, registry
@@ -154,6 +154,7 @@ async def test_code_that_would_have_done_otherwise_stays_out_unless_that_is_its_
     ("files", "error", "complaint"),
     [
         (booking.FAILING, Refused, "not today"),
+        (booking.REWRITING, Refused, "append-only"),
         (booking.SHORTER, NotAdditive, "booking_slot.name is stored but no longer declared"),
         (booking.CLOCK, NotAModule, "time"),
         ({"__init__.py": "1 /"}, NotAModule, "SyntaxError"),
@@ -248,6 +249,29 @@ async def test_a_pause_holds_for_the_next_process_too(
 
     with pytest.raises(Paused):
         await house.take("10:00")
+
+
+async def test_the_runtime_itself_is_never_paused(house: House) -> None:
+    with pytest.raises(Refused, match="can not be paused"):
+        await house.store.act(paused, sender="ops", what="runtime", why="a bug")
+
+    await house.deploy(booking.FIRST)
+    assert await house.take("9:00") == "Ann"
+
+
+async def test_a_deploy_by_a_replaced_process_ends_it_and_hinders_nobody(
+    house: House, clock: Callable[[], int], entropy: Callable[[int], bytes]
+) -> None:
+    await house.deploy(booking.FIRST)
+    successor = await Store.open(house.path, clock, entropy)
+    await successor.act(opened, sender="node", account="a", cents=1)
+
+    with pytest.raises(StoreBroken, match="taken over"):
+        await house.deploy(booking.LONGER)
+
+    assert house.store.broken.done()
+    await successor.act(opened, sender="node", account="b", cents=1)
+    await successor.close()
 
 
 async def test_a_pause_that_was_rolled_back_pauses_nothing(house: House) -> None:
