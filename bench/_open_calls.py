@@ -14,6 +14,7 @@ from parley import history
 from parley.demo import Receptionist
 from runtime.outbox import Effect
 from runtime.performer import Closing, Performer
+from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_offered, leg_planned
@@ -54,8 +55,8 @@ async def _open(store: Store, n: int, live: dict[str, LiveCall]) -> None:
         scope=call,
         call=call,
         line="sip",
-        remote=f"sip:{n}@example.org",
-        local="sip:desk@example.org",
+        remote=_sealed(n),
+        local=_sealed(n),
         agent="parley.demo:Receptionist",
         words_key=f"key_{n:024}",
     )
@@ -72,13 +73,18 @@ def _leg(call: str, n: int) -> Leg:
         payload_type=8,
         dtmf_payload_type=101,
         port=20_000 + n,
-        remote_host="192.0.2.1",
+        remote_host=_sealed(n),
         remote_port=4_000,
         ssrc=n,
         seq0=1,
         ts0=1,
         epoch_us=clock(),
     )
+
+
+def _sealed(n: int) -> Sealed[str]:
+    """As large as a SIP URI when sealed."""
+    return Sealed(f"key_{n:024}", bytes(75), bytes(32))
 
 
 async def _done(effect: Effect, args: dict[str, Any]) -> Closing | None:

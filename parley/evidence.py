@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from parley.proving import first_stamp, last_entry
 from parley.record import Key, Plain, record
 from recordings import vault
-from recordings.evidence import CHECKPOINTS_MAX, SEGMENT_FIELDS, Pack, Stamped
+from recordings.evidence import CHECKPOINTS_MAX, SEGMENT_FIELDS, SIDES, Pack, Stamped
 from recordings.export import write
 from recordings.tables import Chunk
 from runtime import checkpoint, merkle
@@ -56,8 +56,9 @@ def export(
         older=_older(rows, held, stamp),
         stamp=None if stamp is None else Stamped(*stamp),
         chunks=chunks,
-        keys=_keys(key, {call.words_key, *(chunk.key_id for chunk in chunks)}),
+        keys=_keys(key, {call.words_key, call.caller_key, *(chunk.key_id for chunk in chunks)}),
         transcript=[{name: one[name] for name in SEGMENT_FIELDS} for one in found["transcript"]],
+        callers={side: found["call"][side] for side in SIDES},
         summary=_summary(found),
     )
     return write(pack, directory, recordings, log_key)

@@ -23,12 +23,14 @@ from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
 from runtime import tsa
-from runtime.errors import StoreDamaged
+from runtime.errors import StoreBroken, StoreDamaged, named
+from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.notary import Notary, Stamper
 from runtime.opening import Depth
 from runtime.performer import Performer
+from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
@@ -53,9 +55,14 @@ def clock() -> int:
 
 
 def note(what: str, **facts: Any) -> None:
-    """A fact for the operator, as a line of JSON."""
-    sys.stderr.write(json.dumps({"node": what, **facts}) + "\n")
+    """A fact for the operator, as a line of JSON. What is no plain fact is shown as a token."""
+    sys.stderr.write(json.dumps({"node": what, **facts}, default=_token) + "\n")
     sys.stderr.flush()
+
+
+def _token(value: object) -> str:
+    """What is sealed shows the name of its key; of what nobody foresaw only its kind is told."""
+    return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
 
 
 class Node:
@@ -113,7 +120,7 @@ class Node:
             return 0
         for name, task in board_tasks.items():
             if task in done:
-                note("failed", part=name, error=repr(task.exception()))
+                note("failed", part=name, error=_why(task))
                 self._tell_damage(task.exception())
         # At once: nothing may act on what failed, and no thread may keep the process from ending.
         os._exit(1)
@@ -136,11 +143,13 @@ class Node:
             origin=ORIGIN,
         )
         agents = Agents(config.agent.app, _database(config))
+        keystore = Keystore(data / "keys")
         house = House(
             settings=settings,
             store=store,
             performer=Performer(store, clock),
-            keystore=Keystore(data / "keys"),
+            keystore=keystore,
+            keys=KeyPool(keystore),
             log_key=load_or_create(data / "log.key"),
             media=self._media,
             speech=self._speech,
@@ -258,6 +267,14 @@ def _future() -> "asyncio.Future[Any]":
 async def _first(wanted: "asyncio.Future[Any]", other: "asyncio.Task[Any]") -> Any:
     await asyncio.wait([wanted, other], return_when=asyncio.FIRST_COMPLETED)
     return wanted.result() if wanted.done() else other.result()
+
+
+def _why(task: "asyncio.Task[Any]") -> str:
+    """The store's errors speak for themselves; others might quote a caller."""
+    error = task.exception()
+    if error is None:
+        return "it ended"
+    return str(error) if isinstance(error, StoreBroken) else named(error)
 
 
 async def _raise(broken: "asyncio.Future[Any]") -> None:

@@ -31,11 +31,11 @@ class NoSuchCall(LookupError):
     """No call, or more than one, goes by that name; the message names the nearest."""
 
 
-def calls(rows: apsw.Connection, *, live: bool = False) -> list[Plain]:
+def calls(rows: apsw.Connection, key: Key, *, live: bool = False) -> list[Plain]:
     """Every call in outline, the newest first; `live` leaves out those that are over."""
     found = [row for row in _newest_first(rows) if not live or row.state in LIVE]
     recorded = {row.id for row in select(rows, Recording, (), ())}
-    return [{**_call(row), "recorded": row.id in recorded} for row in found]
+    return [{**_call(row, key), "recorded": row.id in recorded} for row in found]
 
 
 def find(rows: apsw.Connection, wanted: str) -> Call:
@@ -51,10 +51,10 @@ def find(rows: apsw.Connection, wanted: str) -> Call:
 
 
 def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
-    """All that is known of one call. Words whose key was destroyed are None, and `erased`."""
+    """All that is known of one call. What a destroyed key sealed is None, and `erased`."""
     (row,) = select(rows, Call, ("id",), (call,))
     return {
-        "call": _call(row),
+        "call": _call(row, key),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "transcript": [
             _segment(segment, key)
@@ -100,8 +100,9 @@ def _common(one: str, other: str) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _call(row: Call) -> Plain:
-    return _fields(row)
+def _call(row: Call, key: Key) -> Plain:
+    remote, local = opened(row.remote, key), opened(row.local, key)
+    return {**_fields(row), "remote": remote, "local": local, "erased": remote is None}
 
 
 def _consent(event: ConsentEvent) -> Plain:

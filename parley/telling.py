@@ -21,7 +21,8 @@ def told(record: Plain) -> Iterator[str]:
 
 def _header(call: Plain, zero_us: int) -> Iterator[str]:
     yield f"Call {call['id']}: {call['state']}"
-    yield f"  {call['direction']}, from {call['remote']} to {call['local']}, agent {call['agent']}"
+    remote, local = words.party(call["remote"]), words.party(call["local"])
+    yield f"  {call['direction']}, from {remote} to {local}, agent {call['agent']}"
     yield f"  offered   {moment.clock(call['offered_us'])}"
     if call["answered_us"] is not None:
         yield f"  answered  {moment.clock(call['answered_us'])}  (times count from here)"

@@ -30,7 +30,7 @@ def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
     args = entry.args
     match entry.reducer:
         case "sessions.call_offered":
-            yield "call", f"call offered by {args['remote']}"
+            yield "call", f"call offered by {_text(args['remote'], key)}"
         case "sessions.call_answered":
             yield "call", "call answered"
         case "sessions.question_put":

@@ -44,6 +44,11 @@ def speech(text: str | None, kind: str) -> str:
     return f"{text} {DICTATION}" if kind == "dictation" else text
 
 
+def party(uri: str | None) -> str:
+    """Who called, or was called."""
+    return ERASED if uri is None else uri
+
+
 def arguments(args: dict[str, object] | None) -> str:
     """The arguments of a tool, as its author would write them."""
     if args is None:

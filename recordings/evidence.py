@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,6 +15,7 @@ CHECKPOINTS_MAX = 1_000
 VERSION = 1
 MANIFEST = "manifest.json"
 MANIFEST_SIGNATURE = "manifest.sig"
+SIDES = ("remote", "local")
 SEGMENT_FIELDS = ("id", "party", "text", "start_us", "end_us")
 
 
@@ -38,8 +39,8 @@ class Pack:
     `entries` are the canonical bytes of the call's log entries in order; `leaves` are the leaf
     hashes of the whole log up to the size of `checkpoint`; `older` are checkpoints signed
     before, oldest first; `chunks` are the rows that still stand; `keys` are data keys by id;
-    `transcript` are dicts with the SEGMENT_FIELDS, text None where its key is gone; `summary`
-    is plain data to be read by people.
+    `transcript` are dicts with the SEGMENT_FIELDS, text None where its key is gone; `callers` are
+    the SIDES of the call, None likewise; `summary` is plain data to be read by people.
     """
 
     call: str
@@ -54,6 +55,7 @@ class Pack:
     keys: Mapping[str, bytes]
     transcript: Sequence[Mapping[str, object]]
     summary: Mapping[str, object]
+    callers: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     stamp: Stamped | None = None
 
 
@@ -84,6 +86,7 @@ def documents(pack: Pack, unreadable: Sequence[str] = ()) -> dict[str, bytes]:
             {key_id: base64.b64encode(key).decode() for key_id, key in pack.keys.items()}
         ),
         "transcript.json": readable.pretty(transcript),
+        "callers.json": readable.pretty(dict(pack.callers)),
         "transcript.vtt": readable.webvtt(transcript, _audio_begins_us(pack)),
         "record.json": readable.pretty(
             readable.record(pack.call, pack.summary, entries, pack.chunks, unreadable)

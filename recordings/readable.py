@@ -13,8 +13,8 @@ README = """\
 Evidence pack of one call
 
 KEEP THIS FOLDER CONFIDENTIAL. It is for a recipient who may hear the call: it holds the
-recording in clear, the transcript in clear, and in keys.json the keys that open the sealed
-audio and text.
+recording in clear, the transcript in clear, who called in clear, and in keys.json the keys
+that open what is sealed of these.
 
 To verify it (Python 3.11 or later with the package "cryptography"; no network):
 
@@ -33,10 +33,11 @@ Proved by verification
   stamp/             an earlier checkpoint and the time it was stamped with (RFC 3161), if any
   consistency.json   that the log extends each earlier checkpoint (RFC 6962 consistency proofs)
   log.vkey           the public key of the log (C2SP signed-note verifier key)
-  keys.json          keys of sealed audio and text, base64
+  keys.json          keys of the sealed audio, of the text, and of who called, base64
   chunks/            the sealed audio as it was recorded, each file named by its SHA-256
   audio/             caller.wav, agent.wav and stereo.wav (caller left), from those chunks
   transcript.json    the words, from the sealed segments of the entries
+  callers.json       who called whom, from what is sealed of it in the entries
   manifest.json      size and SHA-256 of every file here
   manifest.sig       Ed25519 signature of manifest.json by the log key, base64
 
@@ -44,8 +45,8 @@ For reading only, signed but not derived again
   transcript.vtt     the transcript as subtitles of the audio (WebVTT)
   record.json        the call in outline
 
-What a pack cannot show: what happened after its last entry, and the words or audio whose key
-was destroyed. For those, entries and hashes remain and the verifier names them.
+What a pack cannot show: what happened after its last entry, and the words, audio or callers
+whose key was destroyed. For those, entries and hashes remain and the verifier names them.
 """
 
 

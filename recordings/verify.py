@@ -42,6 +42,7 @@ GATE_CLOSING_US = 200_000
 CLOSING = ("withdrawn", "refused", "expired")
 # Sample 0 of both tracks is one instant. 16 bit, 8 kHz.
 PARTIES = ("caller", "agent")
+SIDES = ("remote", "local")
 SAMPLE_US, SAMPLE_BYTES, GCM_TAG_BYTES = 125, 2, 16
 
 # The first checkpoint after the call that a time-stamping authority has signed, where one has.
@@ -421,6 +422,14 @@ def the_transcript_is_what_was_sealed(pack: Pack) -> Iterator[str]:
             yield f"segment {segment} of transcript.json is not what was sealed"
 
 
+def who_called_is_what_was_sealed(pack: Pack) -> Iterator[str]:
+    sealed: Row = {}
+    for row in pack.rows("call", ("id",)):
+        sealed = {side: unseal(row[side], pack.keys) for side in SIDES}
+    if pack.json("callers.json", dict) != sealed:
+        yield "callers.json does not say who called whom as it was sealed"
+
+
 # --- All claims, in order ----------------------------------------------------------------------
 
 Claim = Callable[[Pack], Iterator[str]]
@@ -443,6 +452,7 @@ CLAIMS: tuple[Claim, ...] = (
     every_ciphertext_is_the_one_in_the_log,
     the_audio_is_what_was_sealed,
     the_transcript_is_what_was_sealed,
+    who_called_is_what_was_sealed,
 )
 
 
@@ -503,6 +513,8 @@ def notes(pack: Pack) -> Iterator[str]:
     withheld = sum(item["text"] is None for item in words)
     if withheld:
         yield f"{withheld} of {len(words)} segments cannot be read: their key is not here"
+    if None in pack.json("callers.json", dict).values():
+        yield "who called cannot be read: the key is not here"
 
 
 # --- Formats -----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """What can go wrong with an action, and who can mend it."""
 
+from pathlib import PurePath
+
 
 class Refused(Exception):
     """The rules say no: nothing was changed, the sender may correct and try again."""
@@ -51,3 +53,15 @@ class StoreDamaged(StoreBroken):
 
 class Nondeterminism(Exception):
     """A reducer does what a replay could not repeat."""
+
+
+def named(error: BaseException) -> str:
+    """What failed and where, such as "ValueError at lines.py:94", without the error's own words:
+    those may quote whoever called."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    file = PurePath(trace.tb_frame.f_code.co_filename).name if trace else ""
+    at = f" at {file}:{trace.tb_lineno}" if trace else ""
+    why = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return f"{type(error).__name__}{at}{why}"

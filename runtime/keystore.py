@@ -40,12 +40,21 @@ class Keystore:
 
     def prepare(self) -> str:
         """A new key, on disk before this returns. Answers its id. Raises KeystoreError."""
-        key_id = f"key_{secrets.token_hex(ID_BYTES)}"
-        try:
-            self._write(key_id, secrets.token_bytes(KEY_BYTES))
-        except OSError as error:
-            raise self._unwritable(error) from error
+        (key_id,) = self.prepare_several(1)
         return key_id
+
+    def prepare_several(self, count: int) -> list[str]:
+        """The same for many: the directory is flushed once for all."""
+        key_ids = [f"key_{secrets.token_hex(ID_BYTES)}" for _ in range(count)]
+        try:
+            for key_id in key_ids:
+                self._write(key_id, secrets.token_bytes(KEY_BYTES))
+            self._sync_directory()
+        except OSError as error:
+            for key_id in key_ids:
+                self._path(key_id).unlink(missing_ok=True)
+            raise self._unwritable(error) from error
+        return key_ids
 
     def key(self, key_id: str) -> bytes:
         """The 32 bytes. Raises KeyDestroyed where there are none, or may be none."""
@@ -66,7 +75,7 @@ class Keystore:
         """
         self._path(key_id)
         self._bury([key_id])
-        self._erase(key_id)
+        self._erase([key_id])
 
     def destroy_all(self, key_ids: Iterable[str]) -> None:
         """Many at once, whether their keys are here or not: none of them will come back."""
@@ -102,6 +111,7 @@ class Keystore:
             return False
         try:
             self._write(key_id, key)
+            self._sync_directory()
         except OSError as error:
             raise self._unwritable(error) from error
         return True
@@ -114,8 +124,8 @@ class Keystore:
         """Destroy every key that no row names: its granting commit never came."""
         names = dict.fromkeys(known)
         strays = [key_id for key_id in self.ids() if key_id not in names]
-        for key_id in strays:
-            self.destroy(key_id)
+        self._bury(strays)
+        self._erase(strays)
         return strays
 
     def _write(self, key_id: str, key: bytes) -> None:
@@ -129,25 +139,25 @@ class Keystore:
             raise
         finally:
             os.close(handle)
-        self._sync_directory()
 
     def _erase_the_buried(self) -> None:
-        for key_id in self.ids():
-            if key_id in self._destroyed:
-                self._erase(key_id)
+        self._erase([key_id for key_id in self.ids() if key_id in self._destroyed])
 
-    def _erase(self, key_id: str) -> None:
-        try:
-            handle = os.open(self._path(key_id), os.O_WRONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return
-        try:
-            os.write(handle, bytes(KEY_BYTES))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        self._path(key_id).unlink(missing_ok=True)
-        self._sync_directory()
+    def _erase(self, key_ids: list[str]) -> None:
+        """Overwrite and remove them; the directory is flushed once for all."""
+        for key_id in key_ids:
+            try:
+                handle = os.open(self._path(key_id), os.O_WRONLY | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                continue
+            try:
+                os.write(handle, bytes(KEY_BYTES))
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            self._path(key_id).unlink(missing_ok=True)
+        if key_ids:
+            self._sync_directory()
 
     def _path(self, key_id: str) -> Path:
         if not _ID.fullmatch(key_id):

@@ -65,7 +65,9 @@ class Performer:
 
         Answers how many there were.
         """
-        rows = await self._store.reader.rows(Effect, state=EffectState.OPEN)
+        found = await self._store.reader.rows(Effect, state=EffectState.OPEN)
+        # What is committed about them lines them up, too: in the order in which they were made.
+        rows = sorted(found, key=lambda row: (row.created_us, row.id))
         now = self._clock()
         due = [row.id for row in rows if row.due_us <= now]
         given_up: set[str] = set()
@@ -74,7 +76,7 @@ class Performer:
             given_up |= {*some} - {
                 *await self._store.act(effects_found_open, sender=SENDER, effects=some)
             }
-        for row in sorted(rows, key=lambda row: (row.created_us, row.id)):
+        for row in rows:
             if row.id not in given_up:
                 self._take_up(row)
         self._reaper = asyncio.create_task(self._reap())
@@ -114,7 +116,8 @@ class Performer:
         if effect.id in self._open:
             return
         self._open[effect.id] = effect
-        if effect.due_us > self._clock():
+        # A timer is alone in its lane; any other effect keeps its place there and waits in it.
+        if effect.kind == FIRE and effect.due_us > self._clock():
             heapq.heappush(self._later, (effect.due_us, effect.id))
             self._set_alarm()
         else:
@@ -168,7 +171,8 @@ class Performer:
     async def _until_closed(self, effect_id: str) -> None:
         while (effect := self._open.get(effect_id)) is not None:
             wait_us = effect.due_us - self._clock()
-            if wait_us > 0:
+            # What is due at once is not held up where the clock was set back since.
+            if wait_us > 0 and effect.due_us > effect.created_us:
                 await asyncio.sleep(wait_us / 1e6)
                 continue
             try:

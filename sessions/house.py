@@ -12,6 +12,7 @@ from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from runtime.errors import NotNow
+from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore, KeystoreError
 from runtime.performer import Performer
 from runtime.reducers import find
@@ -23,6 +24,7 @@ CALLS_MAX = 200
 """Live calls of one node; further ones are answered 503."""
 
 KEY_RETRY_S = 1.0
+"""How long a disk that took no key is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class House:
     store: Store
     performer: Performer
     keystore: Keystore
+    keys: KeyPool
     log_key: Ed25519PrivateKey
     media: MediaClient
     speech: SpeechClient
@@ -56,7 +59,7 @@ class House:
     clock: Callable[[], int]
     entropy: Callable[[int], bytes]
     note: Callable[..., None]
-    """Tell the operator a fact: never a word that was spoken, never a key."""
+    """Tell the operator a fact: never a word that was spoken, never who called, never a key."""
     sip: SipEndpoint | None = None
 
     async def act(
@@ -77,10 +80,10 @@ class House:
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
     async def prepare_key(self) -> str:
-        """A new key, on disk. A full disk is waited for."""
+        """A key of nobody's, on disk. A full disk is waited for."""
         while True:
             try:
-                return await asyncio.to_thread(self.keystore.prepare)
+                return await self.keys.take()
             except KeystoreError as full:
                 self.note("waiting for the keystore", why=str(full))
                 await asyncio.sleep(KEY_RETRY_S)

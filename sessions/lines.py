@@ -6,8 +6,10 @@ from typing import Any
 
 from media.codecs import CODECS
 from runtime.errors import Refused
+from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions.callers import Callers
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
@@ -25,9 +27,14 @@ class Lines:
     """Performs ring, answer and hang-up."""
 
     def __init__(
-        self, house: House, calls: dict[str, LiveCall], dialogs: dict[str, DialogState]
+        self,
+        house: House,
+        calls: dict[str, LiveCall],
+        dialogs: dict[str, DialogState],
+        callers: Callers,
     ) -> None:
         self._house = house
+        self._callers = callers
         self._calls = calls
         self._dialogs = dialogs
 
@@ -91,7 +98,7 @@ class Lines:
             leg.id,
             leg.call,
             CODECS[leg.codec],
-            (leg.remote_host, leg.remote_port),
+            self._remote(leg),
             ssrc=leg.ssrc,
             sequence_base=leg.seq0,
             timestamp_base=leg.ts0,
@@ -101,6 +108,13 @@ class Lines:
             port=leg.port or None,
         )
         return Address(host, port)
+
+    def _remote(self, leg: Leg) -> Address:
+        try:
+            return Address(self._house.unseal(leg.remote_host), leg.remote_port)
+        except KeyDestroyed:
+            # Who called was erased while the line is open: media goes where it comes from.
+            return ANY_ADDRESS
 
     async def renegotiate(self, live: LiveCall, body: bytes | None) -> None:
         """A re-INVITE: hold, resume, or media that moved. The answer is under the same port."""
@@ -134,7 +148,7 @@ class Lines:
         await self._house.act(
             leg_changed,
             leg.call,
-            remote_host=audio.remote.host,
+            remote_host=await self._callers.seal(leg.call, audio.remote.host),
             remote_port=audio.remote.port,
             payload_type=audio.payload_type,
             dtmf_payload_type=audio.dtmf_payload_type,
@@ -180,7 +194,7 @@ class Lines:
             payload_type=audio.payload_type,
             dtmf_payload_type=audio.dtmf_payload_type,
             port=0,
-            remote_host=audio.remote.host,
+            remote_host=await self._callers.seal(live.id, audio.remote.host),
             remote_port=audio.remote.port,
             ssrc=int.from_bytes(self._house.entropy(4), "big"),
             seq0=int.from_bytes(self._house.entropy(2), "big"),

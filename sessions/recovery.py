@@ -1,10 +1,14 @@
 """After a restart: rows say what was under way, and it goes on."""
 
+import asyncio
+
 from consent.rules import LISTENING
 from consent.tables import ConsentEvent
 from conversation.tables import Memory
 from recordings.tables import Chunk, Recording
 from recordings.vault import purge_orphans
+from runtime.keystore import KeystoreError
+from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
@@ -12,9 +16,6 @@ from sessions.tables import Call, CallState
 from telephony.sip import UserAgent
 from telephony.sip.dialog import EARLY, TERMINATED, DialogState
 from telephony.tables import Dialog
-
-RESPONSES_KEPT_US = 32_000_000
-"""A dialog that ended so recently may still be asked about (RFC 3261: 64*T1)."""
 
 STRAY_AGE_US = 60_000_000
 """Ciphertext without a row is left alone for so long: its row may be on the way."""
@@ -34,10 +35,13 @@ async def calls(board: Switchboard) -> None:
 async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState]:
     """Give the SIP core back its dialogs. Answers those that nobody had offered yet."""
     now = board.house.clock()
-    for dialog in await board.house.store.reader.rows(Dialog):
-        if dialog.status != TERMINATED or dialog.ended_us > now - RESPONSES_KEPT_US:
-            user_agent.restore(dialog, now / 1_000_000)
-            board.dialogs[dialog.id] = dialog
+    for row in await board.house.store.reader.rows(Dialog):
+        if not _matters(row, now) or (dialog := board.callers.dialog(row)) is None:
+            continue
+        user_agent.restore(dialog, now / 1_000_000)
+        board.dialogs[dialog.id] = dialog
+        if dialog.status == TERMINATED:
+            board.callers.leave(dialog.id)
     return [
         dialog
         for dialog in board.dialogs.values()
@@ -65,13 +69,25 @@ async def sweep(house: House) -> None:
     rows = await reader.rows(Call)
     events = await reader.rows(ConsentEvent)
     keys = [row.words_key for row in rows if not row.forgotten]
+    keys += [row.caller_key for row in rows]
+    now = house.clock()
+    keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [event.key_id for event in events if event.key_id is not None]
-    house.keystore.sweep(keys)
+    try:
+        await asyncio.to_thread(house.keystore.sweep, keys)
+    except KeystoreError as full:
+        house.note("stray keys are left for the next start", why=str(full))
+    house.keys.fill()
     known = {chunk.path for chunk in await reader.rows(Chunk)}
     for row in rows:
         if row.state is not CallState.SEALED:
             folder = house.settings.recordings / row.id
             known |= {f"{row.id}/{path.name}" for path in folder.glob("*.chunk")}
-    strays = purge_orphans(house.settings.recordings, known, house.clock() - STRAY_AGE_US)
+    strays = purge_orphans(house.settings.recordings, known, now - STRAY_AGE_US)
     if strays:
         house.note("stray chunks removed", chunks=len(strays))
+
+
+def _matters(row: Dialog, now_us: int) -> bool:
+    """Whether anything can still be asked about a dialog."""
+    return row.status != TERMINATED or row.ended_us > now_us - RESPONSES_KEPT_S * 1_000_000

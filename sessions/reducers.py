@@ -20,7 +20,14 @@ MODULE = "module:"
 
 @reducer
 def call_offered(
-    ctx: Context, *, call: str, line: str, remote: str, local: str, agent: str, words_key: str
+    ctx: Context,
+    *,
+    call: str,
+    line: str,
+    remote: Sealed[str],
+    local: Sealed[str],
+    agent: str,
+    words_key: str,
 ) -> str:
     """Somebody calls: let it ring. Answers the key that seals what will be said.
 
@@ -38,6 +45,7 @@ def call_offered(
             local=local,
             agent=agent,
             words_key=words_key,
+            caller_key=remote.key_id,
             offered_us=ctx.now,
             answered_us=None,
             ended_us=None,
@@ -68,7 +76,7 @@ def leg_changed(
     ctx: Context,
     *,
     call: str,
-    remote_host: str,
+    remote_host: Sealed[str],
     remote_port: int,
     payload_type: int,
     dtmf_payload_type: int | None,

@@ -6,11 +6,13 @@ from typing import Any, cast
 from conversation.agent import Agent
 from conversation.tables import Memory, Utterance, UtteranceState
 from media.client import MediaUnavailable
-from runtime.errors import Refused
+from runtime.errors import Refused, named
 from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.asking import Asking
 from sessions.attending import Attending
+from sessions.callers import Callers
+from sessions.discreet import discreet
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played
@@ -35,7 +37,8 @@ class Switchboard:
         self.calls: dict[str, LiveCall] = {}
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
-        self.lines = Lines(house, self.calls, self.dialogs)
+        self.callers = Callers(house)
+        self.lines = Lines(house, self.calls, self.dialogs, self.callers)
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
         self._voice = Voice(house, self.calls)
@@ -55,7 +58,7 @@ class Switchboard:
             ("conversation.turn", self.turns.run),
             ("conversation.tool", self.turns.tool),
         ):
-            house.performer.on(kind, perform)
+            house.performer.on(kind, discreet(perform))
         house.store.listen(self._committed)
 
     # -- the line --
@@ -63,9 +66,12 @@ class Switchboard:
     async def save(self, dialog: DialogState) -> None:
         """A dialog changed: what follows from it may be sent when this returns."""
         self.dialogs[dialog.id] = dialog
-        await self.house.surely(dialog_saved, dialog.id, dialog=dialog)
-        if dialog.status == TERMINATED and dialog.id not in self.calls:
-            self.dialogs.pop(dialog.id, None)
+        row = await self.callers.row(dialog)
+        await self.house.surely(dialog_saved, dialog.id, dialog=row)
+        if dialog.status == TERMINATED:
+            self.callers.leave(dialog.id)
+            if dialog.id not in self.calls:
+                self.dialogs.pop(dialog.id, None)
 
     async def line_events(self) -> None:
         """Take what the SIP core says, one thing after the other, for ever."""
@@ -120,8 +126,8 @@ class Switchboard:
                 call,
                 request=f"{call}/offered",
                 line="sip",
-                remote=remote,
-                local=local,
+                remote=await self.callers.seal(call, remote),
+                local=await self.callers.seal(call, local),
                 agent=house.settings.agent,
                 words_key=key,
             )
@@ -170,7 +176,7 @@ class Switchboard:
             try:
                 await self._resume(live, has_gate=leg is not None and leg["gate_epoch"] is not None)
             except MediaUnavailable as error:
-                self.house.note("media was lost again", call=live.id, why=str(error))
+                self.house.note("media was lost again", call=live.id, why=named(error))
         for stranger in there:
             self.house.media.close(stranger)
 
@@ -272,4 +278,4 @@ class Switchboard:
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.house.note("a task failed", error=f"{type(error).__name__}: {error}")
+            self.house.note("a task failed", error=named(error))

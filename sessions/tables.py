@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from runtime import table
+from runtime import Sealed, table
 
 
 class CallState(StrEnum):
@@ -19,16 +19,19 @@ class Call:
     """One call. The media fields are all that is needed to open its leg again.
 
     `words_key` seals what is said and done in it; without consent it dies with the call.
+    `caller_key` seals who called whom and from where, here, in the call's leg and dialog; it
+    lives until the call is erased.
     """
 
     id: str
     state: CallState
     direction: str
     line: str
-    remote: str
-    local: str
+    remote: Sealed[str]
+    local: Sealed[str]
     agent: str
     words_key: str
+    caller_key: str
     offered_us: int
     answered_us: int | None
     ended_us: int | None
@@ -46,7 +49,7 @@ class Leg:
     payload_type: int
     dtmf_payload_type: int | None
     port: int
-    remote_host: str
+    remote_host: Sealed[str]
     remote_port: int
     ssrc: int
     seq0: int

@@ -50,7 +50,7 @@ async def place(
     remote = await address_of(script.target)
     host = local_host(remote)
     with bound(host) as sip, bound(host) as rtp:
-        line = Line(sip, Address(*rtp.getsockname()[:2]))
+        line = Line(sip, Address(*rtp.getsockname()[:2]), script.user, script.display)
         call = _Call(script, line, on_event, stop or asyncio.Event())
         try:
             line.dial(script.target, remote)

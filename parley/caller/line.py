@@ -28,7 +28,6 @@ from telephony.udp import SipEndpoint
 
 T = TypeVar("T")
 
-USER = "parley-call"
 CODECS = ("PCMU", "PCMA")
 HANG_UP_SECONDS_MAX = 3.0
 """How long we wait for the answer to our BYE or CANCEL before we leave."""
@@ -87,7 +86,9 @@ def _socket(address: Address) -> socket.socket:
 class Line:
     """Call with `dial`; then `answer` and `over` resolve. Close it at the end."""
 
-    def __init__(self, bound_socket: socket.socket, rtp: Address) -> None:
+    def __init__(
+        self, bound_socket: socket.socket, rtp: Address, user: str, display: str = ""
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[sdp.AudioParameters | NotAnswered] = loop.create_future()
         self.over: asyncio.Future[str] = loop.create_future()
@@ -97,8 +98,9 @@ class Line:
         self._session = time.time_ns() // 1_000
         self._version = 0
         local = Address(*bound_socket.getsockname()[:2])
-        self._me = f"sip:{USER}@{_bracketed(local.host)}:{local.port}"
-        agent = UserAgent(local, USER, os.urandom)
+        name = f'"{display}" ' if display else ""
+        self._me = f"{name}<sip:{user}@{_bracketed(local.host)}:{local.port}>"
+        agent = UserAgent(local, user, os.urandom)
         self._endpoint = SipEndpoint(bound_socket, agent, time.time, _forget, self._happened)
 
     def dial(self, target: str, remote: Address) -> None:

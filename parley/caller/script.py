@@ -52,6 +52,10 @@ class CallScript:
     """Hang up so long after the answer."""
     save: Path | None = None
     """Where to put what was heard, as a WAV file."""
+    user: str = "parley-call"
+    """As whom to call: the user part of From and Contact."""
+    display: str = ""
+    """The name beside it."""
 
 
 def text(words: str) -> Say:

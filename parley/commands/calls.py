@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from parley import moment, record
+from parley import moment, record, words
 from parley.commands import finding, place
 
 LISTED = 50
@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with place.reading(place.place_of(args)) as rows:
-        found = record.calls(rows, live=args.live)
+    here = place.place_of(args)
+    with place.reading(here) as rows:
+        found = record.calls(rows, here.keystore().key, live=args.live)
     shown = found[: max(0, args.limit)]
     if args.json:
         print(finding.as_json(shown))
@@ -42,5 +43,5 @@ def line(call: dict[str, Any]) -> str:
     recorded = "recorded" if call["recorded"] else "not recorded"
     return (
         f"{call['id']}  {moment.clock(call['offered_us'])}  {length:>8}"
-        f"  {call['state']:<8}  {recorded:<12}  {call['remote']}"
+        f"  {call['state']:<8}  {recorded:<12}  {words.party(call['remote'])}"
     )

@@ -6,6 +6,7 @@ import apsw
 
 from parley import history, moment, record, telling
 from parley.commands import No, NotLikeThis, finding, place
+from runtime.tables import select
 from sessions.tables import Call
 
 EXAMPLES = """\
@@ -40,7 +41,7 @@ def _past(here: place.Place, call: Call, text: str) -> apsw.Connection:
     except ValueError as error:
         raise NotLikeThis(f"--as-of: {error}") from error
     rows = history.rebuild(history.entries(here.database, wanted.seq, wanted.at_us))
-    if not any(row["id"] == call.id for row in record.calls(rows)):
+    if not select(rows, Call, ("id",), (call.id,)):
         begun = moment.clock(call.offered_us)
         raise No(f"--as-of {text}: the call was not there yet; it was offered at {begun}")
     return rows

@@ -40,6 +40,7 @@ class Dialog:
     wants_cancel: bool = False
     sent_cancel: bool = False
     ending_reason: str = "local"
+    invited_as: str = ""
 
     @property
     def is_pending(self) -> bool:
@@ -72,6 +73,7 @@ class Core:
         self.transactions = Transactions(self.outputs, self.alarms, transactions_max)
         self._dialogs: dict[str, Dialog] = {}
         self._by_tag: dict[tuple[str, str], Dialog] = {}
+        self._by_invite: dict[str, Dialog] = {}
         self._dialogs_max = dialogs_max
         self._entropy = entropy
         self._secret = entropy(16)
@@ -97,10 +99,16 @@ class Core:
     def dialog_of(self, call_id: str, local_tag: str) -> Dialog | None:
         return self._by_tag.get((call_id, local_tag))
 
+    def dialog_begun_by(self, invite: str) -> Dialog | None:
+        """The dialog of an INVITE, named as `invited_as` does, however often it is repeated."""
+        return self._by_invite.get(invite)
+
     def add(self, state: DialogState) -> Dialog:
-        dialog = Dialog(state)
+        dialog = Dialog(state, invited_as=invited_as(state))
         self._dialogs[state.id] = dialog
         self._by_tag[state.call_id, state.local_tag] = dialog
+        if state.role == rows.UAS:
+            self._by_invite[dialog.invited_as] = dialog
         return dialog
 
     def save(self, dialog: Dialog, state: DialogState) -> None:
@@ -129,6 +137,7 @@ class Core:
             self.alarms.set(kind, state.id, None)
         self._dialogs.pop(state.id, None)
         self._by_tag.pop((state.call_id, state.local_tag), None)
+        self._by_invite.pop(dialog.invited_as, None)
 
     def transmit(self, data: bytes, destination: Address) -> None:
         self.outputs.append(Transmit(data, destination))
@@ -151,3 +160,13 @@ class Core:
         # The same for each repetition, and of no use to whoever guesses others'.
         text = server_key(request).encode(errors="surrogateescape")
         return hashlib.sha256(self._secret + text).hexdigest()[:16]
+
+
+def invited_as(state: DialogState) -> str:
+    """What tells the INVITE that a dialog was last invited by from all others."""
+    return invite_key(state.call_id, state.remote_tag, state.server_branch)
+
+
+def invite_key(call_id: str, remote_tag: str, branch: str) -> str:
+    """It is held in memory only: a dialog's id, which others see, is drawn by chance."""
+    return f"{call_id}\0{remote_tag}\0{branch}"

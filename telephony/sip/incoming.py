@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import replace
 
 from telephony import sdp as session_description
 from telephony.address import Address
 from telephony.sip import dialog as rows
-from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog
+from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog, invite_key
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError
 from telephony.sip.headers import Lines
@@ -59,14 +57,14 @@ class IncomingCalls:
     def invited(self, request: Request, source: Address, now: float) -> None:
         """An INVITE outside of any dialog."""
         core = self._core
-        dialog_id = dialog_id_of(request)
-        if (known := core.dialog(dialog_id)) is not None:
+        if (known := core.dialog_begun_by(invite_of(request))) is not None:
             # Its transaction was lost in a restart: it gets the same response.
             self.repeat_to(known, request)
             return
         if (status := self._refusal(request)) is not None:
             self._refuse(request, status)
             return
+        dialog_id = core.token()
         try:
             state = _early(dialog_id, core.token(), request, source, now)
         except GrammarError:
@@ -152,7 +150,7 @@ class IncomingCalls:
     def _dialog_with(self, request: Request) -> Dialog | None:
         """The dialog whose last INVITE this CANCEL means."""
         core = self._core
-        dialog = core.dialog(dialog_id_of(request)) or core.dialog_of(
+        dialog = core.dialog_begun_by(invite_of(request)) or core.dialog_of(
             request.call_id, request.to.tag
         )
         if dialog is None or dialog.state.server_branch != branch_of(request):
@@ -278,10 +276,9 @@ class IncomingCalls:
             self._await_ack(dialog, now)
 
 
-def dialog_id_of(request: Request) -> str:
-    """The same for each repetition of an INVITE, also after a restart."""
-    text = f"{request.call_id}\0{request.from_.tag}\0{branch_of(request)}"
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:15]).decode().lower()
+def invite_of(request: Request) -> str:
+    """The same for each repetition of an INVITE, and for its CANCEL; see `core.invited_as`."""
+    return invite_key(request.call_id, request.from_.tag, branch_of(request))
 
 
 def retargeted(state: DialogState, request: Request) -> DialogState:

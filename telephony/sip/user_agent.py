@@ -6,11 +6,18 @@ from collections.abc import Callable
 
 from telephony.address import Address
 from telephony.sip import dialog as rows
-from telephony.sip.core import ANSWER_ALARM, CANCELLED_ALARM, UNANSWERED_ALARM, Core, Dialog
+from telephony.sip.core import (
+    ANSWER_ALARM,
+    CANCELLED_ALARM,
+    UNANSWERED_ALARM,
+    Core,
+    Dialog,
+    invited_as,
+)
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
 from telephony.sip.in_dialog import CAPABILITIES, InDialog
-from telephony.sip.incoming import IncomingCalls, dialog_id_of
+from telephony.sip.incoming import IncomingCalls, invite_of
 from telephony.sip.message import Request, Response
 from telephony.sip.outgoing import OutgoingCalls
 from telephony.sip.outputs import Output
@@ -149,8 +156,9 @@ class UserAgent:
 
     def _remember(self, state: DialogState, now: float) -> None:
         if state.final_response and len(self._ended) < ENDED_DIALOGS_MAX:
-            self._ended[state.id] = state
-            self._core.alarms.set(FORGET_ALARM, state.id, now + 64 * T1)
+            invite = invited_as(state)
+            self._ended[invite] = state
+            self._core.alarms.set(FORGET_ALARM, invite, now + 64 * T1)
 
     # --- what arrives -------------------------------------------------------------------
 
@@ -182,7 +190,7 @@ class UserAgent:
     def _out_of_dialog(self, request: Request, source: Address, now: float) -> None:
         core = self._core
         if request.method == "INVITE":
-            if ended := self._ended.get(dialog_id_of(request)):
+            if ended := self._ended.get(invite_of(request)):
                 core.transmit(ended.final_response, request.via.response_address)
             else:
                 self._incoming.invited(request, source, now)

@@ -1,7 +1,6 @@
 """A caller who refuses leaves nothing of what they said."""
 
 import base64
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from media.codecs import CODECS
 from media.units import SAMPLES_PER_MS, Samples, from_pcm, pcm
 from parley.caller import CallScript, Press, Say, place, script
 from tests.interop.agents import BOOK_KEY
+from tests.interop.searching import forms, found_in
 from tests.interop.server import Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
@@ -20,14 +20,6 @@ SNIPPET_BYTES = 64
 SNIPPETS = 40
 VOICED_ABS_MEAN = 800
 RARE_WORD_LETTERS = 9
-
-
-def forms(secret: bytes) -> Iterator[bytes]:
-    """The bytes as they are, and in base64 wherever in a group of three they begin."""
-    yield secret
-    for lead in range(3):
-        # The characters at both ends also depend on their neighbours.
-        yield base64.b64encode(bytes(lead) + secret)[4:-4]
 
 
 def of_words(phrase: str) -> list[bytes]:
@@ -61,13 +53,6 @@ def voiced_places(samples: Samples) -> list[int]:
     windows = np.lib.stride_tricks.sliding_window_view(np.abs(samples.astype(int)), SNIPPET_BYTES)
     loud = np.flatnonzero(windows.mean(axis=1) > VOICED_ABS_MEAN)
     return [int(start) for start in loud[:: max(1, len(loud) // SNIPPETS)]]
-
-
-def found_in(folder: Path, wanted: Iterable[bytes]) -> list[str]:
-    """The files in which any of it is."""
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    secrets = list(wanted)
-    return [str(path) for path, held in files.items() if any(each in held for each in secrets)]
 
 
 async def test_a_refused_call_leaves_no_audio_and_no_words(server: Server) -> None:

@@ -38,6 +38,7 @@ class Playing:
     now_us: int
     keys: Keystore
     words_key: str = ""
+    caller_key: str = ""
     granted: dict[str, str] = field(default_factory=dict[str, str])
     nonces: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     seqs: dict[str, int] = field(default_factory=dict[str, int])
@@ -50,9 +51,10 @@ class Playing:
         self.seqs[reducer.__name__] = seq
         return result
 
-    def seal(self, text: str) -> Sealed[str]:
-        key = self.keys.key(self.words_key)
-        return seal(text, self.words_key, key, lambda n: next(self.nonces).to_bytes(n, "big"))
+    def seal(self, text: str, key_id: str | None = None) -> Sealed[str]:
+        """Under the key of the words, or another."""
+        name = key_id or self.words_key
+        return seal(text, name, self.keys.key(name), lambda n: next(self.nonces).to_bytes(n, "big"))
 
     def segment(self, name: str, party: str, text: str, kind: str) -> Segment:
         return Segment(
@@ -68,13 +70,13 @@ class Playing:
         )
 
     async def ring(self) -> None:
-        self.words_key = self.keys.prepare()
+        self.words_key, self.caller_key = self.keys.prepare_several(2)
         await self.act(
             sessions.call_offered,
             call=self.call,
             line="sip",
-            remote="sip:anna@example.org",
-            local="sip:desk@example.org",
+            remote=self.seal("sip:anna@example.org", self.caller_key),
+            local=self.seal("sip:desk@example.org", self.caller_key),
             agent="parley.demo:Receptionist",
             words_key=self.words_key,
         )

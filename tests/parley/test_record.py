@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from parley import history, record
+from parley.telling import told
 from runtime.engines import sqlite
 from tests.parley.a_call import SECOND_US, agreed, playing, refused
 
@@ -47,6 +48,20 @@ async def test_words_whose_key_was_destroyed_are_erased(tmp_path: Path) -> None:
     assert (action["args"], action["result"], action["erased"]) == (None, None, True)
 
 
+async def test_who_called_is_erased_by_a_key_of_its_own(tmp_path: Path) -> None:
+    call = await agreed(tmp_path)
+    with rows_of(tmp_path) as rows:
+        before = record.record(rows, call.keys.key, call.call)["call"]
+        call.keys.destroy(call.caller_key)
+        found = record.record(rows, call.keys.key, call.call)
+        (listed,) = record.calls(rows, call.keys.key)
+    assert (before["remote"], before["erased"]) == ("sip:anna@example.org", False)
+    for after in (found["call"], listed):
+        assert (after["remote"], after["local"], after["erased"]) == (None, None, True)
+    assert found["transcript"][0]["text"] == "book an appointment"
+    assert any("from [erased" in line for line in told(found))
+
+
 async def test_a_call_nobody_agreed_to_record_has_no_recording(tmp_path: Path) -> None:
     call = await refused(tmp_path)
     with rows_of(tmp_path) as rows:
@@ -68,10 +83,11 @@ async def test_calls_come_newest_first_and_live_ones_alone(tmp_path: Path) -> No
     first = await agreed(tmp_path, "call_a1")
     second = await playing(tmp_path, "call_b2", first.now_us + SECOND_US)
     await second.ring()
+    key = second.keys.key
     with rows_of(tmp_path) as rows:
-        assert [call["id"] for call in record.calls(rows)] == ["call_b2", "call_a1"]
-        assert [call["recorded"] for call in record.calls(rows)] == [False, True]
-        assert [call["id"] for call in record.calls(rows, live=True)] == ["call_b2"]
+        assert [call["id"] for call in record.calls(rows, key)] == ["call_b2", "call_a1"]
+        assert [call["recorded"] for call in record.calls(rows, key)] == [False, True]
+        assert [call["id"] for call in record.calls(rows, key, live=True)] == ["call_b2"]
     await second.store.close()
 
 

@@ -22,7 +22,13 @@ VKEY = checkpoint.verifier_key(ORIGIN, LOG_KEY.public_key())
 BEGIN_US = 1_800_000_000_000_000
 SECOND_US = 1_000_000
 GRANTED_US = BEGIN_US + 2 * SECOND_US
-KEYS = {"key-caller": b"c" * 32, "key-agent": b"a" * 32, "key-text": b"t" * 32}
+KEYS = {
+    "key-caller": b"c" * 32,
+    "key-agent": b"a" * 32,
+    "key-text": b"t" * 32,
+    "key-who": b"w" * 32,
+}
+CALLERS = {"remote": "sip:+41790001122@carrier.example", "local": "sip:us"}
 
 Delta = list[Any]
 
@@ -76,6 +82,7 @@ class Call:
     ciphertexts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     transcript: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     keys: dict[str, bytes] = field(default_factory=lambda: dict(KEYS))
+    callers: dict[str, str] = field(default_factory=dict[str, str])
 
     def other_call(self, at_us: int) -> None:
         self.log.append(at_us, "somewhere.else", [], scope="call-8")
@@ -118,20 +125,21 @@ class Call:
 
     def say(self, at_us: int, party: str, text: str) -> None:
         segment = f"segment-{len(self.transcript)}"
-        nonce = len(self.transcript).to_bytes(12, "big")
-        opening = nonce + b"salt" + b"t" + text.encode()
-        sealed = nonce + AESGCM(KEYS["key-text"]).encrypt(nonce, opening, b"key-text")
         facts: dict[str, object] = {
             "id": segment,
             "party": party,
             "start_us": at_us - SECOND_US,
             "end_us": at_us,
         }
-        boxes = [base64.b64encode(box).decode() for box in (sealed, sha256(opening).digest())]
-        envelope = {"$sealed": ["key-text", *boxes]}
-        row = {**facts, "call": CALL, "text": envelope}
+        row = {**facts, "call": CALL, "text": sealed("key-text", len(self.transcript), text)}
         self.log.append(at_us, "transcripts.segment_heard", [["segment", None, row]])
         self.transcript.append({**facts, "text": text})
+
+    def ring(self, at_us: int) -> None:
+        """Somebody calls, and is answered."""
+        self.callers = CALLERS
+        sides = {side: sealed("key-who", n, text) for n, (side, text) in enumerate(CALLERS.items())}
+        self.log.append(at_us, "sessions.call_answered", [["call", None, {"id": CALL, **sides}]])
 
     def pack(self, key: Ed25519PrivateKey = LOG_KEY) -> evidence.Pack:
         return evidence.Pack(
@@ -151,6 +159,7 @@ class Call:
             keys=self.keys,
             transcript=self.transcript,
             summary={"direction": "inbound"},
+            callers={s: t if "key-who" in self.keys else None for s, t in self.callers.items()},
         )
 
     def write(self, folder: Path, key: Ed25519PrivateKey = LOG_KEY) -> Path:
@@ -162,11 +171,20 @@ class Call:
         return folder / "pack"
 
 
+def sealed(key_id: str, number: int, text: str) -> dict[str, list[str]]:
+    """`text` as the log has it; no number twice under one key."""
+    nonce = number.to_bytes(12, "big")
+    opening = nonce + b"salt" + b"t" + text.encode()
+    box = nonce + AESGCM(KEYS[key_id]).encrypt(nonce, opening, key_id.encode())
+    boxes = [base64.b64encode(each).decode() for each in (box, sha256(opening).digest())]
+    return {"$sealed": [key_id, *boxes]}
+
+
 def granted() -> Call:
     """A call up to its grant: asked, heard, keys born."""
     call = Call()
     call.other_call(BEGIN_US)
-    call.log.append(BEGIN_US, "sessions.call_answered", [])
+    call.ring(BEGIN_US)
     call.event(BEGIN_US + SECOND_US, "asked", 0)
     call.other_call(BEGIN_US + SECOND_US)
     call.event(GRANTED_US, "granted", 1, "key-caller")

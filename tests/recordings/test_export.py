@@ -17,7 +17,8 @@ def names(folder: Path) -> set[str]:
 def test_a_pack_has_its_files_and_no_others(tmp_path: Path) -> None:
     pack = honest().write(tmp_path)
     assert names(pack) == {
-        "README.txt", "audio", "checkpoint.txt", "chunks", "consistency.json", "entries.jsonl",
+        "README.txt", "audio", "callers.json", "checkpoint.txt", "chunks", "consistency.json",
+        "entries.jsonl",
         "keys.json", "log.vkey", "manifest.json", "manifest.sig", "proofs.json", "record.json",
         "transcript.json", "transcript.vtt", "verify.py",
     }  # fmt: skip

@@ -114,6 +114,18 @@ def test_a_party_whose_key_was_destroyed_is_named_and_the_rest_still_proved(
     ]
 
 
+def test_a_caller_whose_key_was_destroyed_is_not_named_and_the_rest_still_proved(
+    tmp_path: Path,
+) -> None:
+    call = honest()
+    del call.keys["key-who"]
+    path = call.write(tmp_path)
+    report = verify.verify(path, call.log.checkpoint(4), VKEY)
+    assert report.ok, report.failures
+    assert report.notes == ["who called cannot be read: the key is not here"]
+    assert json.loads((path / "callers.json").read_bytes()) == {"remote": None, "local": None}
+
+
 def test_consent_given_again_opens_a_new_epoch_under_new_keys(tmp_path: Path) -> None:
     call = granted()
     call.record("caller", 1, 0, GRANTED_US, GRANTED_US + SECOND_US)
@@ -340,6 +352,14 @@ def test_an_edited_transcript_is_refused_though_signed_again(tmp_path: Path) -> 
     assert failures(pack) == ["segment segment-1 of transcript.json is not what was sealed"]
 
 
+def test_another_caller_is_refused_though_signed_again(tmp_path: Path) -> None:
+    pack = honest().write(tmp_path)
+    path = pack / "callers.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("0001122", "0001123"))
+    sign_again(pack)
+    assert failures(pack) == ["callers.json does not say who called whom as it was sealed"]
+
+
 def test_an_audio_file_of_nobody_is_refused(tmp_path: Path) -> None:
     pack = honest().write(tmp_path)
     (pack / "chunks" / ("0" * 64)).write_bytes(b"x")
@@ -359,6 +379,7 @@ NAMES = [
     "log.vkey",
     "keys.json",
     "transcript.json",
+    "callers.json",
     "manifest.json",
     "manifest.sig",
     "audio/caller.wav",
@@ -376,7 +397,7 @@ def test_nonsense_is_a_failure_and_never_an_error(tmp_path: Path, name: str, dat
 @pytest.mark.parametrize(
     "row", [None, 1, [], {}, {"call": CALL}, {"call": CALL, "sha256": "../../x"}]
 )
-@pytest.mark.parametrize("table", ["chunk", "consent_event", "segment"])
+@pytest.mark.parametrize("table", ["chunk", "consent_event", "segment", "call"])
 def test_rows_of_nonsense_are_a_failure_and_never_an_error(
     tmp_path: Path, table: str, row: object
 ) -> None:

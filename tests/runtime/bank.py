@@ -74,3 +74,9 @@ def closed(ctx: Context, account: str) -> int:
     row = accounts.one(account)
     accounts.delete(row)
     return row.cents
+
+
+@reducer
+def told_in_turn(ctx: Context, account: str) -> None:
+    """One after the other: all in one lane."""
+    ctx.effect("notify", lane="desk", account=account)

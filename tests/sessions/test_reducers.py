@@ -31,6 +31,7 @@ pytestmark = pytest.mark.anyio
 
 CALL = "c1"
 KEYS = {"caller": "key_c", "agent": "key_a"}
+WHO: Sealed[str] = Sealed("key_c", b"box", b"commitment")
 TEXT: Sealed[str] = Sealed("key_w", b"box", b"commitment")
 
 
@@ -44,8 +45,8 @@ async def answered(store: Store) -> None:
         call_offered,
         call=CALL,
         line="sip",
-        remote="sip:ann@example.org",
-        local="sip:us@example.org",
+        remote=WHO,
+        local=WHO,
         agent="x:Y",
         words_key="key_w",
     )

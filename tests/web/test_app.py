@@ -3,11 +3,14 @@
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
+from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions.reducers import call_offered
 from web.app import Desk, application
 
 pytestmark = pytest.mark.anyio
+
+WHO: Sealed[str] = Sealed("key_c", b"box", b"commitment")
 
 
 async def get(store: Store, path: str, *, media: bool = True) -> Response:
@@ -23,8 +26,8 @@ async def offer(store: Store) -> None:
         scope="c1",
         call="c1",
         line="sip",
-        remote="sip:ann@example.org",
-        local="sip:us@example.org",
+        remote=WHO,
+        local=WHO,
         agent="x:Y",
         words_key="key_w",
     )
@@ -45,6 +48,14 @@ async def test_calls_are_listed_and_counted(store: Store) -> None:
     assert [call["id"] for call in (await get(store, "/v1/calls")).json()] == ["c1"]
     assert (await get(store, "/v1/calls/c1")).json()["state"] == "offered"
     assert 'parley_calls{state="offered"} 1' in (await get(store, "/metrics")).text
+
+
+async def test_who_called_is_not_told(store: Store) -> None:
+    await offer(store)
+
+    for path in ("/v1/calls", "/v1/calls/c1", "/metrics"):
+        shown = (await get(store, path)).text
+        assert not any(word in shown for word in ("remote", "local", "key_", "box", "caller"))
 
 
 async def test_a_call_that_is_not_there_is_not_found(store: Store) -> None:

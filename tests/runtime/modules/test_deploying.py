@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from runtime import replay
@@ -91,6 +93,18 @@ async def test_a_fresh_process_replays_what_a_module_did(house: House) -> None:
     audit = replay_elsewhere(house.path, "parley.history")
 
     assert (audit.identical, audit.replayed) == (True, 2)
+
+
+async def test_a_module_that_can_not_be_read_in_a_replay_is_named(house: House) -> None:
+    await house.deploy(booking.FIRST)
+    with closing(apsw.Connection(str(house.path))) as connection:
+        forged = "replace(CAST(entry AS TEXT), 'def slot_taken', 'def slot taken')"
+        connection.execute(f"UPDATE log SET entry = CAST({forged} AS BLOB)")
+
+    audit = replay_elsewhere(house.path, "parley.history")
+
+    told = [(one.seq, one.what) for one in audit.differences]
+    assert any(seq == 1 and "the module that it deployed can not be used" in w for seq, w in told)
 
 
 async def test_what_was_deployed_is_there_in_the_next_process(
