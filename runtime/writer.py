@@ -268,7 +268,9 @@ class Writer:
         reducer = HOUSE.reducers.get(action.reducer) or registry.reducer(
             self._cursor, action.reducer, action.scope
         )
-        now = max(self._clock(), head.at_us)
+        now = self._clock()
+        if now < head.at_us:  # The clock was set back; the order of entries stays that of times.
+            now = head.at_us + 1
         seed = self._entropy(16).hex()
         result, deltas = execute(self._cursor, reducer, action, now, seed)
         scope_seq, scope_prev = self._scope_head(action.scope)
