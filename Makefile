@@ -29,7 +29,7 @@ lint: .venv/dev.stamp ## ruff, mypy and pyright
 bench: .venv/bench.stamp ## every benchmark, as tables with ratios
 	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
 
-simulate: .venv/dev.stamp ## power cuts, a lost lock, kill -9: SEED=n repeats one, TIER=power|fence|kill
+simulate: .venv/dev.stamp ## power cuts, a lost lock, kill -9: SEED=n repeats one, TIER=power|fence|schedules|kill
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(TIER),--tier $(TIER))
 
 lock: ## renew the lock files (needs uv)

@@ -116,7 +116,8 @@ class Performer:
         if effect.id in self._open:
             return
         self._open[effect.id] = effect
-        if effect.due_us > self._clock():
+        # A timer is alone in its lane; any other effect keeps its place there and waits in it.
+        if effect.kind == FIRE and effect.due_us > self._clock():
             heapq.heappush(self._later, (effect.due_us, effect.id))
             self._set_alarm()
         else:
@@ -170,7 +171,8 @@ class Performer:
     async def _until_closed(self, effect_id: str) -> None:
         while (effect := self._open.get(effect_id)) is not None:
             wait_us = effect.due_us - self._clock()
-            if wait_us > 0:
+            # What is due at once is not held up where the clock was set back since.
+            if wait_us > 0 and effect.due_us > effect.created_us:
                 await asyncio.sleep(wait_us / 1e6)
                 continue
             try:

@@ -52,7 +52,7 @@ class Reducer:
         """
         return determinism.read(self.function)
 
-    @property
+    @cached_property
     def module(self) -> str:
         """The hash of its code and of all that the code is made of, in hex.
 

@@ -11,7 +11,7 @@ import apsw
 
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
-from runtime.errors import StoreDamaged
+from runtime.errors import Refused, StoreDamaged
 from runtime.execution import Action, execute
 from runtime.log import Entry, leaf_of
 from runtime.migration import migrate
@@ -240,28 +240,31 @@ class _Rows:
             if wrong is not None:
                 self._cursor.execute("ROLLBACK TO again")
             self._cursor.execute("RELEASE again")
-        if wrong is None:
-            self._adopt(entry)
-        return wrong
+        return self._adopt(entry) if wrong is None else wrong
 
     def apply(self, entry: Entry) -> str | None:
         """Make the logged changes; what is wrong with them, where they can not be made."""
         try:
             for table, old, new in entry.deltas:
                 apply_delta(self._connection, self._schema(table), (old, new))
-            self._adopt(entry)
         except (apsw.Error, LookupError, TypeError, ValueError) as error:
             return f"its changes do not fit the rows before it: {error}"
-        return None
+        return self._adopt(entry)
 
-    def _adopt(self, entry: Entry) -> None:
-        """The tables of a module that was deployed."""
+    def _adopt(self, entry: Entry) -> str | None:
+        """Make the tables of a module that was deployed; why not, where that can not be."""
         for table, _, new in entry.deltas:
             if table == "module_version" and new is not None:
-                added = registry.adopt(new)
-                with sqlite.unconfined(self._connection):
-                    migrate(self._connection, added)
-                self.schemas |= {schema.name: schema for schema in added}
+                try:
+                    self._make_tables(registry.adopt(new))
+                except (Refused, apsw.Error, ValueError) as error:
+                    return f"the module that it deployed can not be used: {error}"
+        return None
+
+    def _make_tables(self, added: list[Schema]) -> None:
+        with sqlite.unconfined(self._connection):
+            migrate(self._connection, added)
+        self.schemas |= {schema.name: schema for schema in added}
 
     def _schema(self, table: str) -> Schema:
         if table not in self.schemas:

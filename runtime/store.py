@@ -168,6 +168,9 @@ class Store:
     def _attempt(self, job: Callable[[Writer], Any]) -> Any:
         try:
             return job(self._writer)
+        except StoreBroken as error:
+            self._loop.call_soon_threadsafe(self._break, error)
+            return error
         except Exception as error:  # The answer belongs to this job's sender alone.
             return error
 

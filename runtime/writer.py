@@ -5,7 +5,7 @@ knows of event loops.
 """
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ _HEAD_DDL = (
 _EMPTY_HEAD = "INSERT OR IGNORE INTO head VALUES (1, 0, ?, ?, 0)"
 _TAKE_OVER = "UPDATE head SET epoch = epoch + 1 RETURNING at_us, last, frontier, epoch"
 _MOVE_HEAD = "UPDATE head SET at_us = ?, last = ?, frontier = ? WHERE epoch = ?"
+
+_REPLACED = "another process has taken over this store"
 
 _OF_THE_DISK = (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.NoMemError)
 """What no single action is to blame for."""
@@ -173,6 +175,7 @@ class Writer:
         before = self._head
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
+            self._check_turn()
             yield
             self._move_head()
             self._cursor.execute("COMMIT")
@@ -182,6 +185,8 @@ class Writer:
             raise StoreFull("the disk is full: free some space", FULL_RETRY_MS) from error
         except apsw.Error as error:
             self._broken = StoreBroken(f"the disk failed, restart to recover: {error}")
+            with suppress(apsw.Error):
+                self._cursor.execute("ROLLBACK")  # Its lock would keep the next process waiting.
             raise self._broken from error
         except Exception as error:
             self._roll_back(before)
@@ -203,13 +208,19 @@ class Writer:
         at_us, last, frontier, epoch = rows[0]
         return _Head(at_us, last, Frontier.from_bytes(frontier), epoch)
 
+    def _check_turn(self) -> None:
+        """Whoever was replaced must not even try: its place in the log is taken."""
+        mine = self._cursor.execute("SELECT 1 FROM head WHERE epoch = ?", (self._head.epoch,))
+        if mine.fetchone() is None:
+            raise StoreBroken(_REPLACED)
+
     def _move_head(self) -> None:
         head = self._head
         self._cursor.execute(
             _MOVE_HEAD, (head.at_us, head.last, head.frontier.to_bytes(), head.epoch)
         )
         if self._connection.changes() != 1:
-            raise StoreBroken("another process has taken over this store")
+            raise StoreBroken(_REPLACED)
 
     def _roll_back(self, before: _Head) -> None:
         self._head = before
@@ -334,6 +345,9 @@ def _opening(path: Path) -> Generator[None]:
 
 
 def _taken(outcome: Outcome) -> Committed:
+    if isinstance(outcome, apsw.Error):
+        # The action's fault, not the disk's: that one does not come as an outcome.
+        raise Refused(f"the tables do not allow it: {outcome}") from outcome
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -32,6 +32,9 @@ def module_rolled_back(ctx: Context, name: str) -> str:
 @reducer
 def paused(ctx: Context, what: str, why: str) -> None:
     """No action of this module or scope is taken until it is resumed."""
+    if what == "runtime":
+        # Effects could not be closed, and no process could start to resume it.
+        raise Refused("the runtime itself can not be paused: pause a module or a scope")
     if ctx.table(Pause).get(what) is None:
         ctx.table(Pause).insert(Pause(what, ctx.now, ctx.sender, why))
 

@@ -1,6 +1,7 @@
 """Effects: performed after the commit, again after a crash, closed once."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,26 @@ async def test_an_effect_that_fails_is_tried_again_and_then_given_up_with_its_re
     assert effect.state is EffectState.DEAD
     assert effect.reason == "OSError: no carrier"
     assert len(tries) == effect.attempts
+
+
+async def test_effects_keep_their_order_and_do_not_wait_though_the_clock_was_set_back(
+    tmp_path: Path, entropy: Callable[[int], bytes]
+) -> None:
+    times = itertools.chain([9_000_000] * 9, itertools.repeat(1))
+    store = await Store.open(tmp_path / "s.db", lambda: next(times), entropy)
+    performed: list[str] = []
+
+    async def notify(effect: Effect, args: dict[str, Any]) -> None:
+        performed.append(args["account"])
+
+    performer = Performer(store, lambda: next(times))
+    performer.on("notify", notify)
+    for account in "abcdefgh":
+        await store.act(opened, sender="ann", account=account, cents=100)
+    for account in "bcdefgh":
+        await store.act(paid, sender="ann", scope="s", source="a", target=account, cents=1)
+    await performer.idle()
+
+    assert performed == list("bcdefgh")
+    await performer.close()
+    await store.close()

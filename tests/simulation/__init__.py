@@ -1,1 +1,1 @@
-"""The runtime under power cuts, failing disks and kill -9; a seed repeats a run exactly."""
+"""The runtime under power cuts, drawn schedules and kill -9; a seed repeats a run exactly."""

@@ -14,16 +14,18 @@ from typing import Any, cast
 
 import apsw
 
+from runtime import execution, store
 from runtime.context import Context
 from runtime.declared import HOUSE
 from runtime.engines import sqlite
 from runtime.execution import Action
 from runtime.writer import Outcome, Writer
 from tests.runtime import bank
-from tests.simulation import fence, power
+from tests.simulation import broken, fence, power, schedules
 from tests.simulation.faults import Mix
 from tests.simulation.report import Report
 from tests.simulation.rig import Rig
+from tests.simulation.swarm import Swarm
 
 
 class AcknowledgesEarly(Writer):
@@ -113,6 +115,8 @@ class OnlyCheckpoints(Writer):
 class Unfenced(Writer):
     """Never asks whether another has taken over."""
 
+    def _check_turn(self) -> None: ...
+
     def _move_head(self) -> None:
         self._cursor.execute("UPDATE head SET epoch = ?", (self._head.epoch,))
         super()._move_head()
@@ -143,6 +147,11 @@ LOST = (
 SYNCS_FAIL = Mix(sync_fails=0.15, survives=0.5, restarts=0.9)
 """Syncs fail, and most processes that die of it leave the power on."""
 
+BUSY = Swarm(fails=0.2, answers_lost=0.3, steps_max=300, lives=4)
+FLOODED = Swarm(floods=True, steps_max=2_000, batch_max=2, lives=1)
+TOLD = ("listeners are told of each entry, in order",)
+LEFT_OPEN = ("every effect comes to an end",)
+
 CONTROLS = {
     "nothing-is-broken-but-syncs-fail": Control((), Rig(mix=SYNCS_FAIL)),
     "no-sync-at-commit": Control(LOST, Rig(partial(Writer, synchronous="NORMAL"))),
@@ -165,4 +174,50 @@ CONTROLS = {
     "reducer-reads-a-clock": Control(
         ("reducers run again agree",), seam=lambda: smuggled("tests.notified", reads_a_clock)
     ),
+    "effect-checked-then-closed": Control(
+        ("an effect is closed once", "what is closed was done"),
+        Rig(performer=broken.ChecksThenActs, swarm=BUSY),
+        tier=schedules.run,
+    ),
+    "nothing-is-recovered": Control(
+        LEFT_OPEN, Rig(performer=broken.Forgets, swarm=BUSY), tier=schedules.run
+    ),
+    "timers-in-memory": Control(
+        LEFT_OPEN, Rig(performer=broken.KeepsTimersInMemory, swarm=BUSY), tier=schedules.run
+    ),
+    "answered-before-commit": Control(
+        ("acknowledged is on disk", "the store opens"),
+        Rig(AcknowledgesEarly, swarm=BUSY),
+        tier=schedules.run,
+    ),
+    "told-in-any-order": Control(
+        TOLD, Rig(store=broken.TellsInAnyOrder, swarm=Swarm(serves_after_s=0.0)), tier=schedules.run
+    ),
+    "told-only-who-waits": Control(
+        TOLD, Rig(store=broken.TellsWhoWaits, swarm=Swarm(patience_s=0.01)), tier=schedules.run
+    ),
+    "never-paused": Control(
+        ("answers are the model's",),
+        Rig(broken.NeverPauses, swarm=Swarm(pauses=True)),
+        tier=schedules.run,
+    ),
+    "first-come-first-served": Control(
+        ("a flood delays nobody else", "a flood takes nobody's place"),
+        Rig(swarm=FLOODED),
+        lambda: broken.swapped(store, "FairQueue", broken.FirstComeFirstServed),
+        tier=schedules.run,
+    ),
+    "asked-before-it-is-queued": Control(
+        ("answers are the model's",),
+        Rig(swarm=Swarm(revokes=True)),
+        lambda: broken.swapped(execution, "admit", broken.anybody),
+        tier=schedules.run,
+    ),
+    "a-replaced-store-goes-on": Control(
+        ("a replaced writer is fenced off",),
+        Rig(Unfenced, swarm=Swarm(replaced=1.0)),
+        tier=schedules.run,
+    ),
+    "nothing-is-broken-but-the-world": Control((), Rig(swarm=BUSY), tier=schedules.run),
+    "nothing-is-broken-in-a-flood": Control((), Rig(swarm=FLOODED), tier=schedules.run),
 }

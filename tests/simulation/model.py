@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from runtime.execution import Action
+from tests.simulation.model_modules import Modules, No
 
 ATTEMPTS_MAX = 8
 BACK_OFF_US = 200_000
@@ -26,6 +27,7 @@ class Fate(Enum):
     FRESH = "runs"
     STORED = "is answered from the log"
     REFUSED = "is refused"
+    PAUSED = "has to wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,6 @@ class Due:
     starts: int = 0
 
 
-class No(Exception):
-    """The rules say no."""
-
-
 @dataclass
 class Model:
     """Everything after `size` actions."""
@@ -62,6 +60,10 @@ class Model:
     effects: dict[str, Due] = field(default_factory=dict)
     answers: dict[str, tuple[str, str, Any]] = field(default_factory=dict)
     """Reducer, sender and result by request id."""
+    pauses: set[str] = field(default_factory=set)
+    modules: Modules = field(default_factory=Modules)
+    identities: dict[str, str] = field(default_factory=dict)
+    """What state each is in."""
 
     def foretell(self, action: Action) -> Fate:
         """What would become of the action now; changes nothing."""
@@ -73,7 +75,10 @@ class Model:
             *asked, result = self.answers[action.request]
             same = asked == [action.reducer, action.sender]
             return Answer(Fate.STORED, result) if same else Answer(Fate.REFUSED)
+        if self._is_paused(action):
+            return Answer(Fate.PAUSED)
         try:
+            self._may_act(action.sender)
             self._may_close(action.closes)
             result = _RULES[action.reducer](self, action, _ids(seed), now)
         except No:
@@ -90,9 +95,25 @@ class Model:
         return sorted(id for id, due in self.effects.items() if due.state == "open")
 
     def _copy(self) -> "Model":
-        return Model(
-            self.size, {**self.accounts}, {**self.receipts}, {**self.effects}, {**self.answers}
+        return replace(
+            self,
+            accounts={**self.accounts},
+            receipts={**self.receipts},
+            effects={**self.effects},
+            answers={**self.answers},
+            pauses={*self.pauses},
+            modules=self.modules.copy(),
+            identities={**self.identities},
         )
+
+    def _is_paused(self, action: Action) -> bool:
+        if action.reducer in ("runtime.paused", "runtime.resumed"):
+            return False
+        return bool({action.scope, action.reducer.partition(".")[0]} & self.pauses)
+
+    def _may_act(self, sender: str) -> None:
+        if sender.startswith("id_") and self.identities.get(sender) != "active":
+            raise No
 
     def _may_close(self, effect: str | None) -> None:
         if effect is not None and self._due(effect).state != "open":
@@ -166,6 +187,8 @@ class Model:
                 due_us=now + min(BACK_OFF_US * 2**attempts, BACK_OFF_US_MAX),
             )
 
+    def _effect_done(self, action: Action, ids: Iterator[str], now: int) -> None: ...
+
     def _effect_overtaken(self, action: Action, ids: Iterator[str], now: int) -> None:
         if self._due(action.args["effect"]).state == "open":
             self._change(action.args["effect"], state="done")
@@ -182,6 +205,54 @@ class Model:
             state = "dead" if due.starts + 1 >= STARTS_MAX else due.state
             self._change(effect, starts=due.starts + 1, state=state)
         return [effect for effect in effects if self.effects[effect].starts < STARTS_MAX]
+
+    # -- pauses and modules --
+
+    def _paused(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if action.args["what"] == "runtime":
+            raise No
+        self.pauses.add(action.args["what"])
+
+    def _resumed(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if action.args["what"] not in self.pauses:
+            raise No
+        self.pauses.remove(action.args["what"])
+
+    def _module_deployed(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return self.modules.deployed(**action.args)
+
+    def _module_rolled_back(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return self.modules.rolled_back()
+
+    def _till_opened(self, action: Action, ids: Iterator[str], now: int) -> str:
+        if "till" in self.pauses:
+            raise No
+        return self.modules.opened(action.scope or "")
+
+    def _rung(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return self.modules.rung(action.scope or "", action.args["cents"])
+
+    # -- identities --
+
+    def _identity_registered(self, action: Action, ids: Iterator[str], now: int) -> str:
+        identity: str = action.args["name"]  # In the simulation that is its id.
+        if identity in self.identities:
+            raise No
+        self.identities[identity] = "registered"
+        return identity
+
+    def _identity_activated(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if self.identities.get(action.args["identity"]) != "registered":
+            raise No
+        self.identities[action.args["identity"]] = "active"
+
+    def _identity_revoked(self, action: Action, ids: Iterator[str], now: int) -> None:
+        if self.identities.get(action.args["identity"]) not in ("registered", "active"):
+            raise No
+        self.identities[action.args["identity"]] = "revoked"
+
+    def _noted(self, action: Action, ids: Iterator[str], now: int) -> str:
+        return f"note_{next(ids)}"
 
     def _receipt(self, ids: Iterator[str], text: str) -> str:
         id = f"receipt_{next(ids)}"
@@ -204,8 +275,19 @@ _RULES: dict[str, Callable[[Model, Action, Iterator[str], int], Any]] = {
     "tests.standing_order": Model._standing_order,
     "tests.order_cancelled": Model._order_cancelled,
     "tests.paid_in": Model._paid_in,
+    "runtime.effect_done": Model._effect_done,
     "runtime.effect_failed": Model._effect_failed,
     "runtime.effect_overtaken": Model._effect_overtaken,
     "runtime.effect_revived": Model._effect_revived,
     "runtime.effects_found_open": Model._effects_found_open,
+    "runtime.paused": Model._paused,
+    "runtime.resumed": Model._resumed,
+    "runtime.module_deployed": Model._module_deployed,
+    "runtime.module_rolled_back": Model._module_rolled_back,
+    "tests.till_opened": Model._till_opened,
+    "till.rung": Model._rung,
+    "runtime.identity_registered": Model._identity_registered,
+    "runtime.identity_activated": Model._identity_activated,
+    "runtime.identity_revoked": Model._identity_revoked,
+    "tests.noted": Model._noted,
 }

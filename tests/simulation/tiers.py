@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from tests.simulation import fence, kill, power
+from tests.simulation import fence, kill, power, schedules
 from tests.simulation.report import Report
 
 TIERS: dict[str, Callable[[int], Report]] = {
     "power": power.run,
     "fence": fence.run,
+    "schedules": schedules.run,
     "kill": kill.run,
 }

@@ -16,9 +16,12 @@ SENDERS = ("ann", "bob", "eve")
 
 
 class Workload:
-    """Draws actions that fit what a model says; a seed's own weights, some of them nought."""
+    """Draws actions that fit what a model says; a seed's own weights, some of them nought.
 
-    def __init__(self, rng: Random) -> None:
+    What is due is closed as well, unless `closes` leaves that to those who do it.
+    """
+
+    def __init__(self, rng: Random, closes: bool = True) -> None:
         self._rng = rng
         self._asked: dict[str, Action] = {}
         self._kinds: list[Callable[[Model], Action]] = [
@@ -36,6 +39,9 @@ class Workload:
             self._ask_again,
         ]
         self._weights = [3, *(rng.choice([0, 1, 1, 5]) for _ in self._kinds[1:])]
+        if not closes:
+            for kind in (self._perform, self._perform_again):
+                self._weights[self._kinds.index(kind)] = 0
 
     def batch(self, model: Model) -> list[Action]:
         """What one commit is asked for."""

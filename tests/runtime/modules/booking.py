@@ -83,3 +83,21 @@ CLOCK = FIRST | {
     "reducers.py": "import time\n"
     + REDUCERS.replace("return name\n", "return name + str(time.time())\n")
 }
+
+REWRITING = SEEDED | {
+    "tables.py": f'''{TABLES}
+
+@table(append_only=True)
+class Note:
+    """What can only be added."""
+
+    id: str
+''',
+    "reducers.py": SEEDED["reducers.py"]
+    .replace("import Slot", "import Note, Slot")
+    .replace(
+        'ctx.table(Slot).insert(Slot(id="first", name=version))',
+        'ctx.table(Note).delete(ctx.table(Note).insert(Note(id="a")))',
+    ),
+}
+"""Changes what can only be added."""

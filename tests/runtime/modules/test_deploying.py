@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from runtime import replay
 from runtime.context import Context
-from runtime.errors import Paused, Refused
+from runtime.errors import Paused, Refused, StoreBroken
 from runtime.fresh import replay_elsewhere
 from runtime.migration import NotAdditive
 from runtime.modules import deploying, registry
@@ -93,6 +95,18 @@ async def test_a_fresh_process_replays_what_a_module_did(house: House) -> None:
     assert (audit.identical, audit.replayed) == (True, 2)
 
 
+async def test_a_module_that_can_not_be_read_in_a_replay_is_named(house: House) -> None:
+    await house.deploy(booking.FIRST)
+    with closing(apsw.Connection(str(house.path))) as connection:
+        forged = "replace(CAST(entry AS TEXT), 'def slot_taken', 'def slot taken')"
+        connection.execute(f"UPDATE log SET entry = CAST({forged} AS BLOB)")
+
+    audit = replay_elsewhere(house.path, "parley.history")
+
+    told = [(one.seq, one.what) for one in audit.differences]
+    assert any(seq == 1 and "the module that it deployed can not be used" in w for seq, w in told)
+
+
 async def test_what_was_deployed_is_there_in_the_next_process(
     house: House, clock: Callable[[], int], entropy: Callable[[int], bytes]
 ) -> None:
@@ -140,6 +154,7 @@ async def test_code_that_would_have_done_otherwise_stays_out_unless_that_is_its_
     ("files", "error", "complaint"),
     [
         (booking.FAILING, Refused, "not today"),
+        (booking.REWRITING, Refused, "append-only"),
         (booking.SHORTER, NotAdditive, "booking_slot.name is stored but no longer declared"),
         (booking.CLOCK, NotAModule, "time"),
         ({"__init__.py": "1 /"}, NotAModule, "SyntaxError"),
@@ -234,6 +249,29 @@ async def test_a_pause_holds_for_the_next_process_too(
 
     with pytest.raises(Paused):
         await house.take("10:00")
+
+
+async def test_the_runtime_itself_is_never_paused(house: House) -> None:
+    with pytest.raises(Refused, match="can not be paused"):
+        await house.store.act(paused, sender="ops", what="runtime", why="a bug")
+
+    await house.deploy(booking.FIRST)
+    assert await house.take("9:00") == "Ann"
+
+
+async def test_a_deploy_by_a_replaced_process_ends_it_and_hinders_nobody(
+    house: House, clock: Callable[[], int], entropy: Callable[[int], bytes]
+) -> None:
+    await house.deploy(booking.FIRST)
+    successor = await Store.open(house.path, clock, entropy)
+    await successor.act(opened, sender="node", account="a", cents=1)
+
+    with pytest.raises(StoreBroken, match="taken over"):
+        await house.deploy(booking.LONGER)
+
+    assert house.store.broken.done()
+    await successor.act(opened, sender="node", account="b", cents=1)
+    await successor.close()
 
 
 async def test_a_pause_that_was_rolled_back_pauses_nothing(house: House) -> None:
