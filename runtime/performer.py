@@ -73,14 +73,23 @@ class Performer:
         given_up: set[str] = set()
         for at in range(0, len(due), FOUND_OPEN_MAX):
             some = due[at : at + FOUND_OPEN_MAX]
-            given_up |= {*some} - {
-                *await self._store.act(effects_found_open, sender=SENDER, effects=some)
-            }
+            given_up |= {*some} - {*await self._found_open(some)}
         for row in rows:
             if row.id not in given_up:
                 self._take_up(row)
         self._reaper = asyncio.create_task(self._reap())
         return len(rows)
+
+    async def _found_open(self, effects: list[str]) -> list[str]:
+        """Count a start of each. A full disk is waited for: what is stored can be read."""
+        while True:
+            try:
+                still: list[str] = await self._store.act(
+                    effects_found_open, sender=SENDER, effects=effects
+                )
+                return still
+            except NotNow as later:
+                await asyncio.sleep(later.retry_after_ms / 1_000)
 
     async def idle(self) -> None:
         """Wait until nothing is due."""

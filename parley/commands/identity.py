@@ -10,7 +10,7 @@ import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parley import moment, operating
-from parley.commands import NotLikeThis, finding, place
+from parley.commands import NotLikeThis, finding, place, verbs
 from runtime.checkpoint import private_key_to_pem
 from runtime.identities.rules import Kind
 from runtime.identities.tables import Identity
@@ -26,8 +26,14 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    new = _verb(verbs, "new", _new, "make a key, register its identity and let it act")
+    found = parser.add_subparsers(metavar="VERB", required=True)
+    new = verbs.add(
+        found,
+        "new",
+        _new,
+        "make a key, register its identity and let it act",
+        "parley identity new --name Ann --role operator --out ann.pem",
+    )
     new.add_argument("--name", required=True, metavar="N", help="what people call it")
     new.add_argument("--kind", choices=[str(kind) for kind in Kind], default=str(Kind.PERSON))
     new.add_argument(
@@ -37,36 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--out", type=Path, metavar="FILE", help="where its private key goes (default: NAME.pem)"
     )
-    new.epilog = "example:\n  parley identity new --name Ann --role operator --out ann.pem"
-    listed = _verb(verbs, "list", _list, "every identity in one line")
-    listed.epilog = "example:\n  parley identity list --json"
+    verbs.add(found, "list", _list, "every identity in one line", "parley identity list --json")
     for name, run, summary in (
         ("suspend", _suspend, "it may not act until it is resumed; its logins end"),
         ("resume", _resume, "it may act again"),
         ("revoke", _revoke, "it never acts again; its logins end"),
     ):
-        verb = _verb(verbs, name, run, summary)
+        example = f"parley identity {name} id_8a88e3dd7409f195fd52"
+        verb = verbs.add(found, name, run, summary, example)
         verb.add_argument("id", metavar="ID", help="the id of the identity")
         if name != "resume":
             verb.add_argument("--why", default="", metavar="TEXT", help="kept with the change")
-        verb.epilog = f"example:\n  parley identity {name} id_8a88e3dd7409f195fd52"
     parser.epilog = EXAMPLES
 
 
-def _verb(verbs: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.description = f"{summary[0].upper()}{summary[1:]}."
-    place.add_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(verb=run)
-    return parser
-
-
-def run(args: argparse.Namespace) -> int:
-    code: int = args.verb(args)
-    return code
+run = verbs.perform
 
 
 def _new(args: argparse.Namespace) -> int:

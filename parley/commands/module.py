@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from parley import moment, operating
-from parley.commands import NotLikeThis, finding, place
+from parley.commands import NotLikeThis, finding, place, verbs
 from runtime.modules.loading import SOURCES_BYTES_MAX
 from runtime.modules.rules import ALL
 from runtime.modules.tables import ModuleVersion, Pause, Release
@@ -23,8 +23,14 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    new = _verb(verbs, "deploy", _deploy, "take a version live, if the log agrees with it")
+    found = parser.add_subparsers(metavar="VERB", required=True)
+    new = verbs.add(
+        found,
+        "deploy",
+        _deploy,
+        "take a version live, if the log agrees with it",
+        "parley module deploy booking/ --rollout 10%",
+    )
     new.add_argument("path", type=Path, metavar="PATH", help="a folder with __init__.py, or a file")
     new.add_argument("--name", metavar="N", help="the module's name (default: the path's)")
     new.add_argument(
@@ -35,37 +41,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go live even though it would have done otherwise in the past",
     )
-    new.epilog = "example:\n  parley module deploy booking/ --rollout 10%"
-    _verb(verbs, "list", _list, "every module: what serves, what is tried, what is paused")
-    back = _verb(verbs, "rollback", _rollback, "new calls get the version before")
+    summary = "every module: what serves, what is tried, what is paused"
+    verbs.add(found, "list", _list, summary, "parley module list")
+    summary = "new calls get the version before"
+    back = verbs.add(found, "rollback", _rollback, summary, "parley module rollback booking")
     back.add_argument("name", metavar="NAME")
     for name, run, summary in (
         ("pause", _pause, "take no action of a module or call; its state is kept"),
         ("resume", _resume, "take them again"),
     ):
-        verb = _verb(verbs, name, run, summary)
+        verb = verbs.add(found, name, run, summary, f"parley module {name} booking")
         verb.add_argument("what", metavar="MODULE|CALL")
         if name == "pause":
             verb.add_argument("--why", default="", metavar="TEXT", help="kept with the pause")
-        verb.epilog = f"example:\n  parley module {name} booking"
     parser.epilog = EXAMPLES
 
 
-def _verb(verbs: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.description = f"{summary[0].upper()}{summary[1:]}."
-    parser.epilog = f"example:\n  parley module {name}{'' if name == 'list' else ' booking'}"
-    place.add_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(verb=run)
-    return parser
-
-
-def run(args: argparse.Namespace) -> int:
-    code: int = args.verb(args)
-    return code
+run = verbs.perform
 
 
 def _deploy(args: argparse.Namespace) -> int:
