@@ -67,7 +67,6 @@ def _copied(store: Path, to: Path) -> apsw.Connection:
 
 def _rehearse(copy: apsw.Connection, loaded: Loaded, open_scopes: list[str]) -> Rehearsal:
     schemas = _schemas(copy)
-    copy.execute("BEGIN")  # Never committed: the copy is thrown away.
     since = _since(copy, open_scopes)
     for entry in _entries(copy, since, "DESC"):
         for table, old, new in reversed(entry.deltas):
