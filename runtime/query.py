@@ -44,7 +44,10 @@ class Reader:
     async def open(cls, path: Path) -> "Reader":
         """Open the file read-only; it must exist."""
         connect = cast("Any", lambda: cast(sqlite3.Connection, sqlite.open_reader(path)))
-        return cls(await aiosqlite.Connection(connect, iter_chunk_size=64))
+        connection = aiosqlite.Connection(connect, iter_chunk_size=64)
+        # A reader holds nothing that is not on disk: no process has to wait for it when it ends.
+        cast("Any", connection)._thread.daemon = True
+        return cls(await connection)
 
     async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a SELECT."""
