@@ -12,6 +12,7 @@ def test_five_kills_lose_nothing_and_do_nothing_twice() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_hundred_kills_lose_nothing_and_do_nothing_twice() -> None:
     done = simulate("--tier", "kill", "--seed", "100", "--seeds", str(100 // KILLS))
     assert done.returncode == 0, done.stdout + done.stderr

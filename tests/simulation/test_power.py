@@ -15,6 +15,7 @@ def test_what_was_acknowledged_survives_whatever_the_disk_does() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_thousand_power_cuts_lose_nothing() -> None:
     assert SLOW_SEEDS * CUTS_A_SEED >= 2_000
     done = simulate("--seed", "1000", "--seeds", str(SLOW_SEEDS))
