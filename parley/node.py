@@ -22,7 +22,7 @@ from media.codecs import CODECS
 from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
-from runtime import tsa
+from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
@@ -84,6 +84,8 @@ class Node:
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
         control = asyncio.create_task(self._obey())
+        # While this process is the spare, nobody waits for it.
+        reducers.settle()
         go = await _first(self._go, control)
         self._config = from_json(go["config"])
         depth = Depth.ALL if go.get("first", True) else Depth.TAIL

@@ -15,8 +15,8 @@ from tests.interop.server import Server
 from tests.interop.speech import agent_speech
 from tests.listening import ALIKE, find, load, voiced
 
-
 KILLS = int(os.environ.get("KILLS", "20"))
+SEED = int(os.environ.get("KILL_SEED", "4711"))
 
 pytestmark = [
     pytest.mark.interop,
@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(60 + 60 * KILLS),
 ]
-SEED = int(os.environ.get("KILL_SEED", "4711"))
+
 FIRST_S, LAST_S = 0.0, 16.0
 """From the INVITE on: while it rings, asks, hears the answer, books, says goodbye."""
 GAP_MS_MAX = 60
