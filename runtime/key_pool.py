@@ -19,7 +19,10 @@ class KeyPool:
         self._filling: asyncio.Task[None] | None = None
 
     async def take(self) -> str:
-        """A prepared key, on disk, for one taker: at once where one is ready. Raises OSError."""
+        """A prepared key, on disk, for one taker: at once where one is ready.
+
+        Raises KeystoreError, StoreBroken.
+        """
         while not self._ready:
             await asyncio.shield(self.fill())
         key_id = self._ready.popleft()

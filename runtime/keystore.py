@@ -12,10 +12,14 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from runtime.errors import StoreBroken
+
 KEY_BYTES = 32
 ID_BYTES = 12
 TOMBSTONES = "destroyed"
 """The file that lists them: ids, one to a line, only ever added to."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _ID = re.compile(r"key_[0-9A-Za-z]+", re.ASCII)
 
@@ -25,11 +29,15 @@ class KeyDestroyed(KeyError):
 
 
 class KeystoreError(OSError):
-    """The keystore can not be written; nothing was half done. The message says what to do."""
+    """The disk has no room for a key; nothing was half done. The message says what to do."""
 
 
 class Keystore:
-    """One file of 32 random bytes per key, readable by its owner only."""
+    """One file of 32 random bytes per key, readable by its owner only.
+
+    Whatever writes raises KeystoreError where there is no room, and StoreBroken where the disk
+    fails: nobody knows then which keys are on it, and a flush that failed is never tried again.
+    """
 
     def __init__(self, directory: Path) -> None:
         """Destroys again what has a tombstone and is back."""
@@ -39,7 +47,7 @@ class Keystore:
         self._erase_the_buried()
 
     def prepare(self) -> str:
-        """A new key, on disk before this returns. Answers its id. Raises KeystoreError."""
+        """A new key, on disk before this returns. Answers its id."""
         (key_id,) = self.prepare_several(1)
         return key_id
 
@@ -53,7 +61,7 @@ class Keystore:
         except OSError as error:
             for key_id in key_ids:
                 self._path(key_id).unlink(missing_ok=True)
-            raise self._unwritable(error) from error
+            raise self._failed(error) from error
         return key_ids
 
     def key(self, key_id: str) -> bytes:
@@ -71,7 +79,7 @@ class Keystore:
     def destroy(self, key_id: str) -> None:
         """Bury, overwrite and remove the key; to destroy it twice is to destroy it once.
 
-        Raises KeystoreError, and leaves the key as it was, where the tombstone can not be written.
+        Where there is no room for the tombstone the key is left as it was.
         """
         self._path(key_id)
         self._bury([key_id])
@@ -83,14 +91,14 @@ class Keystore:
         self._erase_the_buried()
 
     def _bury(self, key_ids: Iterable[str]) -> None:
-        """Add tombstones, on disk before this returns. Raises KeystoreError."""
+        """Add tombstones, on disk before this returns."""
         new = sorted(set(key_ids) - self._destroyed)
         if not new:
             return
         try:
             self._append(new)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._failed(error) from error
         self._destroyed.update(new)
 
     def _append(self, new: list[str]) -> None:
@@ -113,7 +121,7 @@ class Keystore:
             self._write(key_id, key)
             self._sync_directory()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._failed(error) from error
         return True
 
     def ids(self) -> list[str]:
@@ -145,19 +153,25 @@ class Keystore:
 
     def _erase(self, key_ids: list[str]) -> None:
         """Overwrite and remove them; the directory is flushed once for all."""
-        for key_id in key_ids:
-            try:
-                handle = os.open(self._path(key_id), os.O_WRONLY | os.O_NOFOLLOW)
-            except FileNotFoundError:
-                continue
-            try:
-                os.write(handle, bytes(KEY_BYTES))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            self._path(key_id).unlink(missing_ok=True)
-        if key_ids:
-            self._sync_directory()
+        try:
+            for key_id in key_ids:
+                self._overwrite(self._path(key_id))
+            if key_ids:
+                self._sync_directory()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _overwrite(self, path: Path) -> None:
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return
+        try:
+            os.write(handle, bytes(KEY_BYTES))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        path.unlink(missing_ok=True)
 
     def _path(self, key_id: str) -> Path:
         if not _ID.fullmatch(key_id):
@@ -171,9 +185,11 @@ class Keystore:
         finally:
             os.close(handle)
 
-    def _unwritable(self, error: OSError) -> KeystoreError:
-        why = f"the keys in {self._directory} cannot be written: {error.strerror}; make room there"
-        return KeystoreError(error.errno, why)
+    def _failed(self, error: OSError) -> Exception:
+        why = f"the keys in {self._directory} cannot be written: {error.strerror}"
+        if error.errno in NO_ROOM:
+            return KeystoreError(error.errno, f"{why}; make room there")
+        return StoreBroken(f"the disk failed, restart to recover: {why}")
 
 
 def ids_in(directory: Path) -> list[str]:

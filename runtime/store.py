@@ -70,7 +70,7 @@ class Store:
 
     def damaged(self, error: StoreBroken) -> None:
         """Break the store; from any thread."""
-        self._loop.call_soon_threadsafe(self._break, error)
+        self._loop.call_soon_threadsafe(self.give_up, error)
 
     async def act(
         self,
@@ -169,7 +169,7 @@ class Store:
         try:
             return job(self._writer)
         except StoreBroken as error:
-            self._loop.call_soon_threadsafe(self._break, error)
+            self._loop.call_soon_threadsafe(self.give_up, error)
             return error
         except Exception as error:  # The answer belongs to this job's sender alone.
             return error
@@ -194,6 +194,7 @@ class Store:
             else:
                 waiting.answer.set_result(outcome)
 
-    def _break(self, error: StoreBroken) -> None:
+    def give_up(self, error: StoreBroken) -> None:
+        """What the store stands on has failed: whoever watches `broken` ends this process."""
         if not self.broken.done():
             self.broken.set_result(error)

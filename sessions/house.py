@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
-from runtime.errors import NotNow
+from runtime.errors import NotNow, StoreBroken
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore, KeystoreError
 from runtime.performer import Performer
@@ -80,13 +80,16 @@ class House:
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
     async def prepare_key(self) -> str:
-        """A key of nobody's, on disk. A full disk is waited for."""
+        """A key of nobody's, on disk. A full disk is waited for, a failed one ends the node."""
         while True:
             try:
                 return await self.keys.take()
             except KeystoreError as full:
                 self.note("waiting for the keystore", why=str(full))
                 await asyncio.sleep(KEY_RETRY_S)
+            except StoreBroken as broken:
+                self.store.give_up(broken)
+                raise
 
     async def discard_key(self, key_id: str) -> None:
         """Destroy a key that no row names; where it cannot be now, the next start does it."""

@@ -1,4 +1,7 @@
-"""A node whose flushes fail from SIGUSR1 on: the kernel itself answers EIO (seccomp, Linux)."""
+"""A node whose flushes fail from SIGUSR1 on: the kernel itself answers EIO (seccomp, Linux).
+
+From SIGUSR2 on, too, and then no key is ready: the next caller's is flushed before the store is.
+"""
 
 import ctypes
 import platform
@@ -7,6 +10,8 @@ import struct
 from types import FrameType
 
 from parley import node
+from runtime.key_pool import KeyPool
+from runtime.keystore import Keystore
 
 EIO = 5
 PR_SET_NO_NEW_PRIVS = 38
@@ -17,14 +22,31 @@ ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 CALLS = {"x86_64": (317, 74, 75), "aarch64": (277, 82, 83)}
 
 
+POOLS: list["Pool"] = []
+
+
+class Pool(KeyPool):
+    """One that can be emptied."""
+
+    def __init__(self, keystore: Keystore) -> None:
+        super().__init__(keystore)
+        POOLS.append(self)
+
+    def empty(self) -> None:
+        self._ready.clear()
+
+
 class Program(ctypes.Structure):
     """struct sock_fprog."""
 
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def fail_flushes(_number: int, _frame: FrameType | None) -> None:
+def fail_flushes(number: int, _frame: FrameType | None) -> None:
     """For every thread of this process, and for ever."""
+    if number == signal.SIGUSR2:
+        for pool in POOLS:
+            pool.empty()
     seccomp, fsync, fdatasync = CALLS[platform.machine()]
     code = b"".join(
         struct.pack("HBBI", *instruction)
@@ -46,4 +68,6 @@ def fail_flushes(_number: int, _frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, fail_flushes)
+    signal.signal(signal.SIGUSR2, fail_flushes)
+    setattr(node, "KeyPool", Pool)  # noqa: B010
     node.main()

@@ -91,18 +91,21 @@ def serve(tmp_path: Path) -> Iterator[Callable[[str], tuple["subprocess.Popen[by
 
 
 @pytest.mark.skipif(platform.machine() not in CALLS, reason="its system calls have other numbers")
+@pytest.mark.parametrize("how", (signal.SIGUSR1, signal.SIGUSR2), ids=("store", "keystore"))
 def test_a_flush_that_fails_ends_the_node_and_the_next_one_serves(
-    tmp_path: Path, serve: Callable[[str], tuple["subprocess.Popen[bytes]", TextIO]]
+    how: signal.Signals,
+    tmp_path: Path,
+    serve: Callable[[str], tuple["subprocess.Popen[bytes]", TextIO]],
 ) -> None:
     process, log = serve("node=tests.parley.failing_node")
     first = until(log, {"event": "promoted", "role": "node"})["pid"]
     until(log, {"node": "ready"})
     port = sip_port(process.pid)
     assert options(port, WAIT_S) is not None
-    os.kill(first, signal.SIGUSR1)
+    os.kill(first, how)
     until(log, {"node": "flushes fail"})
     invite(port)
-    failed = until(log, {"node": "failed", "part": "store"})
+    failed = until(log, {"node": "failed"})
     assert "the disk failed" in failed["error"]
     until(log, {"event": "died", "role": "node", "pid": first, "code": 1})
     until(log, {"node": "ready"})

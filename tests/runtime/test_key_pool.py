@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import StoreBroken
 from runtime.key_pool import KeyPool
-from runtime.keystore import Keystore, KeystoreError
+from runtime.keystore import Keystore
 
 pytestmark = pytest.mark.anyio
 
@@ -28,14 +29,14 @@ async def test_a_ready_key_is_taken_without_a_wait(tmp_path: Path) -> None:
     await pool.fill()
 
 
-async def test_a_disk_that_takes_no_key_is_the_takers_to_know_and_is_tried_again(
+async def test_a_folder_that_takes_no_key_is_the_takers_to_know_and_is_tried_again(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "keys"
     keystore = Keystore(folder)
     pool = KeyPool(keystore, size=1)
     folder.rmdir()
-    with pytest.raises(KeystoreError):
+    with pytest.raises(StoreBroken, match="the disk failed"):
         await pool.take()
     folder.mkdir()
     assert len(keystore.key(await pool.take())) == 32

@@ -12,7 +12,7 @@ from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from runtime import canonical
-from runtime.errors import Refused
+from runtime.errors import Refused, StoreBroken
 from runtime.key_pool import KeyPool
 from runtime.keystore import KeyDestroyed, Keystore
 from runtime.log_key import ORIGIN, load_or_create
@@ -203,3 +203,11 @@ async def test_why_an_effect_failed_quotes_nobody() -> None:
         await discreet(fails)(effect, {})
     with pytest.raises(Refused, match="has ended"):
         await discreet(refuses)(effect, {})
+
+
+async def test_a_keystore_whose_disk_fails_ends_the_node(house: House, tmp_path: Path) -> None:
+    (tmp_path / "keys").rmdir()
+    with pytest.raises(StoreBroken, match="the disk failed"):
+        await house.prepare_key()
+    assert isinstance(await house.store.broken, StoreBroken)
+    (tmp_path / "keys").mkdir()
