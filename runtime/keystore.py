@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from runtime.errors import StoreBroken
@@ -59,8 +60,9 @@ class Keystore:
                 self._write(key_id, secrets.token_bytes(KEY_BYTES))
             self._sync_directory()
         except OSError as error:
-            for key_id in key_ids:
-                self._path(key_id).unlink(missing_ok=True)
+            with suppress(OSError):
+                for key_id in key_ids:
+                    self._path(key_id).unlink(missing_ok=True)
             raise self._failed(error) from error
         return key_ids
 
@@ -143,7 +145,8 @@ class Keystore:
             _write_all(handle, key)
             os.fsync(handle)
         except OSError:
-            path.unlink()  # Half a key opens nothing.
+            with suppress(OSError):
+                path.unlink()  # Half a key opens nothing.
             raise
         finally:
             os.close(handle)

@@ -65,12 +65,12 @@ class Store:
         writer = Writer(path, clock, entropy, depth)
         store = cls(writer, await Reader.open(path), clock, ThreadPump())
         if depth is Depth.TAIL:
-            store.scrub = Scrub(path, writer.end, store.damaged)
+            store.scrub = Scrub(path, writer.end, store.give_up)
         return store
 
-    def damaged(self, error: StoreBroken) -> None:
-        """Break the store; from any thread."""
-        self._loop.call_soon_threadsafe(self.give_up, error)
+    def give_up(self, error: StoreBroken) -> None:
+        """What the store stands on has failed: whoever watches `broken` ends. From any thread."""
+        self._loop.call_soon_threadsafe(self._break, error)
 
     async def act(
         self,
@@ -159,7 +159,7 @@ class Store:
                 outcomes = self._writer.commit([item.action for item in acting if item.action])
         except StoreBroken as error:
             outcomes = [error] * len(acting)
-            self.damaged(error)
+            self.give_up(error)
         answers = list(zip(acting, outcomes, strict=True))
         jobs = [(item, self._attempt(item.job)) for item in batch if item.job is not None]
         self._queue.took(len(batch), self._clock() - began_us)
@@ -169,7 +169,7 @@ class Store:
         try:
             return job(self._writer)
         except StoreBroken as error:
-            self._loop.call_soon_threadsafe(self.give_up, error)
+            self.give_up(error)
             return error
         except Exception as error:  # The answer belongs to this job's sender alone.
             return error
@@ -194,7 +194,6 @@ class Store:
             else:
                 waiting.answer.set_result(outcome)
 
-    def give_up(self, error: StoreBroken) -> None:
-        """What the store stands on has failed: whoever watches `broken` ends this process."""
+    def _break(self, error: StoreBroken) -> None:
         if not self.broken.done():
             self.broken.set_result(error)

@@ -1,7 +1,8 @@
 """What a call needs of the house around it, handed in rather than reached for."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,20 +84,31 @@ class House:
         """A key of nobody's, on disk. A full disk is waited for, a failed one ends the node."""
         while True:
             try:
-                return await self.keys.take()
+                with self._giving_up():
+                    return await self.keys.take()
             except KeystoreError as full:
                 self.note("waiting for the keystore", why=str(full))
                 await asyncio.sleep(KEY_RETRY_S)
-            except StoreBroken as broken:
-                self.store.give_up(broken)
-                raise
 
     async def discard_key(self, key_id: str) -> None:
         """Destroy a key that no row names; where it cannot be now, the next start does it."""
         try:
-            await asyncio.to_thread(self.keystore.destroy, key_id)
+            await self.destroy_key(key_id)
         except KeystoreError as full:
             self.note("a key nobody uses is left for the next start", why=str(full))
+
+    async def destroy_key(self, key_id: str) -> None:
+        """For good. Raises KeystoreError where the disk is full; a failed one ends the node."""
+        with self._giving_up():
+            await asyncio.to_thread(self.keystore.destroy, key_id)
+
+    @contextmanager
+    def _giving_up(self) -> Generator[None]:
+        try:
+            yield
+        except StoreBroken as broken:
+            self.store.give_up(broken)
+            raise
 
     def seal(self, text: str, key_id: str) -> Sealed[str]:
         """`text` under a key of the keystore. Raises KeyDestroyed."""

@@ -95,7 +95,7 @@ class Sealing:
             self._house.media.close(live.id)
         agreed = await self._house.store.reader.rows(Recording, id=live.id)
         if not agreed:
-            self._house.keystore.destroy(live.words_key)
+            await self._house.destroy_key(live.words_key)
         return Closing(call_sealed, {"call": live.id, "forgotten": not agreed})
 
     async def _turns_done(self, live: LiveCall) -> None:

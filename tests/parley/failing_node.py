@@ -1,6 +1,6 @@
-"""A node whose flushes fail from SIGUSR1 on: the kernel itself answers EIO (seccomp, Linux).
+"""A node whose flushes fail from a signal on: the kernel itself answers EIO (seccomp, Linux).
 
-From SIGUSR2 on, too, and then no key is ready: the next caller's is flushed before the store is.
+SIGUSR1: those of the store (fdatasync). SIGUSR2: those of keys (fsync), and no key is ready.
 """
 
 import ctypes
@@ -18,22 +18,25 @@ PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_TSYNC = 1
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
-# The numbers of seccomp, fsync and fdatasync.
-CALLS = {"x86_64": (317, 74, 75), "aarch64": (277, 82, 83)}
+# The numbers of seccomp, fdatasync and fsync.
+CALLS = {"x86_64": (317, 75, 74), "aarch64": (277, 83, 82)}
 
 
 POOLS: list["Pool"] = []
 
 
 class Pool(KeyPool):
-    """One that can be emptied."""
+    """One that can be told to have no key ready."""
 
     def __init__(self, keystore: Keystore) -> None:
         super().__init__(keystore)
+        self.is_empty = False
         POOLS.append(self)
 
-    def empty(self) -> None:
-        self._ready.clear()
+    async def take(self) -> str:
+        if self.is_empty:
+            self._ready.clear()
+        return await super().take()
 
 
 class Program(ctypes.Structure):
@@ -44,16 +47,17 @@ class Program(ctypes.Structure):
 
 def fail_flushes(number: int, _frame: FrameType | None) -> None:
     """For every thread of this process, and for ever."""
+    seccomp, of_store, of_keys = CALLS[platform.machine()]
+    failing = of_store
     if number == signal.SIGUSR2:
+        failing = of_keys
         for pool in POOLS:
-            pool.empty()
-    seccomp, fsync, fdatasync = CALLS[platform.machine()]
+            pool.is_empty = True
     code = b"".join(
         struct.pack("HBBI", *instruction)
         for instruction in (
             (0x20, 0, 0, 0),  # Load the number of the call.
-            (0x15, 1, 0, fsync),
-            (0x15, 0, 1, fdatasync),
+            (0x15, 0, 1, failing),
             (0x06, 0, 0, ERRNO | EIO),
             (0x06, 0, 0, ALLOW),
         )

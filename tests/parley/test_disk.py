@@ -91,9 +91,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[[str], tuple["subprocess.Popen[by
 
 
 @pytest.mark.skipif(platform.machine() not in CALLS, reason="its system calls have other numbers")
-@pytest.mark.parametrize("how", (signal.SIGUSR1, signal.SIGUSR2), ids=("store", "keystore"))
+@pytest.mark.parametrize(
+    ("how", "why"), ((signal.SIGUSR1, "disk I/O error"), (signal.SIGUSR2, "the keys in"))
+)
 def test_a_flush_that_fails_ends_the_node_and_the_next_one_serves(
     how: signal.Signals,
+    why: str,
     tmp_path: Path,
     serve: Callable[[str], tuple["subprocess.Popen[bytes]", TextIO]],
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_flush_that_fails_ends_the_node_and_the_next_one_serves(
     invite(port)
     failed = until(log, {"node": "failed"})
     assert "the disk failed" in failed["error"]
+    assert why in failed["error"]
     until(log, {"event": "died", "role": "node", "pid": first, "code": 1})
     until(log, {"node": "ready"})
     assert options(port, WAIT_S) is not None

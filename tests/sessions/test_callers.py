@@ -211,3 +211,13 @@ async def test_a_keystore_whose_disk_fails_ends_the_node(house: House, tmp_path:
         await house.prepare_key()
     assert isinstance(await house.store.broken, StoreBroken)
     (tmp_path / "keys").mkdir()
+
+
+async def test_a_key_that_cannot_be_destroyed_ends_the_node(house: House, tmp_path: Path) -> None:
+    key_id = await house.prepare_key()
+    await house.keys.fill()
+    (tmp_path / "keys").rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreBroken, match="the disk failed"):
+        await house.discard_key(key_id)
+    assert isinstance(await house.store.broken, StoreBroken)
+    (tmp_path / "elsewhere").rename(tmp_path / "keys")
