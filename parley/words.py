@@ -4,7 +4,7 @@ from consent.tables import Kind
 from consent.wordings import WORDINGS
 
 DICTATION = "(dictation, may be wrong)"
-ERASED = "[erased: its key was destroyed]"
+ERASED = "[erased: its key is not here]"
 
 
 def consent(kind: str, party: str, wording: str | None, method: str | None) -> str:

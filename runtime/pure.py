@@ -78,7 +78,7 @@ INSTEAD_OF: dict[type, str] = {
     list: "that any call may change: write a tuple",
     set: "whose order depends on the process: write a tuple",
     frozenset: "whose order depends on the process: write a tuple",
-    float: ": count in whole microseconds, cents, permille",
+    float: "that may be rounded: count in whole microseconds, cents, permille",
 }
 
 

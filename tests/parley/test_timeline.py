@@ -34,6 +34,6 @@ async def test_what_was_forgotten_is_not_told(tmp_path: Path) -> None:
     call = await refused(tmp_path)
     history = replay.entries(tmp_path / "parley.db")
     told = [one.text for entry in history for one in timeline.happenings(entry, call.keys.key)]
-    assert "asked: [erased: its key was destroyed]" in told
+    assert "asked: [erased: its key is not here]" in told
     assert "refused (key 2)" in told
     assert told[-1] == "nobody agreed: forgotten"
