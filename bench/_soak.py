@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from bench._measure import machine
@@ -91,7 +92,7 @@ def _parley(data: Path, *arguments: str) -> str:
     ).stdout
 
 
-def _watch(server: Server, running: list[multiprocessing.Process], out: Path) -> None:
+def _watch(server: Server, running: list[BaseProcess], out: Path) -> None:
     began = time.monotonic()
     print(HEADING, flush=True)
     while any(process.is_alive() for process in running):
