@@ -40,6 +40,8 @@ class Invited:
     trunk: str
     # Of the headers in incoming.KEPT_HEADERS, those present, in order.
     headers: tuple[tuple[str, str], ...]
+    # Our dialog which it takes the place of; accepting it hangs that one up.
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,41 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Transferring:
+    """A transfer which we asked for goes on: the status is what its target last said."""
+
+    dialog_id: str
+    refer_id: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """A transfer is over: 2xx and we hang up, else the call goes on.
+
+    202: it was accepted, and nobody told how it ended.
+    """
+
+    dialog_id: str
+    refer_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The peer asks us to call somebody: accept_refer and tell how it goes, or reject_refer.
+
+    `replaces` is the header the INVITE shall have; `referred_by` is what they claim to be.
+    """
+
+    dialog_id: str
+    refer_to: str
+    replaces: str
+    referred_by: str
+
+
 Event = (
     Invited
     | Cancelled
@@ -141,5 +178,8 @@ Event = (
     | Unacknowledged
     | Failed
     | Responded
+    | Transferring
+    | Transferred
+    | Referred
 )
 Output = Transmit | Save | Event

@@ -9,7 +9,8 @@ from telephony.sip.name_addr import NameAddr
 from telephony.sip.sender import Sender
 
 MAX_FORWARDS = "70"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY"
+SUPPORTED = "replaces, norefersub"
 
 
 def within(
@@ -36,7 +37,11 @@ def within(
         ("CSeq", f"{cseq} {method}"),
     ]
     if method == "INVITE":
-        lines += [("Contact", sender.contact(state.flow)), ("Allow", ALLOW)]
+        lines += [
+            ("Contact", sender.contact(state.flow)),
+            ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
+        ]
     lines += headers
     if content_type:
         lines.append(("Content-Type", content_type))
