@@ -187,16 +187,6 @@ def test_a_refer_nobody_decides_about_is_answered_before_it_is_given_up() -> Non
     assert wire.caller.rows[ours].status == "confirmed"
 
 
-def test_what_is_told_of_a_referral_ends_when_the_peer_does_not_want_it() -> None:
-    wire = Wire()
-    _, theirs = referred(wire)
-    wire.loses = lambda what: what == "NOTIFY"
-    wire.callee.agent.accept_refer(theirs, wire.now)
-    wire.run(40)
-    assert wire.callee.rows[theirs].referred_cseq == 0
-    assert wire.callee.rows[theirs].status == "confirmed"
-
-
 def up(side: Side) -> tuple[str, str]:
     """A stranger's call which is answered; its id and our tag."""
     extra = "Content-Type: application/sdp\r\n"
@@ -236,6 +226,20 @@ def test_a_second_refer_waits_for_the_first() -> None:
     for branch, cseq, wanted in (("z9hG4bKr", 2, []), ("z9hG4bKs", 3, [491])):
         data = request("REFER", branch=branch, cseq=cseq, to_tag=tag, extra=extra)
         assert [m.status for m in answers(side, data)] == wanted
+
+
+def test_a_peer_who_does_not_answer_a_notify_is_told_no_more_and_keeps_its_call() -> None:
+    side = Side(CALLEE, 1)
+    dialog_id, tag = up(side)
+    extra = "Refer-To: <tel:+41790001122>\r\n"
+    answers(side, request("REFER", branch="z9hG4bKr", cseq=2, to_tag=tag, extra=extra))
+    side.agent.accept_refer(dialog_id, 0.0)
+    side.drain()
+    while (at := side.agent.wake_at) is not None and at < 40:
+        side.agent.wake(at)
+        side.drain()
+    assert side.rows[dialog_id].referred_cseq == 0
+    assert side.rows[dialog_id].status == "confirmed"
 
 
 @pytest.mark.parametrize(
