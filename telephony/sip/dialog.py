@@ -73,6 +73,11 @@ class DialogState:
     created_us: int = 0
     answered_us: int = 0
     ended_us: int = 0
+    # Of our INVITE: redirections which may still be followed, where else it was sent to
+    # meanwhile and is to be tried, and every place which it was or will be.
+    redirects_left: int = 0
+    targets: str = ""
+    tried: str = ""
     # The dialog which this one takes the place of once it is answered (RFC 3891).
     replaces: str = ""
     # The REFER we sent last: whose order it was, its CSeq, its bytes until it is answered, how

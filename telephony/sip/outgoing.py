@@ -15,6 +15,7 @@ from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.name_addr import NameAddr
 from telephony.sip.outputs import Accepted, Failed, Rejected, Ringing
+from telephony.sip.redirect import REDIRECTS_MAX, redirected
 from telephony.sip.requests import cancel, within
 from telephony.sip.transactions import Client, State
 from telephony.sip.transactions.timers import T1
@@ -44,13 +45,15 @@ class OutgoingCalls:
         *,
         headers: Lines = (),
         trunk: str = "",
+        dialog_id: str = "",
+        redirects_max: int = REDIRECTS_MAX,
     ) -> str:
         """Call. ValueError when one of the URIs is none, or nothing leads to the first hop."""
         core = self._core
         origin = session_description.origin(sdp)
         flow = core.sender.towards(hops[0])
         state = DialogState(
-            id=core.token(),
+            id=dialog_id or core.token(),
             role=rows.UAC,
             status=rows.EARLY,
             call_id=core.token(),
@@ -67,6 +70,7 @@ class OutgoingCalls:
             trunk=trunk,
             hops="\n".join(rows.written_hop(hop) for hop in hops[1:HOPS_MAX]),
             invite_headers="\n".join(f"{name}: {value}" for name, value in headers),
+            redirects_left=redirects_max,
             client_branch=core.branch(),
             client_cseq=1,
             local_sdp=sdp,
@@ -103,6 +107,31 @@ class OutgoingCalls:
             except NoListener:
                 continue
             self.again(dialog, rows.travelling(state, flow), now)
+            return True
+        return False
+
+    def _tried_again(self, dialog: Dialog, response: Response, now: float) -> bool:
+        """Whether a failure leaves somewhere to call: another hop, or where a 3xx says."""
+        if response.status == 503 and self._elsewhere(dialog, now):
+            return True
+        dialog.state = redirected(dialog.state, response)
+        # A 6xx is said for every place where they could be (RFC 3261 section 21.6).
+        return response.status < 600 and self._redirected(dialog, now)
+
+    def _redirected(self, dialog: Dialog, now: float) -> bool:
+        """Try the next target. One which names no address goes where the call went before."""
+        core = self._core
+        state = dialog.state
+        while state.targets and not dialog.wants_cancel:
+            target, _, rest = state.targets.partition("\n")
+            state = replace(state, targets=rest, hops="")
+            hop = rows.contact_hop([], target)
+            try:
+                flow = core.sender.towards(hop) if hop else state.flow
+            except NoListener:
+                continue
+            changed = replace(rows.travelling(state, flow), remote_target=target)
+            self.again(dialog, changed, now)
             return True
         return False
 
@@ -147,7 +176,7 @@ class OutgoingCalls:
         elif dialog is not None and dialog.state.status == rows.EARLY:
             if response.status < 200:
                 self._provisional(dialog, response, now)
-            elif response.status != 503 or not self._elsewhere(dialog, now):
+            elif not self._tried_again(dialog, response, now):
                 rejected = Rejected(dialog.state.id, response.status, readable(response.reason))
                 self._core.end(dialog, now)
                 self._core.tell(rejected)
@@ -224,7 +253,9 @@ class OutgoingCalls:
 
     def timed_out(self, client: Client, now: float) -> None:
         dialog = self._core.dialog(client.owner)
-        if dialog is not None and not self._elsewhere(dialog, now):
+        if dialog is None or self._elsewhere(dialog, now):
+            return
+        if dialog.state.status != rows.EARLY or not self._redirected(dialog, now):
             self._core.end(dialog, now)
             self._core.tell(Failed(dialog.state.id, "timed out"))
 

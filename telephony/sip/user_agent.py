@@ -27,6 +27,7 @@ from telephony.sip.message import Request, Response
 from telephony.sip.outgoing import OutgoingCalls
 from telephony.sip.outputs import Output, Responded, Transferred
 from telephony.sip.parser import MessageError, parse
+from telephony.sip.redirect import REDIRECTS_MAX
 from telephony.sip.refer import Transfers
 from telephony.sip.referrals import Referrals
 from telephony.sip.replaces import Replaces
@@ -150,13 +151,25 @@ class UserAgent:
         *,
         headers: Lines = (),
         trunk: str = "",
+        dialog_id: str = "",
+        redirects_max: int = REDIRECTS_MAX,
     ) -> str:
         """Call, and return the dialog's id. Hops are tried in their order.
+
+        A `dialog_id` of the caller's own is new: no dialog may have had it before.
 
         ValueError when a URI is none, or nothing of ours leads to the first hop.
         """
         return self._outgoing.invite(
-            target_uri, sdp, from_uri, hops, now, headers=headers, trunk=trunk
+            target_uri,
+            sdp,
+            from_uri,
+            hops,
+            now,
+            headers=headers,
+            trunk=trunk,
+            dialog_id=dialog_id,
+            redirects_max=redirects_max,
         )
 
     def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
