@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import Core, Dialog
 from telephony.sip.headers import Lines
 from telephony.sip.incoming import IncomingCalls
@@ -89,7 +90,11 @@ class InDialog:
         core.end(dialog, now)
         self._answer(dialog, request, flow, now)
         dialog_id = dialog.state.id
-        core.tell(HungUp(dialog_id, "remote") if was_answered else Cancelled(dialog_id))
+        reasons = reason.read(request)
+        if was_answered:
+            core.tell(HungUp(dialog_id, "remote", reasons))
+        else:
+            core.tell(Cancelled(dialog_id, reasons))
 
     def _info(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core

@@ -7,6 +7,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog, invite_key
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError
@@ -151,7 +152,7 @@ class IncomingCalls:
         dialog = self._dialog_with(request)
         core.reply(request, flow, 200, to_tag=dialog.state.local_tag if dialog else "")
         if dialog is not None and dialog.is_pending:
-            self._refuse_waiting(dialog, 487, Cancelled(dialog.state.id), now)
+            self._refuse_waiting(dialog, 487, Cancelled(dialog.state.id, reason.read(request)), now)
 
     def _dialog_with(self, request: Request) -> Dialog | None:
         """The dialog whose last INVITE this CANCEL means."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import CANCELLED_ALARM, UNANSWERED_ALARM, Core, Dialog, way_of
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError, NoListener
@@ -157,6 +158,11 @@ class OutgoingCalls:
             body=state.local_sdp,
         )
 
+    def unanswered(self, dialog: Dialog, now: float) -> None:
+        """It has rung too long."""
+        dialog.ending_reason = "unanswered"
+        self.cancel(dialog, now)
+
     def cancel(self, dialog: Dialog, now: float) -> None:
         """Give up. The CANCEL is held back until a provisional response came (section 9.1)."""
         dialog.wants_cancel = True
@@ -165,7 +171,7 @@ class OutgoingCalls:
         if dialog.sent_cancel or invite is None or invite.state is not State.PROCEEDING:
             return
         dialog.sent_cancel = True
-        core.start(cancel(invite.request), dialog.state, now)
+        core.start(cancel(invite.request, reason.line(dialog.ending_reason)), dialog.state, now)
         core.alarms.set(CANCELLED_ALARM, dialog.state.id, now + 64 * T1)
 
     def responded(self, client: Client, response: Response, flow: Flow, now: float) -> None:
@@ -177,7 +183,12 @@ class OutgoingCalls:
             if response.status < 200:
                 self._provisional(dialog, response, now)
             elif not self._tried_again(dialog, response, now):
-                rejected = Rejected(dialog.state.id, response.status, readable(response.reason))
+                rejected = Rejected(
+                    dialog.state.id,
+                    response.status,
+                    readable(response.reason),
+                    reason.read(response) or reason.ours(dialog.ending_reason),
+                )
                 self._core.end(dialog, now)
                 self._core.tell(rejected)
 

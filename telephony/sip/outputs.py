@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telephony.address import Address
 from telephony.flow import Flow
 from telephony.sip.dialog import DialogState
 from telephony.sip.message import Response
+from telephony.sip.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Cancelled:
     """The caller gave up before we answered."""
 
     dialog_id: str
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Rejected:
     dialog_id: str
     status: int
     reason: str
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class HungUp:
 
     dialog_id: str
     reason: str
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

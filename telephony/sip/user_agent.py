@@ -383,7 +383,7 @@ class UserAgent:
         elif kind == UNANSWERED_ALARM and dialog.is_pending:
             self._incoming.unanswered(dialog, now)
         elif kind == UNANSWERED_ALARM:
-            self._outgoing.cancel(dialog, now)
+            self._outgoing.unanswered(dialog, now)
         elif kind == CANCELLED_ALARM:
             self._outgoing.cancelled(dialog, now)
         elif kind == REFER_ALARM:
