@@ -14,6 +14,7 @@ import runtime.gates.reducers
 import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
+import sessions.outbound
 import sessions.reducers
 import telephony.reducers
 from runtime import fresh
@@ -44,6 +45,7 @@ DECLARING = (
     conversation.reducers,
     recordings.reducers,
     sessions.reducers,
+    sessions.outbound,
 )
 
 

@@ -33,6 +33,8 @@ class Cause(StrEnum):
     TRANSFERRED = "transferred"
     REPLACED = "replaced"
     NO_MEDIA = "no_media"
+    NO_ROUTE = "no_route"
+    NOT_PERMITTED = "not_permitted"
     FAILED = "failed"
 
 
@@ -55,6 +57,8 @@ WORDS: Mapping[Cause, str] = MappingProxyType(
         Cause.TRANSFERRED: "transferred",
         Cause.REPLACED: "replaced by another call",
         Cause.NO_MEDIA: "no media",
+        Cause.NO_ROUTE: "no way leads there",
+        Cause.NOT_PERMITTED: "they may not be called any more",
         Cause.FAILED: "failed in the network",
     }
 )
