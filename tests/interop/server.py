@@ -32,14 +32,16 @@ ring_ms = 500
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
 [agent]
-app = "tests.interop.agents:Clerk"
+app = "{app}"
 """
 
 
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, app: str = "tests.interop.agents:Clerk", more: str = ""
+    ) -> None:
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -55,7 +57,9 @@ class Server:
                 sip=self.port,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
+                app=app,
             )
+            + more
         )
         self._pids: set[int] = set()
         with self.log.open("wb") as log:
