@@ -41,7 +41,7 @@ class Dialling:
         *,
         callers: Callers,
         lines: Lines,
-        prepare_agent: Callable[[str], None],
+        prepare_agent: Callable[[str, str], str],
     ) -> None:
         self._house = house
         self._calls = calls
@@ -76,7 +76,7 @@ class Dialling:
             raise NotCalled(Cause.NOT_PERMITTED) from erased
         route = await self._route(order.id, uri)
         try:
-            self._prepare_agent(order.id)
+            agent = self._prepare_agent(order.id, order.agent)
         except Exception as error:  # The agent's code is not ours.
             house.note("nobody can speak", call=order.id, error=type(error).__name__)
             raise NotCalled(Cause.FAILED) from error
@@ -89,7 +89,7 @@ class Dialling:
                 line="sip",
                 remote=await self._callers.seal(order.id, uri),
                 local=await self._callers.seal(order.id, route.from_uri),
-                agent=house.settings.agent,
+                agent=agent,
                 words_key=key,
             )
         except Refused as why:

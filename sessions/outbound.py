@@ -5,6 +5,8 @@ from dataclasses import replace
 from consent import bases
 from conversation import reducers as conversation
 from runtime import Context, Refused, Sealed, reducer
+from sessions import consult_reducers as consultations
+from sessions import dials
 from sessions.reducers import begin, in_state
 from sessions.tables import CallState, Dial, DialState
 
@@ -15,20 +17,7 @@ def call_dialled(ctx: Context, basis: str) -> str:
 
     Refused without a basis that holds now.
     """
-    bases.live(ctx, basis)
-    call = ctx.new_id("call")
-    ctx.table(Dial).insert(
-        Dial(
-            id=call,
-            basis=basis,
-            by=ctx.sender,
-            state=DialState.ORDERED,
-            cause=None,
-            ordered_us=ctx.now,
-        )
-    )
-    ctx.effect("telephony.dial", lane=call, call=call)
-    return call
+    return dials.order(ctx, basis)
 
 
 @reducer
@@ -75,7 +64,8 @@ def dial_failed(ctx: Context, call: str, cause: str) -> None:
     dial = ctx.table(Dial).one(call)
     if dial.state is not DialState.ORDERED:
         raise Refused(f"{call} is {dial.state}, not ordered")
-    ctx.table(Dial).replace(replace(dial, state=DialState.FAILED, cause=cause))
+    dials.came_to(ctx, call, DialState.FAILED, cause)
+    consultations.over(ctx, call, cause)
 
 
 @reducer

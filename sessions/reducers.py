@@ -11,7 +11,9 @@ from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
 from runtime.modules.reducers import pin
 from sessions import bridge_reducers as joined
-from sessions.tables import Call, CallState, Dial, DialState, Leg
+from sessions import consult_reducers as consultations
+from sessions import dials
+from sessions.tables import Call, CallState, DialState, Leg
 from transcripts import reducers as transcripts
 from transcripts.tables import Segment
 
@@ -131,8 +133,14 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
     """The 200 OK is out, or came. The policy says whether the caller is asked about a recording."""
     row = in_state(ctx, call, CallState.OFFERED)
     ctx.table(Call).replace(replace(row, state=CallState.ANSWERED, answered_us=ctx.now))
-    _dialled(ctx, call, DialState.ANSWERED, None)
-    if policy == "ask":
+    dial = dials.came_to(ctx, call, DialState.ANSWERED, None)
+    if dial is not None and dial.joins is not None:
+        if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
+            joined.join(ctx, dial.joins, call, dial.part, dial.coached)
+        else:
+            # Whom it was for has left meanwhile.
+            ctx.effect("telephony.hang_up", lane=f"{call}/voice")
+    elif policy == "ask":
         consent.due(ctx, call)
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
     else:
@@ -216,9 +224,10 @@ def call_ended(ctx: Context, call: str, by: str, cause: str | None = None) -> No
     if row.state not in (CallState.OFFERED, CallState.ANSWERED):
         raise Refused(f"{call} has already ended")
     if row.state is CallState.OFFERED:
-        _dialled(ctx, call, DialState.FAILED, cause)
+        dials.came_to(ctx, call, DialState.FAILED, cause)
     ended = replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by, cause=cause)
     ctx.table(Call).replace(ended)
+    consultations.over(ctx, call, cause)
     joined.ended(ctx, call)
     ctx.effect("sessions.seal", lane=f"{call}/seal")
 
@@ -231,13 +240,6 @@ def call_sealed(ctx: Context, call: str, forgotten: bool) -> None:
     if recording is not None and recording.state is not RecordingState.SEALED:
         raise Refused(f"the recording of {call} is still open")
     ctx.table(Call).replace(replace(row, state=CallState.SEALED, forgotten=forgotten))
-
-
-def _dialled(ctx: Context, call: str, state: DialState, cause: str | None) -> None:
-    """Where the call is one that we made, how far it came."""
-    dial = ctx.table(Dial).get(call)
-    if dial is not None:
-        ctx.table(Dial).replace(replace(dial, state=state, cause=cause))
 
 
 def in_state(ctx: Context, call: str, state: CallState) -> Call:

@@ -13,6 +13,8 @@ from sessions.asking import Asking
 from sessions.attending import Attending
 from sessions.bridging import Bridging
 from sessions.callers import Callers
+from sessions.consult_reducers import Consultation
+from sessions.consulting import Consulting
 from sessions.dialling import Dialling
 from sessions.discreet import discreet
 from sessions.house import CALLS_MAX, House
@@ -46,6 +48,7 @@ class Switchboard:
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
         self.bridging = Bridging(house, self.calls)
+        self.consulting = Consulting(house)
         self._voice = Voice(house, self.calls)
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
@@ -73,6 +76,8 @@ class Switchboard:
             ("recordings.open_gate", self.sealing.open_gate),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
+            ("telephony.leave", self.bridging.leave),
+            ("sessions.consult", self.consulting.consult),
             ("conversation.speak", self._voice.speak),
             ("conversation.turn", self.turns.run),
             ("conversation.tool", self.turns.tool),
@@ -177,10 +182,14 @@ class Switchboard:
         if used != key:
             await house.discard_key(key)
 
-    def _prepare_agent(self, call: str) -> None:
-        """Make the agent of a call that has no row yet. Raises Refused where there is none."""
-        app = self.house.agent_for(call)
+    def _prepare_agent(self, call: str, named: str = "") -> str:
+        """Make the agent of a call that has no row yet; what its row is to name.
+
+        Raises Refused where there is none.
+        """
+        app = named or self.house.agent_for(call)
         self._agents[call] = app, self.house.new_agent(app)
+        return named or self.house.settings.agent
 
     def admit(self, row: Call, memory: Memory | None) -> LiveCall:
         """Take a call into memory, with the agent that serves it and what it remembers."""
@@ -287,6 +296,9 @@ class Switchboard:
     def _changed(self, table: str, old: Header | None, new: Header) -> None:
         if table == "call":
             self._call_changed(typed_row(Call, new))
+            return
+        if table == "consultation":
+            self.consulting.changed(typed_row(Consultation, new))
             return
         live = self.calls.get(new.get("call", ""))
         if live is None:

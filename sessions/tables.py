@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from runtime import Sealed, table
+from telephony.bridge import Part
 
 
 class CallState(StrEnum):
@@ -81,3 +82,9 @@ class Dial:
     state: DialState
     cause: str | None
     ordered_us: int
+    agent: str = ""
+    """Who speaks for us; empty for the agent that answers here."""
+    joins: str | None = None
+    """The call that it joins when it is answered, as `part` says."""
+    part: Part = Part.TALKS
+    coached: str | None = None

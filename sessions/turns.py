@@ -13,6 +13,7 @@ from consent.tables import Basis
 from conversation.agent import (
     Agent,
     ChatMessage,
+    ConsultOutcome,
     RunContext,
     ToolError,
     TransferOutcome,
@@ -33,6 +34,8 @@ from runtime.outbox import Effect
 from runtime.performer import Closing
 from runtime.reducers import find
 from runtime.sealed import Sealed
+from sessions.bridge_reducers import leaving_decided
+from sessions.consult_reducers import Consultation, consult_answered, consult_asked
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.outbound import call_dialled, keys_pressed, transfer_asked
@@ -176,17 +179,43 @@ class Session:
         told = await self._done(transfer_asked, self._step("transfer"), asked)
         return TransferOutcome(json.loads(told)["status"])
 
+    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+        await self._must_name(basis, uri)
+        told = await self._done(
+            consult_asked,
+            self._step("consult"),
+            {"to": uri},
+            basis=basis,
+            brief=self._house.seal(brief, self._live.words_key),
+        )
+        return ConsultOutcome(**json.loads(told))
+
+    async def leave(self) -> None:
+        await self._house.surely(leaving_decided, self._live.id, request=self._step("leave"))
+
+    async def brief(self) -> str:
+        (row,) = await self._house.store.reader.rows(Consultation, id=self._live.id)
+        return self._house.unseal(row.brief)
+
+    async def answer_consultation(self, accepted: bool) -> None:
+        await self._house.surely(
+            consult_answered, self._live.id, request=self._step("consulted"), accepted=accepted
+        )
+
     async def press(self, keys: str) -> None:
         if not keys or len(keys) > KEYS_MAX or not DIGITS.issuperset(keys):
             raise ValueError(f"keys are 1 to {KEYS_MAX} of {''.join(sorted(DIGITS))}")
         await self._done(keys_pressed, self._step("press"), {"keys": keys})
 
     async def dial(self, uri: str, *, basis: str) -> str:
+        await self._must_name(basis, uri)
+        call: str = await self.act(call_dialled, basis=basis)
+        return call
+
+    async def _must_name(self, basis: str, uri: str) -> None:
         rows = await self._house.store.reader.rows(Basis, id=basis)
         if rows and not self._is_named(rows[0], callable_uri(uri)):
             raise Refused(f"{basis} is about somebody else: record one for who is to be called")
-        call: str = await self.act(call_dialled, basis=basis)
-        return call
 
     def _is_named(self, basis: Basis, uri: str) -> bool:
         try:
