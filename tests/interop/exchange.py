@@ -7,7 +7,7 @@ from parley import Agent
 from tests.interop.agents import LEDGER
 
 CAROL = "sip:carol@192.0.2.3"
-TRANSFER, PRESS, CONNECT = "7", "8", "9"
+CONSULT, TRANSFER, PRESS, CONNECT = "6", "7", "8", "9"
 KEYS = "12#"
 BUSY = 486
 
@@ -23,11 +23,16 @@ class Exchange(Agent):
         elif digit == PRESS:
             await self.session.press(KEYS)
         elif digit == CONNECT:
-            await self.session.transfer_to(_consulted())
+            await self.session.transfer_to(_ledger())
+        elif digit == CONSULT:
+            uri, basis = _ledger().split()
+            call = await self.session.dial(uri, basis=basis)
+            if await self.session.picked_up(call):
+                await self.session.transfer_to(call)
 
     async def on_user_away(self) -> None:
         """Stay on the line."""
 
 
-def _consulted() -> str:
+def _ledger() -> str:
     return Path(os.environ[LEDGER]).read_text()

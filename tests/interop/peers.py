@@ -71,10 +71,12 @@ def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def sipp_called(scenario: str, folder: Path) -> "tuple[subprocess.Popen[bytes], int]":
+def sipp_called(
+    scenario: str, folder: Path, port: int = 0
+) -> "tuple[subprocess.Popen[bytes], int]":
     """Start one telephone of a scenario on loopback, which waits to be called at the port."""
     need("sipp", "sip-tester")
-    port = free_port()
+    port = port or free_port()
     running = subprocess.Popen(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),

@@ -17,6 +17,7 @@ NO_QUESTION = """
 policy = "never"
 """
 WAIT_S = 20.0
+SOURCE = ("--source", "a form of today")
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +81,14 @@ def test_a_call_takes_the_place_of_another(exchange: Server, tmp_path: Path) -> 
     assert "took the place of" in exchange.parley("show", second["id"]).stdout
 
 
-def dial(server: Server, port: int) -> str:
-    """Have somebody on loopback called; the id of the call."""
-    done: dict[str, str] = server.json(
-        "dial", f"sip:bob@127.0.0.1:{port}", "--basis", "consent", "--source", "a form of today"
-    )
-    return done["call"]
+def dial(server: Server, port: int) -> tuple[str, str]:
+    """Have somebody on loopback called; the ids of the call and of its basis."""
+    done: dict[str, str] = server.json("dial", uri_of(port), "--basis", "consent", *SOURCE)
+    return done["call"], done["basis"]
+
+
+def uri_of(port: int) -> str:
+    return f"sip:bob@127.0.0.1:{port}"
 
 
 def sealed(server: Server, call: str) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def test_somebody_is_called(
     exchange: Server, tmp_path: Path, scenario: str, state: str, end: tuple[str, str]
 ) -> None:
     running, port = sipp_called(scenario, tmp_path)
-    call = dial(exchange, port)
+    call, _ = dial(exchange, port)
     passed(running, tmp_path)
     shown = sealed(exchange, call)
     assert ended(shown) == end
@@ -121,7 +124,7 @@ def test_somebody_is_called(
 
 def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path: Path) -> None:
     running, port = sipp_called("consulted", tmp_path)
-    consulted = dial(exchange, port)
+    consulted, _ = dial(exchange, port)
     ends = monotonic() + WAIT_S
     while {call["state"] for call in exchange.calls() if call["id"] == consulted} != {"answered"}:
         assert monotonic() < ends, "nobody answered"
@@ -136,7 +139,23 @@ def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path:
 
 def test_a_call_that_is_dialled_outlives_the_node(exchange: Server, tmp_path: Path) -> None:
     running, port = sipp_called("consulted", tmp_path)
-    call = dial(exchange, port)
+    call, _ = dial(exchange, port)
     exchange.kill("node")
     passed(running, tmp_path)
     assert ended(sealed(exchange, call)) == ("callee", "normal")
+
+
+def test_an_agent_calls_somebody_and_connects_the_caller(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("busy", tmp_path)
+    _, basis = dial(exchange, port)
+    passed(running, tmp_path)
+    exchange.ledger.write_text(f"{uri_of(port)} {basis}")
+    known = {call["id"] for call in exchange.calls()}
+    running, _ = sipp_called("consulted", tmp_path, port)
+    passed(sipp("consulting", exchange.port, tmp_path), tmp_path)
+    passed(running, tmp_path)
+    found = {call["direction"]: call for call in exchange.sealed(known)}
+    assert found["inbound"]["ended_by"] == "transferred"
+    assert found["outbound"]["ended_by"] == "callee"
+    shown = exchange.json("show", found["outbound"]["id"])
+    assert (shown["dial"]["by"], shown["dial"]["basis"]) == ("agent", basis)
