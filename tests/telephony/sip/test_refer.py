@@ -484,11 +484,12 @@ def test_no_damage_to_a_transfer_hurts_us() -> None:
     )
     for turn in range(4_000):
         method, fields = seeds[turn % len(seeds)]
-        made = request(method, branch=f"z9hG4bK{turn}", cseq=turn + 2, **fields)  # type: ignore[arg-type]
+        made = request(method, branch=f"z9hG4bK{turn}", cseq=turn + 2, **fields)
         damaged = bytearray(made)
         for _ in range(chance.randrange(4)):
             damaged[chance.randrange(len(damaged))] = chance.choice(b'\x00\xff"<>;,=?%@\r\n: a9')
         side.receive(bytes(damaged), STRANGER, 2.0)
+        side.drain()
         for invited in [e for e in side.events if isinstance(e, Invited)]:
             side.agent.reject(invited.dialog_id, 486, 2.0)
         side.agent.reject_refer(dialog_id, 603, 2.0)
