@@ -7,7 +7,7 @@ from parley import Agent
 from tests.interop.agents import LEDGER
 
 CAROL = "sip:carol@192.0.2.3"
-CONSULT, TRANSFER, PRESS, CONNECT = "6", "7", "8", "9"
+SEND_ON, CONSULT, TRANSFER, PRESS, CONNECT = "5", "6", "7", "8", "9"
 KEYS = "12#"
 BUSY = 486
 
@@ -20,6 +20,9 @@ class Exchange(Agent):
             outcome = await self.session.transfer(CAROL)
             if outcome.status == BUSY:
                 await self.session.hang_up()
+        elif digit == SEND_ON:
+            await self.session.say("One moment.")
+            await self.session.transfer(_ledger())
         elif digit == PRESS:
             await self.session.press(KEYS)
         elif digit == CONNECT:

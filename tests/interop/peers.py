@@ -110,7 +110,7 @@ CONFIG = """\
 poll_method epoll
 sip_listen 127.0.0.1:{sip}
 call_local_timeout 120
-call_max_calls 1
+call_max_calls 2
 audio_buffer 20-160
 audio_source aufile,{microphone}
 audio_player aubridge,ear{sip}

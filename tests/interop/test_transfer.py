@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.peers import passed, sipp, sipp_called
+from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -57,6 +57,37 @@ def test_a_blind_transfer_ends_as_its_target_says(
     (action,) = shown["actions"]
     assert (action["tool"], action["state"]) == ("transfer", "finished")
     assert ended(shown) == end
+
+
+def test_a_transfer_outlives_the_node(exchange: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in exchange.calls()}
+    running = sipp("transfer_survives", exchange.port, tmp_path)
+    ends = monotonic() + WAIT_S
+    while not (actions := _actions(exchange, known)) or actions[0]["state"] != "started":
+        assert monotonic() < ends, "no transfer was asked for"
+    exchange.kill("node")
+    passed(running, tmp_path)
+    (call,) = exchange.sealed(known)
+    assert (call["ended_by"], call["cause"]) == ("transferred", "transferred")
+    assert [action["state"] for action in _actions(exchange, known)] == ["finished"]
+
+
+def _actions(server: Server, known: set[str]) -> list[dict[str, Any]]:
+    new = [call["id"] for call in server.calls() if call["id"] not in known]
+    return [action for call in new for action in server.json("show", call)["actions"]]
+
+
+def test_baresip_calls_whom_the_agent_names(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("dialled", tmp_path)
+    exchange.ledger.write_text(uri_of(port))
+    known = {call["id"] for call in exchange.calls()}
+    microphone = save(tmp_path / "microphone.wav", tone(20))
+    with baresip(tmp_path / "baresip", microphone) as telephone:
+        telephone.dial(exchange.target)
+        telephone.press("5")
+        passed(running, tmp_path)
+    (call,) = exchange.sealed(known)
+    assert (call["ended_by"], call["cause"]) == ("transferred", "transferred")
 
 
 def test_whoever_calls_has_no_say_in_whom_we_call(exchange: Server, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -476,7 +477,7 @@ def test_no_damage_to_a_transfer_hurts_us() -> None:
     refer_to = '"C; \\"x" <sip:carol@[::1]:5070;lr?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>;q=1'
     news = "Event: refer;id=2\r\nSubscription-State: active;expires=60\r\n" + SIPFRAG
     body = b"SIP/2.0 180 Ringing\r\n"
-    seeds = (
+    seeds: tuple[tuple[str, dict[str, Any]], ...] = (
         ("REFER", {"to_tag": tag, "extra": f"Refer-To: {refer_to}\r\nReferred-By: <sip:e@f>\r\n"}),
         ("NOTIFY", {"to_tag": tag, "extra": news, "body": body}),
         ("INVITE", {"extra": f"{replaces}Require: replaces\r\n", "call_id": "other"}),
