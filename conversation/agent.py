@@ -111,6 +111,11 @@ class AgentSession(Protocol):
         """Whether the caller agreed to be recorded."""
         ...
 
+    @property
+    def outbound(self) -> bool:
+        """Whether we called them."""
+        ...
+
     async def say(self, text: str, *, allow_interruptions: bool = True) -> SpeechHandle:
         """Say it; answers once the intent is on disk. Await the handle for the end of it."""
         ...
@@ -181,6 +186,10 @@ class AgentSession(Protocol):
         `basis` is why they may be called (see `parley dial`). Raises Refused without one that
         holds now and is about them.
         """
+        ...
+
+    async def picked_up(self, call: str) -> bool:
+        """Wait until whom you dialled has answered; False where they did not."""
         ...
 
 

@@ -113,7 +113,7 @@ class Dialling:
             body = await self._lines.offer(live)
             self._house.sip.do(
                 lambda ua, now: ua.invite(
-                    uri,
+                    route.uri or uri,
                     body,
                     route.from_uri,
                     route.hops,

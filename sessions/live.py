@@ -56,6 +56,10 @@ class LiveCall:
         default_factory=dict[str, "asyncio.Future[None]"]
     )
     """Tool calls that are waited for."""
+    dialled: dict[str, asyncio.Future[None]] = field(
+        default_factory=dict[str, "asyncio.Future[None]"]
+    )
+    """Orders to call somebody, by their call, whose end is waited for."""
     heard: dict[str, asyncio.Future[ChatMessage]] = field(
         default_factory=dict[str, "asyncio.Future[ChatMessage]"]
     )

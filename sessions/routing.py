@@ -14,13 +14,17 @@ NOBODY = "sip:anonymous@anonymous.invalid"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`hops` are tried in their order; `from_uri` is who we say we are."""
+    """`hops` are tried in their order; `from_uri` is who we say we are.
+
+    `uri` is how the trunk wants to be asked for who is called, where it is not by their own URI.
+    """
 
     hops: tuple[Hop, ...]
     from_uri: str
     headers: Lines = ()
     trunk: str = ""
     redirects_max: int = REDIRECTS_MAX
+    uri: str = ""
 
 
 Routing = Callable[[str], Awaitable[Route]]

@@ -22,7 +22,7 @@ from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played
 from sessions.reducers import call_offered
 from sessions.sealing import Sealing
-from sessions.tables import Call, CallState
+from sessions.tables import Call, CallState, DialState
 from sessions.transferring import Transferring
 from sessions.turns import Turns
 from sessions.voice import Voice, played, progressed
@@ -300,6 +300,9 @@ class Switchboard:
         if table == "consultation":
             self.consulting.changed(typed_row(Consultation, new))
             return
+        if table == "dial" and new["state"] in (DialState.ANSWERED, DialState.FAILED):
+            self._dial_ended(new["id"])
+            return
         live = self.calls.get(new.get("call", ""))
         if live is None:
             return
@@ -319,6 +322,12 @@ class Switchboard:
             live.heard.pop(new["id"], None)
             self.attending.acknowledge(live.unacknowledged.pop(new["id"], None))
             self.attending.touch(live)
+
+    def _dial_ended(self, call: str) -> None:
+        for live in self.calls.values():
+            waiting = live.dialled.pop(call, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
 
     def _call_changed(self, row: Call) -> None:
         if row.state is CallState.OFFERED and row.id not in self.calls:

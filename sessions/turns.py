@@ -41,6 +41,7 @@ from sessions.live import LiveCall
 from sessions.outbound import call_dialled, keys_pressed, transfer_asked
 from sessions.parties import callable_uri, is_same
 from sessions.reducers import hang_up_decided
+from sessions.tables import Dial, DialState
 from telephony.dtmf_info import DIGITS
 from transcripts.tables import Segment
 
@@ -94,6 +95,10 @@ class Session:
     @property
     def recording(self) -> bool:
         return self._live.recording
+
+    @property
+    def outbound(self) -> bool:
+        return self._live.is_outbound
 
     async def say(self, text: str, *, allow_interruptions: bool = True) -> Speaking:
         utterance = self._step("say")
@@ -216,6 +221,16 @@ class Session:
         rows = await self._house.store.reader.rows(Basis, id=basis)
         if rows and not self._is_named(rows[0], callable_uri(uri)):
             raise Refused(f"{basis} is about somebody else: record one for who is to be called")
+
+    async def picked_up(self, call: str) -> bool:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._live.dialled[call] = waiting
+        while True:
+            rows = await self._house.store.reader.rows(Dial, id=call)
+            if not rows or rows[0].state in (DialState.ANSWERED, DialState.FAILED):
+                self._live.dialled.pop(call, None)
+                return bool(rows) and rows[0].state is DialState.ANSWERED
+            await waiting
 
     def _is_named(self, basis: Basis, uri: str) -> bool:
         try:

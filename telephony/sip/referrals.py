@@ -158,6 +158,6 @@ def _told(dialog_id: str, request: Request) -> Referred:
     if target.uri.scheme not in ("sip", "sips", "tel") or method.upper() != "INVITE":
         raise GrammarError("Refer-To is nobody to call")
     asked = [value for name, value in target.uri.header_lines if name.lower() == "replaces"]
-    replaces = str(Replaces.parse(asked[0])) if asked else ""
+    replaces = readable(str(Replaces.parse(asked[0]))) if asked else ""
     referred_by = readable(request.headers.get("referred-by") or "")[:REFERRED_BY_CHARS_MAX]
     return Referred(dialog_id, readable(target.uri.without_headers), replaces, referred_by)

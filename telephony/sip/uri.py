@@ -56,7 +56,7 @@ class Uri:
     @property
     def user_unescaped(self) -> str:
         """The user part with its %HH escapes resolved."""
-        return unquote_to_bytes(self.user or "").decode(errors="surrogateescape")
+        return _unescaped(self.user or "")
 
     @property
     def header_lines(self) -> Lines:
@@ -82,10 +82,14 @@ def with_header(uri: str, name: str, value: str) -> str:
     return f"{uri}{mark}{name}={quote(value, safe=_UNRESERVED)}"
 
 
+def _unescaped(text: str) -> str:
+    escaped = text.encode(errors="surrogateescape")
+    return unquote_to_bytes(escaped).decode(errors="surrogateescape")
+
+
 def _header(pair: str) -> tuple[str, str]:
     name, equals, value = pair.partition("=")
-    name = unquote_to_bytes(name).decode(errors="surrogateescape")
-    value = unquote_to_bytes(value).decode(errors="surrogateescape")
+    name, value = _unescaped(name), _unescaped(value)
     # An escaped line end would begin a header of its own.
     if not equals or not grammar.is_token(name) or _NEVER_IN_A_HEADER.search(value):
         raise GrammarError("bad header in URI")

@@ -7,7 +7,7 @@ from parley import Agent
 from tests.interop.agents import LEDGER
 
 CAROL = "sip:carol@192.0.2.3"
-TRANSFER, PRESS, CONNECT = "7", "8", "9"
+SEND_ON, CONSULT, TRANSFER, PRESS, CONNECT = "5", "6", "7", "8", "9"
 KEYS = "12#"
 BUSY = 486
 
@@ -20,14 +20,22 @@ class Exchange(Agent):
             outcome = await self.session.transfer(CAROL)
             if outcome.status == BUSY:
                 await self.session.hang_up()
+        elif digit == SEND_ON:
+            await self.session.say("One moment.")
+            await self.session.transfer(_ledger())
         elif digit == PRESS:
             await self.session.press(KEYS)
         elif digit == CONNECT:
-            await self.session.transfer_to(_consulted())
+            await self.session.transfer_to(_ledger())
+        elif digit == CONSULT:
+            uri, basis = _ledger().split()
+            call = await self.session.dial(uri, basis=basis)
+            if await self.session.picked_up(call):
+                await self.session.transfer_to(call)
 
     async def on_user_away(self) -> None:
         """Stay on the line."""
 
 
-def _consulted() -> str:
+def _ledger() -> str:
     return Path(os.environ[LEDGER]).read_text()

@@ -72,10 +72,12 @@ def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def sipp_called(scenario: str, folder: Path) -> "tuple[subprocess.Popen[bytes], int]":
+def sipp_called(
+    scenario: str, folder: Path, port: int = 0
+) -> "tuple[subprocess.Popen[bytes], int]":
     """Start one telephone of a scenario on loopback, which waits to be called at the port."""
     need("sipp", "sip-tester")
-    port = free_port()
+    port = port or free_port()
     running = subprocess.Popen(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),
@@ -109,7 +111,7 @@ CONFIG = """\
 poll_method epoll
 sip_listen 127.0.0.1:{sip}
 call_local_timeout 120
-call_max_calls 1
+call_max_calls 2
 audio_buffer 20-160
 audio_source aufile,{microphone}
 audio_player aubridge,ear{sip}

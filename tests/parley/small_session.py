@@ -31,6 +31,7 @@ class SmallSession:
     def __init__(self, agent: Agent, userdata: str = "{}") -> None:
         self.userdata: dict[str, Any] = json.loads(userdata)
         self.recording = True
+        self.outbound = False
         self.said: list[str] = []
         self.booked: list[tuple[str, dict[str, Any]]] = []
         self.hung_up = False
@@ -71,6 +72,9 @@ class SmallSession:
         raise AssertionError("this agent presses no keys")
 
     async def dial(self, uri: str, *, basis: str) -> str:
+        raise AssertionError("this agent calls nobody")
+
+    async def picked_up(self, call: str) -> bool:
         raise AssertionError("this agent calls nobody")
 
     # -- what a test does to it --

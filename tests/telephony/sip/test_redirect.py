@@ -33,9 +33,9 @@ class Caller:
         self.uris: list[str] = []
         self.addresses: list[Address] = []
         self._last: Transmit | None = None
-        self._drain()
+        self.drain()
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
         for packet in self.side.drain():
             message = parse(packet.data)
             if isinstance(message, Request) and message.method == "INVITE":
@@ -52,7 +52,7 @@ class Caller:
         body = ANSWER if status < 300 else b""
         response = respond(invite, status, "theirs", headers=headers, body=body)
         self.side.receive(bytes(response), self._last.flow.remote, 0.0)
-        self._drain()
+        self.drain()
 
 
 def test_contacts_are_tried_in_the_order_of_their_preference_until_one_answers() -> None:
@@ -165,7 +165,7 @@ def test_a_place_where_nobody_answers_is_left_for_the_next() -> None:
     call.answered(302, "<sip:a@198.51.100.1>", "<sip:b@198.51.100.2>")
     while len(set(call.uris)) < 3 and (at := call.side.agent.wake_at) is not None:
         call.side.agent.wake(at)
-        call._drain()
+        call.drain()
     assert call.uris[-1] == "sip:b@198.51.100.2"
     assert not [event for event in call.side.events if isinstance(event, Failed)]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -462,3 +464,36 @@ def test_an_order_is_saved_before_it_is_sent() -> None:
     saved, sent = wire.caller.outputs[at:]
     assert isinstance(saved, Save) and saved.state.refer_request
     assert isinstance(sent, Transmit) and parse(sent.data) == parse(saved.state.refer_request)
+
+
+def test_no_damage_to_a_transfer_hurts_us() -> None:
+    """Bytes changed at random in REFER, NOTIFY and Replaces: answered or not, never an error."""
+    chance = random.Random(4711)
+    side = Side(CALLEE, 1)
+    dialog_id, tag = up(side)
+    row = side.rows[dialog_id]
+    side.agent.refer(dialog_id, "step", TARGET, 1.0)
+    replaces = f"Replaces: {row.call_id};to-tag={tag};from-tag={row.remote_tag}\r\n"
+    refer_to = '"C; \\"x" <sip:carol@[::1]:5070;lr?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>;q=1'
+    news = "Event: refer;id=2\r\nSubscription-State: active;expires=60\r\n" + SIPFRAG
+    body = b"SIP/2.0 180 Ringing\r\n"
+    seeds: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("REFER", {"to_tag": tag, "extra": f"Refer-To: {refer_to}\r\nReferred-By: <sip:e@f>\r\n"}),
+        ("NOTIFY", {"to_tag": tag, "extra": news, "body": body}),
+        ("INVITE", {"extra": f"{replaces}Require: replaces\r\n", "call_id": "other"}),
+        ("BYE", {"to_tag": "none", "extra": 'Reason: Q.850;cause=16;text="x"\r\n'}),
+    )
+    for turn in range(4_000):
+        method, fields = seeds[turn % len(seeds)]
+        made = request(method, branch=f"z9hG4bK{turn}", cseq=turn + 2, **fields)
+        damaged = bytearray(made)
+        for _ in range(chance.randrange(4)):
+            damaged[chance.randrange(len(damaged))] = chance.choice(b'\x00\xff"<>;,=?%@\r\n: a9')
+        side.receive(bytes(damaged), STRANGER, 2.0)
+        side.drain()
+        for invited in [e for e in side.events if isinstance(e, Invited)]:
+            side.agent.reject(invited.dialog_id, 486, 2.0)
+        side.agent.reject_refer(dialog_id, 603, 2.0)
+        side.drain()
+        side.outputs.clear()
+    assert side.agent.dialog_count <= 1
