@@ -253,7 +253,9 @@ async def test_the_sweep_leaves_the_key_of_a_basis(house: House) -> None:
 # --- the effect, as far as it comes without a line ---------------------------------------
 
 
-def dialling(house: House, calls: dict[str, LiveCall], prepare: Callable[[str], None]) -> Dialling:
+def dialling(
+    house: House, calls: dict[str, LiveCall], prepare: Callable[[str, str], str]
+) -> Dialling:
     callers = Callers(house)
     lines = Lines(house, calls, {}, callers)
     return Dialling(house, calls, {}, callers=callers, lines=lines, prepare_agent=prepare)
@@ -261,7 +263,7 @@ def dialling(house: House, calls: dict[str, LiveCall], prepare: Callable[[str], 
 
 async def performed(
     house: House,
-    prepare: Callable[[str], None] = lambda call: None,
+    prepare: Callable[[str, str], str] = lambda call, named: named or "x:Y",
     calls: dict[str, LiveCall] | None = None,
 ) -> Closing | None:
     (effect,) = await house.store.reader.rows(Effect)
@@ -269,7 +271,7 @@ async def performed(
     return await dialling(house, calls or {}, prepare).dial(effect, {"call": order.id})
 
 
-def nobody(call: str) -> None:
+def nobody(call: str, named: str) -> str:
     raise Refused("no agent")
 
 
