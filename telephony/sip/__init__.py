@@ -10,15 +10,19 @@ from telephony.sip.outputs import (
     HungUp,
     InfoReceived,
     Invited,
+    NotRenegotiated,
     Offered,
     Output,
+    Progressed,
     Rejected,
+    Renegotiated,
     Responded,
     Ringing,
     Save,
     Transmit,
     Unacknowledged,
 )
+from telephony.sip.policy import Policy
 from telephony.sip.user_agent import UserAgent
 
 __all__ = [
@@ -31,9 +35,13 @@ __all__ = [
     "HungUp",
     "InfoReceived",
     "Invited",
+    "NotRenegotiated",
     "Offered",
     "Output",
+    "Policy",
+    "Progressed",
     "Rejected",
+    "Renegotiated",
     "Responded",
     "Ringing",
     "Save",

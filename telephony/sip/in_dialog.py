@@ -13,15 +13,16 @@ from telephony.sip.headers import Lines
 from telephony.sip.incoming import IncomingCalls
 from telephony.sip.message import Request
 from telephony.sip.outputs import Cancelled, HungUp, InfoReceived
-from telephony.sip.requests import ALLOW
+from telephony.sip.requests import ALLOW, SUPPORTED
 from telephony.sip.responses import respond
 from telephony.sip.transactions import server_key
+from telephony.sip.update import Updates
 
 CAPABILITIES: Lines = (
     ("Allow", ALLOW),
     ("Accept", "application/sdp, application/dtmf-relay, application/dtmf"),
     ("Accept-Encoding", "identity"),
-    ("Supported", ""),
+    ("Supported", SUPPORTED),
 )
 
 
@@ -31,15 +32,18 @@ Door = Callable[[Dialog, Request, Flow, float], None]
 class InDialog:
     """Keeps the order of the peer's requests, and does what they ask for."""
 
-    def __init__(self, core: Core, incoming: IncomingCalls) -> None:
+    def __init__(self, core: Core, incoming: IncomingCalls, updates: Updates) -> None:
         self._core = core
         self._incoming = incoming
+        self._updates = updates
         self._doors: Mapping[str, Door] = MappingProxyType(
             {
                 "INVITE": incoming.reinvited,
                 "BYE": self._bye,
                 "INFO": self._info,
                 "OPTIONS": self._options,
+                "UPDATE": updates.received,
+                "PRACK": incoming.pracked,
             }
         )
 
@@ -67,13 +71,17 @@ class InDialog:
         is_last = request.cseq.number == dialog.state.remote_cseq
         if is_last and request.method == "INVITE" and self._incoming.repeat_to(dialog, request):
             return
-        is_repeated = is_last and request.method in ("INFO", "OPTIONS")
+        if is_last and request.method == "UPDATE" and not dialog.state.server_update:
+            self._updates.repeat_to(dialog, request, flow)
+            return
+        is_repeated = is_last and request.method in ("INFO", "OPTIONS", "PRACK")
         self._core.reply(request, flow, 200 if is_repeated else 500)
 
     def _bye(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         was_answered = dialog.state.status == rows.CONFIRMED
         self._incoming.hung_up(dialog, now)
+        self._updates.refuse(dialog, 487, now)
         core.end(dialog, now)
         self._answer(dialog, request, flow, now)
         dialog_id = dialog.state.id

@@ -9,7 +9,10 @@ from telephony.sip.name_addr import NameAddr
 from telephony.sip.sender import Sender
 
 MAX_FORWARDS = "70"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+SUPPORTED = "timer"
+# These name where we are reached from now on (RFC 3261 section 12.2, RFC 3311 section 5).
+TARGET_REFRESHES = ("INVITE", "UPDATE")
 
 
 def within(
@@ -35,8 +38,9 @@ def within(
         ("Call-ID", state.call_id),
         ("CSeq", f"{cseq} {method}"),
     ]
-    if method == "INVITE":
+    if method in TARGET_REFRESHES:
         lines += [("Contact", sender.contact(state.flow)), ("Allow", ALLOW)]
+        lines.append(("Supported", SUPPORTED))
     lines += headers
     if content_type:
         lines.append(("Content-Type", content_type))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telephony.sip.core import Core, Dialog
+from telephony.sip.headers import Lines
 from telephony.sip.message import Response
 from telephony.sip.outputs import HungUp
 from telephony.sip.requests import within
@@ -36,14 +37,22 @@ class Within:
 
     def bye_at_once(self, dialog: Dialog, now: float) -> None:
         dialog.is_ending = True
-        self._send(dialog, "BYE", now)
+        self.send(dialog, "BYE", now)
 
     def info(self, dialog: Dialog, content_type: str, body: bytes, now: float) -> None:
-        self._send(dialog, "INFO", now, content_type, body)
+        self.send(dialog, "INFO", now, content_type=content_type, body=body)
 
-    def _send(
-        self, dialog: Dialog, method: str, now: float, content_type: str = "", body: bytes = b""
+    def send(
+        self,
+        dialog: Dialog,
+        method: str,
+        now: float,
+        *,
+        headers: Lines = (),
+        content_type: str = "",
+        body: bytes = b"",
     ) -> None:
+        """Send a request within the dialog until it is answered."""
         core = self._core
         cseq = dialog.state.local_cseq + 1
         request = within(
@@ -52,6 +61,7 @@ class Within:
             core.sender,
             core.branch(),
             cseq,
+            headers=headers,
             content_type=content_type,
             body=body,
         )
