@@ -61,9 +61,7 @@ class Context:
         digest = hashlib.sha256(f"{self._seed}/{self._ids}".encode()).digest()
         return f"{prefix}_{base64.b32encode(digest[:ID_BYTES]).decode().lower()}"
 
-    def effect(
-        self, kind: str, /, *, lane: str = "", scope: str | None = None, **args: Any
-    ) -> str:
+    def effect(self, kind: str, /, *, lane: str = "", scope: str | None = None, **args: Any) -> str:
         """Have something done to the world after the commit. Answers its idempotency key.
 
         It is done for this action's scope unless another is named.

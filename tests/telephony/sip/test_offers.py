@@ -70,7 +70,7 @@ def test_our_reinvite_is_offered_answered_and_told() -> None:
     wire.callee.agent.accept(theirs, HELD, wire.now)
     wire.flow()
     assert wire.caller.events[-1] == Renegotiated(ours, HELD)
-    assert wire.callee.events[-1] == Acknowledged(theirs, None)
+    assert wire.callee.events[-1:] == [Acknowledged(theirs, None)]
     assert (row(wire.caller).local_sdp, row(wire.callee).remote_sdp) == (HOLD, HOLD)
 
 
@@ -161,7 +161,7 @@ def test_a_late_offer_within_a_call_is_answered_in_our_ack() -> None:
     assert wire.caller.events[-1] == Offered(ours, HOLD, "ACK")
     wire.caller.agent.acknowledge(ours, HELD, wire.now)
     wire.flow()
-    assert wire.callee.events[-1] == Acknowledged(theirs, HELD)
+    assert wire.callee.events[-1:] == [Acknowledged(theirs, HELD)]
     assert (row(wire.callee).local_sdp, row(wire.callee).remote_sdp) == (HOLD, HELD)
 
 
