@@ -1,9 +1,9 @@
 """What a call needs of the house around it, handed in rather than reached for."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
+from telephony.sdp import Srtp
 from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
@@ -39,6 +40,10 @@ class Settings:
     agent: str
     recordings: Path
     origin: str
+    early_media: bool = False
+    """Whether the greeting is played before the call is answered."""
+    srtp: Mapping[str, Srtp] = field(default_factory=dict[str, Srtp])
+    """By trunk; off where it is not named."""
 
 
 @dataclass(slots=True)

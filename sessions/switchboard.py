@@ -14,6 +14,7 @@ from sessions.attending import Attending
 from sessions.bridging import Bridging
 from sessions.callers import Callers
 from sessions.discreet import discreet
+from sessions.holding import Holding, holds_going_on, settled
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played
@@ -39,11 +40,12 @@ class Switchboard:
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
         self.callers = Callers(house)
-        self.lines = Lines(house, self.calls, self.dialogs, self.callers)
+        self._voice = Voice(house, self.calls)
+        self.lines = Lines(house, self.calls, self.dialogs, self.callers, self._voice)
+        self.holding = Holding(self.calls, self.lines.reoffer)
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
         self.bridging = Bridging(house, self.calls)
-        self._voice = Voice(house, self.calls)
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -53,6 +55,7 @@ class Switchboard:
             ("telephony.ring", self.lines.ring),
             ("telephony.answer", self.lines.answer),
             ("telephony.hang_up", self.lines.hang_up),
+            ("telephony.hold", self.holding.hold),
             ("sessions.ask", self.asking.ask),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
@@ -98,8 +101,12 @@ class Switchboard:
                 digit = dtmf_info.parse(kind, body)
                 if digit is not None and call in self.calls:
                     self.attending.deliver(call, {"event": "dtmf", "digit": digit}, b"")
-            case sip.Offered(dialog_id=call, sdp=body) if call in self.calls:
-                self._soon(self.lines.renegotiate(self.calls[call], body))
+            case sip.Offered(dialog_id=call, sdp=body, method=method) if call in self.calls:
+                self._soon(self.lines.renegotiate(self.calls[call], body, method))
+            case sip.Renegotiated(dialog_id=call, sdp=body) if call in self.calls:
+                self._soon(self.lines.renegotiated(self.calls[call], body))
+            case sip.NotRenegotiated(dialog_id=call) if call in self.calls:
+                self._soon(self.lines.renegotiated(self.calls[call], None))
             case sip.Acknowledged(dialog_id=call, sdp=body) if call in self.calls:
                 self._soon(self.lines.acknowledged(self.calls[call], body))
             case _:
@@ -228,7 +235,9 @@ class Switchboard:
         self.house.media.ack([header["id"]])
 
     async def _silent(self, live: LiveCall) -> None:
-        """No media for so long that the line must be dead."""
+        """No media for so long that the line must be dead, unless it is held."""
+        if await holds_going_on(self.house, live.id):
+            return
         await end(self.house, live.id, "no media")
         self.lines.drop(live.id)
 
@@ -256,6 +265,8 @@ class Switchboard:
             finished = live.acted.pop(new["id"], None)
             if finished is not None and not finished.done():
                 finished.set_result(None)
+        elif table == "hold":
+            settled(live, new["id"])
         elif table == "recording":
             live.recording = True
         elif table == "turn" and new["completed_us"] is not None:

@@ -23,9 +23,11 @@ from runtime.outbox import Effect
 from runtime.performer import Closing
 from runtime.reducers import find
 from runtime.sealed import Sealed
+from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import hang_up_decided
+from sessions.tables import Hold
 from transcripts.tables import Segment
 
 WORDS_WAIT_S = 20.0
@@ -33,6 +35,9 @@ WORDS_WAIT_S = 20.0
 
 EXIT_S = 20.0
 """How long `on_exit` may take."""
+
+HOLD_WAIT_S = 65.0
+"""How long the other side may take to agree to a pause; beyond that it did not."""
 
 STEPS_MAX = 1_000
 """Steps of one turn; an agent that takes more is in a loop."""
@@ -143,6 +148,31 @@ class Session:
 
     async def hang_up(self) -> None:
         await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))
+
+    async def hold(self) -> bool:
+        hold: str = await self._house.surely(
+            hold_asked, self._live.id, request=(step := self._step("hold")), hold=step
+        )
+        row = await self._settled(hold, lambda row: row.since_us or row.until_us)
+        return row.since_us is not None and row.until_us is None
+
+    async def resume(self) -> bool:
+        step = self._step("resume")
+        hold: str | None = await self._house.surely(resume_asked, self._live.id, request=step)
+        if hold is None:
+            return True
+        return (await self._settled(hold, lambda row: row.until_us)).until_us is not None
+
+    async def _settled(self, hold: str, is_settled: Callable[[Hold], int | None]) -> Hold:
+        """The row of a pause once the other side has said something to it, or the call is over."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + HOLD_WAIT_S
+        while True:
+            changed: asyncio.Future[None] = self._live.paused.setdefault(hold, loop.create_future())
+            (row,) = await self._house.store.reader.rows(Hold, id=hold)
+            if is_settled(row) or self._live.ended.is_set() or loop.time() >= ends:
+                return row
+            await asyncio.wait((changed,), timeout=ends - loop.time())
 
     def _step(self, what: str) -> str:
         self._steps += 1

@@ -54,6 +54,12 @@ class SmallSession:
     async def hang_up(self) -> None:
         self.hung_up = True
 
+    async def hold(self) -> bool:
+        return not self.hung_up
+
+    async def resume(self) -> bool:
+        return not self.hung_up
+
     # -- what a test does to it --
 
     async def enter(self) -> str:
