@@ -28,18 +28,21 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = ["udp:127.0.0.1:{sip}"]
 ring_ms = 500
+early_media = {early_media}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
 [agent]
 app = "tests.interop.agents:Clerk"
+[consent]
+policy = "{policy}"
 """
 
 
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, early_media: bool = False, policy: str = "ask") -> None:
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -53,6 +56,8 @@ class Server:
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
                 sip=self.port,
+                early_media=str(early_media).lower(),
+                policy=policy,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
             )
