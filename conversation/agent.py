@@ -59,6 +59,21 @@ class RunContext:
         return await self.session.act(reducer, request=f"{self.idempotency_key}/{name}", **args)
 
 
+@dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """How a transfer ended, as a SIP status: 486 is busy, 603 a no, 487 a caller who left first.
+
+    202: it was accepted, and nobody told what became of it.
+    """
+
+    status: int
+
+    @property
+    def completed(self) -> bool:
+        """Whether the caller is with somebody else now, and no longer with you."""
+        return 200 <= self.status < 300
+
+
 class SpeechHandle(Protocol):
     """Words on their way to the caller; await it to wait until they were played."""
 
@@ -117,6 +132,33 @@ class AgentSession(Protocol):
 
     async def resume(self) -> bool:
         """Go on after `hold`. Answers whether the call is no longer held by us."""
+        ...
+
+    async def transfer(self, uri: str) -> TransferOutcome:
+        """Have the caller's side call `uri` instead, after what is being said; once.
+
+        The call is over where it completed, and goes on where it did not. Raises ValueError for
+        what is no SIP or tel URI.
+        """
+        ...
+
+    async def transfer_to(self, call: str) -> TransferOutcome:
+        """Connect the caller with whom you dialled: `call` is what `dial` answered."""
+        ...
+
+    async def press(self, keys: str) -> None:
+        """Press keys such as "123#", after what is being said, at most once.
+
+        Raises ToolError where a crash leaves it unknown whether they were pressed.
+        """
+        ...
+
+    async def dial(self, uri: str, *, basis: str) -> str:
+        """Call somebody, with an agent of their own; answers the id of that call at once.
+
+        `basis` is why they may be called (see `parley dial`). Raises Refused without one that
+        holds now and is about them.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from conversation.agent import (
     RunContext,
     SpeechHandle,
     ToolError,
+    TransferOutcome,
     function_tool,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "RunContext",
     "SpeechHandle",
     "ToolError",
+    "TransferOutcome",
     "function_tool",
 ]

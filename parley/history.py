@@ -15,6 +15,7 @@ import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
+import sessions.outbound
 import sessions.reducers
 import telephony.reducers
 from runtime import fresh
@@ -46,6 +47,7 @@ DECLARING = (
     recordings.reducers,
     sessions.bridge_reducers,
     sessions.reducers,
+    sessions.outbound,
 )
 
 

@@ -20,6 +20,7 @@ from sessions.tables import Leg
 from sessions.voice import Voice
 from telephony import sdp
 from telephony.address import Address
+from telephony.causes import Cause
 from telephony.sdp.directions import SENDONLY, SENDRECV
 from telephony.sip import DialogState
 from telephony.sip.exchange import remote_offer
@@ -94,7 +95,20 @@ class Lines:
 
     def _incompatible(self, live: LiveCall) -> Closing:
         self._sip.do(lambda ua, now: ua.reject(live.id, 488, now))
-        return Closing(call_ended, {"call": live.id, "by": "no codec in common"})
+        return Closing(
+            call_ended,
+            {"call": live.id, "by": "no codec in common", "cause": Cause.INCOMPATIBLE.value},
+        )
+
+    async def offer(self, live: LiveCall) -> bytes:
+        """Open a leg for a call of ours, commit how it runs; our offer. Media goes nowhere yet."""
+        codecs = self._house.settings.codecs
+        payload_type = CODECS[codecs[0]].payload_type
+        anywhere = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, "sendrecv")
+        leg = await self._plan(live, anywhere)
+        await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
+        local = Address(self._house.settings.media_address, leg.port)
+        return sdp.build_offer(codecs, local, leg.epoch_us // 1_000_000, 1)
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """End the call from our side."""
@@ -103,11 +117,15 @@ class Lines:
             return None
         self._sip.do(lambda ua, now: ua.bye(live.id, now))
         await self._sip.flushed()
-        return Closing(call_ended, {"call": live.id, "by": "agent"})
+        return Closing(call_ended, {"call": live.id, "by": "agent", "cause": Cause.NORMAL.value})
 
     def reject(self, call: str, status: int) -> None:
         """Refuse a call that was only offered."""
         self._sip.do(lambda ua, now: ua.reject(call, status, now))
+
+    def decline_transfer(self, call: str) -> None:
+        """The peer wants us to call somebody: no."""
+        self._sip.do(lambda ua, now: ua.reject_refer(call, 603, now))
 
     def drop(self, call: str) -> None:
         """Say goodbye to a line on which nobody is heard any more."""
@@ -324,9 +342,9 @@ class Lines:
         return replace(leg, port=address.port)
 
 
-async def end(house: House, call: str, by: str) -> None:
+async def end(house: House, call: str, by: str, cause: Cause | None = None) -> None:
     """The line closed from the other side; a second reason changes nothing."""
     try:
-        await house.surely(call_ended, call, request=f"{call}/ended", by=by)
+        await house.surely(call_ended, call, request=f"{call}/ended", by=by, cause=cause)
     except Refused:
         return

@@ -46,6 +46,8 @@ class LiveCall:
     id: str
     words_key: str
     agent: Agent
+    is_outbound: bool = False
+    """Whether we called."""
     playing: dict[str, Playing] = field(default_factory=dict[str, Playing])
     spoken: dict[str, asyncio.Future[Utterance]] = field(
         default_factory=dict[str, "asyncio.Future[Utterance]"]

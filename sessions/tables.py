@@ -37,6 +37,10 @@ class Call:
     ended_us: int | None
     ended_by: str | None
     forgotten: bool
+    cause: str | None = None
+    """Why it ended, as `telephony.causes` has it."""
+    replaces: str | None = None
+    """The call whose place it took (RFC 3891)."""
 
 
 @table(name="leg", index=(("call",),))
@@ -78,3 +82,25 @@ class Hold:
     asked_us: int
     since_us: int | None
     until_us: int | None
+
+
+class DialState(StrEnum):
+    """`PLACED`: the INVITE is out. A call exists from then on, with the same id."""
+
+    ORDERED = "ordered"
+    PLACED = "placed"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+@table(name="dial", index=(("basis",),))
+class Dial:
+    """An order to call whom a basis names, and how far it came. The id is the call's."""
+
+    id: str
+    basis: str
+    by: str
+    state: DialState
+    cause: str | None
+    ordered_us: int

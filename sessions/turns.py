@@ -9,7 +9,16 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, ToolError, message, tool_of
+from consent.tables import Basis
+from conversation.agent import (
+    Agent,
+    ChatMessage,
+    RunContext,
+    ToolError,
+    TransferOutcome,
+    message,
+    tool_of,
+)
 from conversation.reducers import (
     action_finished,
     action_proposed,
@@ -18,6 +27,7 @@ from conversation.reducers import (
     utterance_planned,
 )
 from conversation.tables import Action, ActionState, Memory, Turn, Utterance, UtteranceState
+from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
@@ -26,8 +36,11 @@ from runtime.sealed import Sealed
 from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
 from sessions.live import LiveCall
+from sessions.outbound import call_dialled, keys_pressed, transfer_asked
+from sessions.parties import callable_uri, is_same
 from sessions.reducers import hang_up_decided
 from sessions.tables import Hold
+from telephony.dtmf_info import DIGITS
 from transcripts.tables import Segment
 
 WORDS_WAIT_S = 20.0
@@ -38,6 +51,9 @@ EXIT_S = 20.0
 
 HOLD_WAIT_S = 65.0
 """How long the other side may take to agree to a pause; beyond that it did not."""
+
+KEYS_MAX = 64
+"""Keys pressed in one step."""
 
 STEPS_MAX = 1_000
 """Steps of one turn; an agent that takes more is in a loop."""
@@ -104,16 +120,22 @@ class Session:
     async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
         known = tool_of(tool)
         action = self._step(known.name)
+        kind = {"tool": known.name, "idempotent": known.idempotent}
+        return await self._done(action_proposed, action, args, **kind)
+
+    async def _done(
+        self, reducer: Callable[..., Any], action: str, args: dict[str, Any], **kind: Any
+    ) -> str:
+        """Have an action done, and wait for its result. Raises ToolError."""
         finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._live.acted[action] = finished
         await self._house.surely(
-            action_proposed,
+            reducer,
             self._live.id,
             request=action,
             action=action,
-            tool=known.name,
-            idempotent=known.idempotent,
             args=self._house.seal(json.dumps(args), self._live.words_key),
+            **kind,
         )
         (row,) = await self._house.store.reader.rows(Action, id=action)
         if row.result is None:
@@ -173,6 +195,34 @@ class Session:
             if is_settled(row) or self._live.ended.is_set() or loop.time() >= ends:
                 return row
             await asyncio.wait((changed,), timeout=ends - loop.time())
+
+    async def transfer(self, uri: str) -> TransferOutcome:
+        return await self._transferred({"to": callable_uri(uri)})
+
+    async def transfer_to(self, call: str) -> TransferOutcome:
+        return await self._transferred({"call": call})
+
+    async def _transferred(self, asked: dict[str, str]) -> TransferOutcome:
+        told = await self._done(transfer_asked, self._step("transfer"), asked)
+        return TransferOutcome(json.loads(told)["status"])
+
+    async def press(self, keys: str) -> None:
+        if not keys or len(keys) > KEYS_MAX or not DIGITS.issuperset(keys):
+            raise ValueError(f"keys are 1 to {KEYS_MAX} of {''.join(sorted(DIGITS))}")
+        await self._done(keys_pressed, self._step("press"), {"keys": keys})
+
+    async def dial(self, uri: str, *, basis: str) -> str:
+        rows = await self._house.store.reader.rows(Basis, id=basis)
+        if rows and not self._is_named(rows[0], callable_uri(uri)):
+            raise Refused(f"{basis} is about somebody else: record one for who is to be called")
+        call: str = await self.act(call_dialled, basis=basis)
+        return call
+
+    def _is_named(self, basis: Basis, uri: str) -> bool:
+        try:
+            return is_same(self._house.unseal(basis.party), uri)
+        except KeyDestroyed:
+            return False
 
     def _step(self, what: str) -> str:
         self._steps += 1

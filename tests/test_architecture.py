@@ -76,6 +76,7 @@ SHELLS = {
     "sessions.sealing": "waits before it opens a lost gate again",
     "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",
+    "sessions.transferring": "waits for the end of a transfer on the event loop",
     "sessions.turns": "runs the agent on the event loop",
     "sessions.voice": "waits for playout on the event loop",
 }

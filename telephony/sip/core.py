@@ -31,6 +31,8 @@ RELIABLE_ALARM = "reliable"
 UPDATE_ALARM = "update"
 REINVITE_ALARM = "reinvite"
 SESSION_ALARM = "session"
+REFER_ALARM = "refer"
+REFERRED_ALARM = "referred"
 DIALOG_ALARMS = (
     ANSWER_ALARM,
     UNANSWERED_ALARM,
@@ -39,6 +41,8 @@ DIALOG_ALARMS = (
     UPDATE_ALARM,
     REINVITE_ALARM,
     SESSION_ALARM,
+    REFER_ALARM,
+    REFERRED_ALARM,
 )
 
 
@@ -75,6 +79,8 @@ class Dialog:
     reoffer: bytes | None = None
     reoffers: int = 0
     is_refreshing: bool = False
+    # A REFER of the peer which waits for an answer.
+    referral: Request | None = None
 
     @property
     def is_pending(self) -> bool:

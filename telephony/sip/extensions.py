@@ -9,10 +9,12 @@ from telephony.sip.grammar import is_token
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.policy import Policy
+from telephony.sip.requests import SUPPORTED
 
 RELIABLE = "100rel"
 TIMER = "timer"
-UNDERSTOOD = frozenset({RELIABLE, TIMER})
+# 100rel is done where it is asked for, though we may not ask for it.
+UNDERSTOOD = frozenset({RELIABLE, *SUPPORTED.split(", ")})
 TAGS_MAX = 32
 
 

@@ -8,11 +8,14 @@ from types import MappingProxyType
 
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import Core, Dialog
 from telephony.sip.headers import Lines
 from telephony.sip.incoming import IncomingCalls
 from telephony.sip.message import Request
 from telephony.sip.outputs import Cancelled, HungUp, InfoReceived
+from telephony.sip.refer import Transfers
+from telephony.sip.referrals import Referrals
 from telephony.sip.requests import ALLOW, SUPPORTED
 from telephony.sip.responses import respond
 from telephony.sip.transactions import server_key
@@ -23,6 +26,7 @@ CAPABILITIES: Lines = (
     ("Accept", "application/sdp, application/dtmf-relay, application/dtmf"),
     ("Accept-Encoding", "identity"),
     ("Supported", SUPPORTED),
+    ("Allow-Events", "refer"),
 )
 
 
@@ -32,10 +36,19 @@ Door = Callable[[Dialog, Request, Flow, float], None]
 class InDialog:
     """Keeps the order of the peer's requests, and does what they ask for."""
 
-    def __init__(self, core: Core, incoming: IncomingCalls, updates: Updates) -> None:
+    def __init__(
+        self,
+        core: Core,
+        incoming: IncomingCalls,
+        *,
+        updates: Updates,
+        transfers: Transfers,
+        referrals: Referrals,
+    ) -> None:
         self._core = core
         self._incoming = incoming
         self._updates = updates
+        self._referrals = referrals
         self._doors: Mapping[str, Door] = MappingProxyType(
             {
                 "INVITE": incoming.reinvited,
@@ -44,6 +57,9 @@ class InDialog:
                 "OPTIONS": self._options,
                 "UPDATE": updates.received,
                 "PRACK": incoming.pracked,
+                "REFER": referrals.referred,
+                "NOTIFY": transfers.notified,
+                "SUBSCRIBE": self._subscribe,
             }
         )
 
@@ -74,8 +90,11 @@ class InDialog:
         if is_last and request.method == "UPDATE" and not dialog.state.server_update:
             self._updates.repeat_to(dialog, request, flow)
             return
-        is_repeated = is_last and request.method in ("INFO", "OPTIONS", "PRACK")
-        self._core.reply(request, flow, 200 if is_repeated else 500)
+        is_repeated = is_last and request.method in ("INFO", "OPTIONS", "PRACK", "NOTIFY")
+        status = 200 if is_repeated else 500
+        if request.method == "REFER":
+            status = self._referrals.repeat_to(dialog, request) or status
+        self._core.reply(request, flow, status)
 
     def _bye(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
@@ -85,7 +104,11 @@ class InDialog:
         core.end(dialog, now)
         self._answer(dialog, request, flow, now)
         dialog_id = dialog.state.id
-        core.tell(HungUp(dialog_id, "remote") if was_answered else Cancelled(dialog_id))
+        reasons = reason.read(request)
+        if was_answered:
+            core.tell(HungUp(dialog_id, "remote", reasons))
+        else:
+            core.tell(Cancelled(dialog_id, reasons))
 
     def _info(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
@@ -104,3 +127,8 @@ class InDialog:
         # A keep-alive is not worth a write: the number is saved with the next request.
         dialog.state = replace(dialog.state, remote_cseq=request.cseq.number)
         self._core.reply(request, flow, 200, headers=CAPABILITIES)
+
+    def _subscribe(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        # We tell of transfers only, and only who asked for one by REFER.
+        dialog.state = replace(dialog.state, remote_cseq=request.cseq.number)
+        self._core.reply(request, flow, 489, headers=(("Allow-Events", "refer"),))

@@ -9,8 +9,8 @@ from telephony.sip.name_addr import NameAddr
 from telephony.sip.sender import Sender
 
 MAX_FORWARDS = "70"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
-SUPPORTED = "timer"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
+SUPPORTED = "timer, replaces, norefersub"
 # These name where we are reached from now on (RFC 3261 section 12.2, RFC 3311 section 5).
 TARGET_REFRESHES = ("INVITE", "UPDATE")
 
@@ -39,8 +39,11 @@ def within(
         ("CSeq", f"{cseq} {method}"),
     ]
     if method in TARGET_REFRESHES:
-        lines += [("Contact", sender.contact(state.flow)), ("Allow", ALLOW)]
-        lines.append(("Supported", SUPPORTED))
+        lines += [
+            ("Contact", sender.contact(state.flow)),
+            ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
+        ]
     lines += headers
     if content_type:
         lines.append(("Content-Type", content_type))
@@ -72,12 +75,12 @@ def ack_of_failure(invite: Request, response: Response) -> Request:
     return _companion(invite, "ACK", response.required("to"))
 
 
-def cancel(invite: Request) -> Request:
+def cancel(invite: Request, headers: Lines = ()) -> Request:
     """The CANCEL of an INVITE (section 9.1)."""
-    return _companion(invite, "CANCEL", invite.required("to"))
+    return _companion(invite, "CANCEL", invite.required("to"), headers)
 
 
-def _companion(invite: Request, method: str, to: str) -> Request:
+def _companion(invite: Request, method: str, to: str, headers: Lines = ()) -> Request:
     lines = [
         ("Via", invite.required("via")),
         *(("Route", route) for route in invite.headers.all("route")),
@@ -86,5 +89,6 @@ def _companion(invite: Request, method: str, to: str) -> Request:
         ("To", to),
         ("Call-ID", invite.call_id),
         ("CSeq", f"{invite.cseq.number} {method}"),
+        *headers,
     ]
     return Request(Headers(lines), method=method, uri=invite.uri)

@@ -72,6 +72,24 @@ def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
     )
 
 
+def sipp_called(scenario: str, folder: Path) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start one telephone of a scenario on loopback, which waits to be called at the port."""
+    need("sipp", "sip-tester")
+    port = free_port()
+    running = subprocess.Popen(
+        [
+            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),
+            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1"),
+            *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
+            *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return running, port
+
+
 def passed(running: "subprocess.Popen[bytes]", folder: Path) -> None:
     """Wait for SIPp to end well."""
     try:

@@ -33,16 +33,21 @@ early_media = {early_media}
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
 [agent]
-app = "tests.interop.agents:Clerk"
-[consent]
-policy = "{policy}"
+app = "{app}"
 """
 
 
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path, *, early_media: bool = False, policy: str = "ask") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        app: str = "tests.interop.agents:Clerk",
+        more: str = "",
+        *,
+        early_media: bool = False,
+    ) -> None:
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -56,11 +61,12 @@ class Server:
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
                 sip=self.port,
-                early_media=str(early_media).lower(),
-                policy=policy,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
+                app=app,
+                early_media=str(early_media).lower(),
             )
+            + more
         )
         self._pids: set[int] = set()
         with self.log.open("wb") as log:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that asks no question first, so that keys are the agent's from the start."""
-    started = Server(tmp_path_factory.mktemp("server"), policy="never")
+    started = Server(tmp_path_factory.mktemp("server"), more='[consent]\npolicy = "never"\n')
     yield started
     started.stop()
 

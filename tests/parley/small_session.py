@@ -4,7 +4,14 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, ToolError, tool_of
+from conversation.agent import (
+    Agent,
+    ChatMessage,
+    RunContext,
+    ToolError,
+    TransferOutcome,
+    tool_of,
+)
 
 
 class Spoken:
@@ -60,6 +67,18 @@ class SmallSession:
     async def resume(self) -> bool:
         return not self.hung_up
 
+    async def transfer(self, uri: str) -> TransferOutcome:
+        raise AssertionError("this agent hands nobody over")
+
+    async def transfer_to(self, call: str) -> TransferOutcome:
+        raise AssertionError("this agent hands nobody over")
+
+    async def press(self, keys: str) -> None:
+        raise AssertionError("this agent presses no keys")
+
+    async def dial(self, uri: str, *, basis: str) -> str:
+        raise AssertionError("this agent calls nobody")
+
     # -- what a test does to it --
 
     async def enter(self) -> str:
@@ -71,7 +90,7 @@ class SmallSession:
         await self._agent.on_user_turn_completed(ChatMessage(text, confident))
         return self.said[-1]
 
-    async def press(self, digit: str) -> str:
+    async def key(self, digit: str) -> str:
         await self._agent.on_dtmf_received(digit)
         return self.said[-1]
 
