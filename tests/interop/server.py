@@ -28,6 +28,7 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = ["udp:127.0.0.1:{sip}"]
 ring_ms = 500
+early_media = {early_media}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
@@ -40,7 +41,12 @@ class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
     def __init__(
-        self, folder: Path, app: str = "tests.interop.agents:Clerk", more: str = ""
+        self,
+        folder: Path,
+        app: str = "tests.interop.agents:Clerk",
+        more: str = "",
+        *,
+        early_media: bool = False,
     ) -> None:
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
@@ -58,6 +64,7 @@ class Server:
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
                 app=app,
+                early_media=str(early_media).lower(),
             )
             + more
         )
