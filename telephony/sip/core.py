@@ -203,6 +203,8 @@ def way_of(state: DialogState) -> Way:
     if not state.flow.transport.is_reliable:
         return Way(state.flow)
     hop = rows.contact_hop(state.routes, state.remote_target)
+    if hop is None and state.resolved_hop:
+        hop = rows.read_hop(state.resolved_hop)
     return Way(state.flow, hop.address if hop else None)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import locating
 from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog, invite_key
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError
@@ -77,6 +78,8 @@ class IncomingCalls:
         core.save(dialog, state)
         core.alarms.set(UNANSWERED_ALARM, dialog_id, now + UNANSWERED_SECONDS_MAX)
         core.tell(_told(dialog_id, request, flow, trunk))
+        if not rows.is_behind_nat(request, flow):
+            locating.ask(core, dialog)
 
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
@@ -111,7 +114,10 @@ class IncomingCalls:
         )
         core.transactions.serve(request, flow)
         core.transactions.respond(server_key(request), respond(request, 100), flow, now)
+        before = dialog.state.remote_target
         core.save(dialog, retargeted(state, request))
+        if dialog.state.remote_target != before and not rows.is_behind_nat(request, flow):
+            locating.ask(core, dialog)
         core.alarms.set(UNANSWERED_ALARM, state.id, now + UNANSWERED_SECONDS_MAX)
         core.tell(Offered(state.id, request.body or None))
 
@@ -289,7 +295,9 @@ def retargeted(state: DialogState, request: Request) -> DialogState:
         flow = rows.next_hop_of_caller(request, state.routes, target, state.flow)
     except GrammarError:
         return state
-    return replace(rows.travelling(state, flow), remote_target=target)
+    resolved_hop = state.resolved_hop if target == state.remote_target else ""
+    state = rows.travelling(state, flow)
+    return replace(state, remote_target=target, resolved_hop=resolved_hop)
 
 
 def _early(dialog_id: str, local_tag: str, request: Request, flow: Flow, now: float) -> DialogState:

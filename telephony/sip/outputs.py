@@ -27,6 +27,14 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """Find out where this URI leads (RFC 3263), and say so with `resolved`."""
+
+    dialog_id: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Invited:
     """Somebody calls: ring, accept or reject. `sdp` is none for a late offer."""
 
@@ -142,4 +150,4 @@ Event = (
     | Failed
     | Responded
 )
-Output = Transmit | Save | Event
+Output = Transmit | Save | Resolve | Event
