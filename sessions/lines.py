@@ -16,8 +16,8 @@ from sessions.reducers import call_answered, call_ended, call_rang, leg_changed,
 from sessions.tables import Leg
 from telephony import sdp
 from telephony.address import Address
+from telephony.endpoint import SipEndpoint
 from telephony.sip import DialogState
-from telephony.udp import SipEndpoint
 
 ANY_ADDRESS = Address("0.0.0.0", 9)
 """Where media goes until a late offer is answered: nowhere (the discard port)."""
@@ -120,7 +120,7 @@ class Lines:
         """A re-INVITE: hold, resume, or media that moved. The answer is under the same port."""
         (leg,) = await self._house.store.reader.rows(Leg, id=live.id)
         dialog = self._dialogs[live.id]
-        local = Address(self._house.settings.media_address, leg.port)
+        local = Address(self._house.settings.media_towards(dialog.destination_host), leg.port)
         version = dialog.sdp_version + 1
         try:
             if body is None:
@@ -175,7 +175,7 @@ class Lines:
                 codecs[0], CODECS[codecs[0]].payload_type, 101, ANY_ADDRESS, "sendrecv"
             )
         leg = await self._plan(live, audio)
-        local = Address(self._house.settings.media_address, leg.port)
+        local = Address(self._house.settings.media_towards(dialog.destination_host), leg.port)
         session = dialog.sdp_origin_id or leg.epoch_us // 1_000_000
         if not dialog.remote_sdp:
             return leg, sdp.build_offer(codecs, local, session, 1)

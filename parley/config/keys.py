@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, cast
 
 from parley.config.values import Endpoint, PortRange, Secret
@@ -60,6 +61,19 @@ def whole_number(low: int, high: int) -> Read:
         return raw
 
     return read
+
+
+def flag(raw: object) -> bool:
+    """True or false; a variable's text as "true" or "false"."""
+    if isinstance(raw, bool):
+        return raw
+    if raw not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return raw == "true"
+
+
+def network(raw: object) -> IPv4Network | IPv6Network:
+    return ip_network(text(raw))
 
 
 def one_of(*choices: str) -> Read:

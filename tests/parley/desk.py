@@ -9,9 +9,9 @@ from media.caller import SoftPhone
 from media.codecs import CODECS
 from telephony import sdp
 from telephony.address import Address
-from telephony.flow import Listener
+from telephony.endpoint import Held, SipEndpoint
+from telephony.flow import Listener, Transport
 from telephony.sip import Acknowledged, Cancelled, DialogState, Event, HungUp, Invited, UserAgent
-from telephony.udp import SipEndpoint
 
 PREFERENCE = ("PCMA", "PCMU")
 
@@ -26,7 +26,9 @@ class Desk:
         self.events = asyncio.Queue[Event]()
         self.phone: SoftPhone | None = None
         agent = UserAgent([Listener.udp(self.address)], "desk", os.urandom)
-        self._endpoint = SipEndpoint(self._sip, agent, time.time, _saved, self.events.put_nowait)
+        self._endpoint = SipEndpoint(
+            [Held(Transport.UDP, self._sip)], agent, time.time, _saved, self.events.put_nowait
+        )
 
     def __enter__(self) -> "Desk":
         return self

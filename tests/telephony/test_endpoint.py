@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from telephony.address import Address
-from telephony.flow import Listener
+from telephony.endpoint import DATAGRAMS_PER_WAKE_MAX, Held, SipEndpoint
+from telephony.flow import Listener, Transport
 from telephony.sip import DialogState, Event, Invited, UserAgent
-from telephony.udp import DATAGRAMS_PER_WAKE_MAX, SipEndpoint
 
 from .sip.wire import OFFER, counting, request
 
@@ -55,7 +55,9 @@ class Disk:
 def endpoint(ours: socket.socket, disk: Disk, events: asyncio.Queue[Event]) -> SipEndpoint:
     address = Address(*ours.getsockname())
     agent = UserAgent([Listener.udp(address)], "parley", counting(1))
-    return SipEndpoint(ours, agent, lambda: 0.0, disk.save, events.put_nowait)
+    return SipEndpoint(
+        [Held(Transport.UDP, ours)], agent, lambda: 0.0, disk.save, events.put_nowait
+    )
 
 
 async def received(theirs: socket.socket) -> bytes:
@@ -109,7 +111,7 @@ async def test_a_save_which_fails_stops_the_endpoint(
         raise OSError("disk full")
 
     agent = UserAgent([Listener.udp(Address(*ours.getsockname()))], "parley", counting(1))
-    shell = SipEndpoint(ours, agent, lambda: 0.0, fail, lambda _: None)
+    shell = SipEndpoint([Held(Transport.UDP, ours)], agent, lambda: 0.0, fail, lambda _: None)
     theirs.sendto(request("INVITE"), ours.getsockname())
     with pytest.raises(OSError, match="disk full"):
         await shell.stopped()
