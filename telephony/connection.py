@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -146,6 +147,9 @@ class Connection(asyncio.Protocol):
         if self.is_closed or not self._is_trusted():
             self.abort()
             return
+        made: socket.socket = transport.get_extra_info("socket")
+        # A peer which is gone without a word is noticed in the end.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._is_paused:
             self.pause(paused=True)
         self._owner.opened(self)

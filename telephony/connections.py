@@ -22,6 +22,9 @@ SWEEP_S = 5.0
 # How long the peer has to agree that a TLS connection is over.
 GOODBYE_S = 2.0
 
+# Of a domain (RFC 1035 section 2.3.4).
+NAME_BYTES_MAX = 253
+
 Received = Callable[[bytes, Flow], None]
 Unreachable = Callable[[Flow], None]
 Opening = Callable[[], Coroutine[Any, Any, None]]
@@ -97,7 +100,6 @@ class Connections:
         self, connection: Connection, made: socket.socket, context: ssl.SSLContext | None
     ) -> None:
         made.setblocking(False)
-        _tune(made)
         await self._loop.connect_accepted_socket(
             lambda: connection,
             made,
@@ -135,7 +137,10 @@ class Connections:
     async def _connect(self, connection: Connection, context: ssl.SSLContext | None) -> None:
         flow = connection.flow
         name = flow.name or flow.remote.host
-        transport, _ = await self._loop.create_connection(
+        if len(name.encode("idna")) > NAME_BYTES_MAX:
+            # Found out later, it would leave a socket behind.
+            raise ValueError("not a name that TLS can ask for")
+        await self._loop.create_connection(
             lambda: connection,
             flow.remote.host,
             flow.remote.port,
@@ -145,7 +150,6 @@ class Connections:
             # Peers who know us by our address must see the one which they know.
             local_addr=(flow.local.host, 0) if flow.local.host else None,
         )
-        _tune(transport.get_extra_info("socket"))
 
     # --- both ---------------------------------------------------------------------------
 
@@ -200,8 +204,8 @@ class Connections:
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 await opening()
-        except (OSError, TimeoutError):
-            # Refused, not there, not in time, or no TLS that we could believe.
+        except (OSError, TimeoutError, ValueError):
+            # Refused, not there, not in time, no TLS that we could believe; or no name for TLS.
             connection.abort()
 
     # --- what a connection tells --------------------------------------------------------
@@ -229,9 +233,3 @@ class Connections:
         for each in connection.uses.all:
             if (each.transport, each.remote) not in self._open:
                 self._unreachable(each)
-
-
-def _tune(made: socket.socket) -> None:
-    """Small messages go out at once; a peer which is gone without a word is noticed."""
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import dns.asyncresolver
 import dns.exception
-import dns.name
-import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
@@ -62,15 +60,19 @@ class Resolver:
             self._dns = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration:
             self._dns = dns.asyncresolver.Resolver(configure=False)
-        self._dns.lifetime = QUESTION_S_MAX
+        self.patience(QUESTION_S_MAX, URI_S_MAX)
         if servers:
             self._dns.nameservers = list(servers)
             self._dns.port = port
 
+    def patience(self, question_s: float, uri_s: float) -> None:
+        """How long one question may take, and all of them about one URI."""
+        self._dns.lifetime, self._uri_s = question_s, uri_s
+
     async def hops(self, uri: str) -> list[Hop]:
         """Where a SIP URI leads, best first; nothing where it leads nowhere, or not in time."""
         try:
-            async with asyncio.timeout(URI_S_MAX):
+            async with asyncio.timeout(self._uri_s):
                 return await self._asked(Uri.parse(uri))
         except (GrammarError, TimeoutError):
             return []

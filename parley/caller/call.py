@@ -47,10 +47,14 @@ OnEvent = Callable[[CallEvent], None]
 
 
 async def place(
-    script: CallScript, *, on_event: OnEvent = lambda event: None, stop: asyncio.Event | None = None
+    script: CallScript,
+    *,
+    on_event: OnEvent = lambda event: None,
+    stop: asyncio.Event | None = None,
+    resolver: Resolver | None = None,
 ) -> CallReport:
     """Call, and hang up politely when `stop` is set or the task is cancelled. Raises CallError."""
-    resolver = Resolver()
+    resolver = resolver or Resolver()
     hops = await hops_of(script.target, resolver)
     tls = _tls(script)
     host = local_host(hops[0].address)

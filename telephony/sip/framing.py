@@ -18,7 +18,7 @@ _NAMED = re.compile(rb"\r\n(?:content-length|l)[ \t]*:", re.IGNORECASE)
 # Each class ends where the next begins: nothing here can backtrack.
 _LENGTH = re.compile(_NAMED.pattern + rb"(?:[ \t]|\r\n[ \t])*([0-9]{1,8})[ \t]*(?=\r\n)", re.I)
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n)")
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class FramingError(ValueError):
@@ -103,7 +103,7 @@ def _check_start(buffer: bytearray) -> None:
     line = bytes(buffer[: end if end >= 0 else START_LINE_BYTES_MAX + 1])
     if len(line) > START_LINE_BYTES_MAX:
         raise FramingError("the first line does not end")
-    if _NO_TEXT.search(line) or (end >= 0 and b"SIP/" not in line.upper()):
+    if _NO_TEXT.search(line.removesuffix(b"\r")) or (end >= 0 and b"SIP/" not in line.upper()):
         raise FramingError("not SIP")
 
 
