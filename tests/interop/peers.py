@@ -52,18 +52,31 @@ def tone(seconds: float, hertz: float = 440.0) -> Samples:
     return (9_000 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
 
 
-def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """Start one call of a scenario to a server on loopback; give it to `passed`."""
+def sipp(
+    scenario: str,
+    port: int,
+    folder: Path,
+    *,
+    transport: str = "u1",
+    host: str = "127.0.0.1",
+    calls: int = 1,
+) -> "subprocess.Popen[bytes]":
+    """Start calls of a scenario to a server on loopback; give it to `passed`.
+
+    `transport` as SIPp's option -t has it: "t1" is one TCP connection, "tn" one for each call.
+    """
     need("sipp", "sip-tester")
+    bracketed = f"[{host}]" if ":" in host else host
     (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
     return subprocess.Popen(
         [
-            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk", "-m", "1"),
-            *("-i", "127.0.0.1", "-p", str(free_port()), "-mi", "127.0.0.1"),
+            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk"),
+            *("-m", str(calls), "-r", str(calls), "-t", transport, "-max_socket", "1000"),
+            *("-i", host, "-p", str(free_port()), "-mi", host),
             # SIPp takes some ports from here on, without asking whether they are free.
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
-            f"127.0.0.1:{port}",
+            f"{bracketed}:{port}",
         ],
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -108,6 +121,7 @@ rtcp_mux no
 jitter_buffer_delay 1-10
 rtp_timeout 0
 net_interface 127.0.0.1
+sip_cafile {authorities}
 module_path {modules}
 module stdio.so
 module g711.so
@@ -210,8 +224,10 @@ class Baresip:
 
 
 @contextmanager
-def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
-    """A running baresip."""
+def baresip(
+    folder: Path, microphone: Path, *, transport: str = "udp", authorities: Path | None = None
+) -> Iterator[Baresip]:
+    """A running baresip, which calls by this transport; over TLS it believes `authorities`."""
     need("baresip", "baresip")
     modules = next((path for path in MODULES if Path(path).is_dir()), None)
     if modules is None:
@@ -227,9 +243,11 @@ def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
             rtp=rtp,
             rtp_last=rtp + 20,
             folder=folder,
+            authorities=authorities or "",
         )
     )
-    account = "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1;ptime=20"
+    uri = f"<sip:caller@127.0.0.1;transport={transport}>"
+    account = f"{uri};regint=0;audio_codecs=PCMU/8000/1;ptime=20"
     (folder / "accounts").write_text(f"{account}\n")
     (folder / "contacts").touch()
     with (folder / "log").open("wb") as log:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -22,12 +23,14 @@ PROBE_SECONDS = 0.2
 RTP_PORTS = 200
 LOG_BYTES_SHOWN = 4_000
 
+UDP = "udp:127.0.0.1:{sip}"
 CONFIG = """\
 [http]
 listen = "127.0.0.1:{http}"
 [sip]
-listen = ["udp:127.0.0.1:{sip}"]
+listen = [{listen}]
 ring_ms = 500
+{more}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
@@ -39,7 +42,8 @@ app = "tests.interop.agents:Clerk"
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listen: Sequence[str] = (UDP,), more: str = "") -> None:
+        """`listen` with `{sip}` for the port; `more` stands below in [sip]."""
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -52,7 +56,8 @@ class Server:
         config.write_text(
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
-                sip=self.port,
+                listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
+                more=more,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
             )
