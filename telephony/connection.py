@@ -24,6 +24,8 @@ class Limits:
     """Of the connections to one user agent. Seconds end in `_s`."""
 
     total: int = 2_048
+    # Of the total, for those who are no peer of ours: the rest is kept for peers.
+    strangers: int = 1_024
     per_address: int = 256
     # From the connection to the first whole message.
     first_s: float = 32.0
@@ -69,11 +71,18 @@ class Connection(asyncio.Protocol):
     """`flow.remote` is the other end. What is sent before it is open waits."""
 
     def __init__(
-        self, flow: Flow, owner: Owner, clock: Callable[[], float], *, is_ours: bool
+        self,
+        flow: Flow,
+        owner: Owner,
+        clock: Callable[[], float],
+        *,
+        is_ours: bool,
+        is_known: bool = True,
     ) -> None:
         """`is_ours`: we have made it, so the other end need not say anything to stay."""
         self.uses = Uses(flow)
         self.is_ours = is_ours
+        self.is_known = is_known
         self.is_closed = False
         self._owner = owner
         self._clock = clock

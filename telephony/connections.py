@@ -39,16 +39,21 @@ class Connections:
         unreachable: Unreachable,
         tls: Tls | None = None,
         limits: Limits = LIMITS,
+        knows: Callable[[Flow], bool] = lambda _: True,
     ) -> None:
+        """`knows`: whether a flow is that of a peer of ours."""
         self._received = received
         self._unreachable = unreachable
         self._tls = tls
         self._limits = limits
+        self._knows = knows
         self._loop = asyncio.get_running_loop()
         self._listening: dict[socket.socket, Flow] = {}
         self._all: set[Connection] = set()
         self._open: dict[tuple[Transport, Address], Connection] = {}
+        # Of those which they opened.
         self._hosts: Counter[str] = Counter()
+        self._theirs = self._strangers = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._is_paused = False
@@ -83,18 +88,24 @@ class Connections:
             self._loop.add_reader(listening, self._accept, listening)
 
     def _welcome(self, made: socket.socket, listener: Flow, remote: Address) -> None:
-        context = self._tls.server if self._tls else None
-        is_full = self._hosts.total() >= self._limits.total
-        if is_full or self._hosts[remote.host] >= self._limits.per_address:
+        flow = listener.to(remote)
+        is_known = self._knows(flow)
+        is_secure = flow.transport is Transport.TLS
+        context = self._tls.server if self._tls and is_secure else None
+        if self._is_full_for(remote.host, is_known=is_known) or (is_secure and context is None):
             made.close()
             return
-        if listener.transport is Transport.TLS and context is None:
-            made.close()
-            return
-        connection = self._add(listener.to(remote), is_ours=False)
+        connection = self._add(flow, is_ours=False, is_known=is_known)
         self._hosts[remote.host] += 1
-        secured = context if listener.transport is Transport.TLS else None
-        self._soon(connection, lambda: self._serve(connection, made, secured))
+        self._theirs += 1
+        self._strangers += not is_known
+        self._soon(connection, lambda: self._serve(connection, made, context))
+
+    def _is_full_for(self, host: str, *, is_known: bool) -> bool:
+        limits = self._limits
+        if self._theirs >= limits.total or self._hosts[host] >= limits.per_address:
+            return True
+        return not is_known and self._strangers >= limits.strangers
 
     async def _serve(
         self, connection: Connection, made: socket.socket, context: ssl.SSLContext | None
@@ -124,14 +135,12 @@ class Connections:
 
     def _connected(self, flow: Flow) -> Connection | None:
         """A connection on its way; none where we may make no more."""
-        context = self._tls.client if self._tls else None
-        if len(self._all) - self._hosts.total() >= self._limits.total:
-            return None
-        if flow.transport is Transport.TLS and context is None:
+        is_secure = flow.transport is Transport.TLS
+        context = self._tls.client if self._tls and is_secure else None
+        if len(self._all) - self._theirs >= self._limits.total or (is_secure and context is None):
             return None
         connection = self._add(flow, is_ours=True)
-        secured = context if flow.transport is Transport.TLS else None
-        self._soon(connection, lambda: self._connect(connection, secured))
+        self._soon(connection, lambda: self._connect(connection, context))
         return connection
 
     async def _connect(self, connection: Connection, context: ssl.SSLContext | None) -> None:
@@ -185,8 +194,8 @@ class Connections:
         again = self._all and not self._is_closed
         self._sweeper = self._loop.call_later(SWEEP_S, self.sweep) if again else None
 
-    def _add(self, flow: Flow, *, is_ours: bool) -> Connection:
-        connection = Connection(flow, self, self._loop.time, is_ours=is_ours)
+    def _add(self, flow: Flow, *, is_ours: bool, is_known: bool = True) -> Connection:
+        connection = Connection(flow, self, self._loop.time, is_ours=is_ours, is_known=is_known)
         connection.pause(paused=self._is_paused)
         self._all.add(connection)
         if is_ours:
@@ -222,9 +231,7 @@ class Connections:
         """It is gone, and so is what waited for an answer by it."""
         self._all.discard(connection)
         if not connection.is_ours:
-            self._hosts[connection.flow.remote.host] -= 1
-            if not self._hosts[connection.flow.remote.host]:
-                del self._hosts[connection.flow.remote.host]
+            self._leave(connection)
         flow = connection.flow
         if self._open.get((flow.transport, flow.remote)) is connection:
             del self._open[flow.transport, flow.remote]
@@ -233,3 +240,11 @@ class Connections:
         for each in connection.uses.all:
             if (each.transport, each.remote) not in self._open:
                 self._unreachable(each)
+
+    def _leave(self, connection: Connection) -> None:
+        host = connection.flow.remote.host
+        self._theirs -= 1
+        self._strangers -= not connection.is_known
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]

@@ -72,7 +72,9 @@ class SipEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._datagrams: dict[Address, socket.socket] = {}
-        self._connections = Connections(self._receive, self._unreachable, tls, limits)
+        self._connections = Connections(
+            self._receive, self._unreachable, tls, limits, user_agent.knows
+        )
         for each in held:
             self._hold(each)
         self._idle.set()

@@ -86,6 +86,10 @@ class UserAgent:
         except MessageError as error:
             self._refuse(error, flow)
 
+    def knows(self, flow: Flow) -> bool:
+        """Whether this flow is that of a peer who may begin something with us."""
+        return self._gate.knows(flow)
+
     def unreachable(self, flow: Flow, now: float) -> None:
         """A connection could not be made or is gone: what waits for an answer will get none."""
         for client in self._core.transactions.take_unreachable(flow):

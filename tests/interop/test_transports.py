@@ -7,7 +7,7 @@ import pytest
 
 from parley.caller import CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
-from tests.interop.peers import baresip, free_port, passed, save, sipp, tone
+from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, tone
 from tests.interop.server import UDP, Server
 from tests.telephony.authority import Authority
 
@@ -64,9 +64,8 @@ def test_baresip_talks_and_is_asked(
     known = {call["id"] for call in server.calls()}
     port = secure_port if transport == "tls" else server.port
     microphone = save(tmp_path / "microphone.wav", tone(60))
-    with baresip(
-        tmp_path / "baresip", microphone, transport=transport, authorities=authority.ca
-    ) as phone:
+    account = Account(transport, authorities=authority.ca)
+    with baresip(tmp_path / "baresip", microphone, account) as phone:
         phone.dial(f"sip:desk@127.0.0.1:{port};transport={transport}")
         phone.wait_until_spoken_to()
         phone.press("1")
