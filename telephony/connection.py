@@ -83,6 +83,8 @@ class Connection(asyncio.Protocol):
         self.uses = Uses(flow)
         self.is_ours = is_ours
         self.is_known = is_known
+        # Whether its socket belongs to the event loop.
+        self.is_begun = False
         self.is_closed = False
         self._owner = owner
         self._clock = clock

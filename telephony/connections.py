@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from ipaddress import IPv6Network
 from typing import Any
 
 from telephony.address import Address
@@ -21,10 +22,13 @@ ACCEPT_RETRY_S = 1.0
 SWEEP_S = 5.0
 # How long the peer has to agree that a TLS connection is over.
 GOODBYE_S = 2.0
-
 # Of a domain (RFC 1035 section 2.3.4).
 NAME_BYTES_MAX = 253
 
+# All of such a network is one customer's.
+PARTY_BITS = 64
+
+End = tuple[Transport, Address, str]
 Received = Callable[[bytes, Flow], None]
 Unreachable = Callable[[Flow], None]
 Opening = Callable[[], Coroutine[Any, Any, None]]
@@ -50,7 +54,7 @@ class Connections:
         self._loop = asyncio.get_running_loop()
         self._listening: dict[socket.socket, Flow] = {}
         self._all: set[Connection] = set()
-        self._open: dict[tuple[Transport, Address], Connection] = {}
+        self._open: dict[End, Connection] = {}
         # Of those which they opened.
         self._hosts: Counter[str] = Counter()
         self._theirs = self._strangers = 0
@@ -96,20 +100,23 @@ class Connections:
             made.close()
             return
         connection = self._add(flow, is_ours=False, is_known=is_known)
-        self._hosts[remote.host] += 1
+        self._hosts[_party(remote.host)] += 1
         self._theirs += 1
         self._strangers += not is_known
-        self._soon(connection, lambda: self._serve(connection, made, context))
+        task = self._soon(connection, lambda: self._serve(connection, made, context))
+        # A task which is cancelled before its first step closes nothing.
+        task.add_done_callback(lambda _: None if connection.is_begun else made.close())
 
     def _is_full_for(self, host: str, *, is_known: bool) -> bool:
         limits = self._limits
-        if self._theirs >= limits.total or self._hosts[host] >= limits.per_address:
+        if self._theirs >= limits.total or self._hosts[_party(host)] >= limits.per_address:
             return True
         return not is_known and self._strangers >= limits.strangers
 
     async def _serve(
         self, connection: Connection, made: socket.socket, context: ssl.SSLContext | None
     ) -> None:
+        connection.is_begun = True
         made.setblocking(False)
         await self._loop.connect_accepted_socket(
             lambda: connection,
@@ -122,11 +129,10 @@ class Connections:
 
     def send(self, data: bytes, flow: Flow, otherwise: Address | None = None) -> None:
         """Send by the flow's connection; where it is gone, by another one to `otherwise`."""
-        connection = self._open.get((flow.transport, flow.remote))
+        connection = self._open.get(_end(flow))
         if connection is None:
             elsewhere = flow.to(otherwise or flow.remote)
-            connection = self._open.get((elsewhere.transport, elsewhere.remote))
-            connection = connection or self._connected(elsewhere)
+            connection = self._open.get(_end(elsewhere)) or self._connected(elsewhere)
         if connection is None:
             self._unreachable(flow)
             return
@@ -199,15 +205,16 @@ class Connections:
         connection.pause(paused=self._is_paused)
         self._all.add(connection)
         if is_ours:
-            self._open[flow.transport, flow.remote] = connection
+            self._open[_end(flow)] = connection
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_S, self.sweep)
         return connection
 
-    def _soon(self, connection: Connection, opening: Opening) -> None:
+    def _soon(self, connection: Connection, opening: Opening) -> asyncio.Task[None]:
         task = self._loop.create_task(self._open_in_time(connection, opening))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _open_in_time(self, connection: Connection, opening: Opening) -> None:
         try:
@@ -221,8 +228,7 @@ class Connections:
 
     def opened(self, connection: Connection) -> None:
         """It can be sent by. Of two to the same end the newer one counts."""
-        flow = connection.flow
-        self._open[flow.transport, flow.remote] = connection
+        self._open[_end(connection.flow)] = connection
 
     def received(self, connection: Connection, message: bytes) -> None:
         self._received(message, connection.flow)
@@ -232,19 +238,30 @@ class Connections:
         self._all.discard(connection)
         if not connection.is_ours:
             self._leave(connection)
-        flow = connection.flow
-        if self._open.get((flow.transport, flow.remote)) is connection:
-            del self._open[flow.transport, flow.remote]
+        if self._open.get(_end(connection.flow)) is connection:
+            del self._open[_end(connection.flow)]
         if self._is_closed:
             return
         for each in connection.uses.all:
-            if (each.transport, each.remote) not in self._open:
+            if _end(each) not in self._open:
                 self._unreachable(each)
 
     def _leave(self, connection: Connection) -> None:
-        host = connection.flow.remote.host
+        party = _party(connection.flow.remote.host)
         self._theirs -= 1
         self._strangers -= not connection.is_known
-        self._hosts[host] -= 1
-        if not self._hosts[host]:
-            del self._hosts[host]
+        self._hosts[party] -= 1
+        if not self._hosts[party]:
+            del self._hosts[party]
+
+
+def _end(flow: Flow) -> End:
+    """What a connection is found by: also the name, as one host may prove to be several."""
+    return flow.transport, flow.remote, flow.name
+
+
+def _party(host: str) -> str:
+    """Who is counted as one: an address, or the network of an IPv6 one (RFC 6177)."""
+    if ":" not in host:
+        return host
+    return str(IPv6Network((host.partition("%")[0], PARTY_BITS), strict=False))

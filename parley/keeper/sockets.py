@@ -26,8 +26,12 @@ class Sockets:
         self._turn = 0
         self.http = _bound(config.http.listen, socket.SOCK_STREAM, "http.listen")
         self.http.listen(HTTP_BACKLOG)
-        for listen in dict.fromkeys(config.sip.listen):
-            self.sip[listen] = _sip(listen)
+        try:
+            for listen in dict.fromkeys(config.sip.listen):
+                self.sip[listen] = _sip(listen)
+        except KeeperError:
+            self.close()
+            raise
 
     def want_rtp(self, count: int) -> Iterator[tuple[int, socket.socket]]:
         """Bind that many more RTP ports, or as many as are free, in turn over the whole range."""

@@ -234,7 +234,8 @@ class IncomingCalls:
     ) -> Response:
         headers: Lines = ()
         if status < 300:
-            headers = (("Contact", self._core.sender.contact(dialog.state.flow)), ("Allow", ALLOW))
+            contact = self._core.sender.contact(dialog.state.flow, request.uri)
+            headers = (("Contact", contact), ("Allow", ALLOW))
         if sdp:
             headers = (*headers, ("Supported", ""), ("Content-Type", SDP))
         return respond(request, status, dialog.state.local_tag, headers=headers, body=sdp)

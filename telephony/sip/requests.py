@@ -36,7 +36,8 @@ def within(
         ("CSeq", f"{cseq} {method}"),
     ]
     if method == "INVITE":
-        lines += [("Contact", sender.contact(state.flow)), ("Allow", ALLOW)]
+        contact = sender.contact(state.flow, state.remote_target)
+        lines += [("Contact", contact), ("Allow", ALLOW)]
     lines += headers
     if content_type:
         lines.append(("Content-Type", content_type))

@@ -38,6 +38,7 @@ class Line:
     """One end: what came, and what could not be reached."""
 
     def __init__(self, transport: Transport, tls: Tls | None, limits: Limits, host: str) -> None:
+        self.peers: set[str] = set()
         self.received = asyncio.Queue[tuple[bytes, Flow]]()
         self.lost = asyncio.Queue[Flow]()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -50,6 +51,7 @@ class Line:
             self.lost.put_nowait,
             tls,
             limits,
+            lambda flow: not self.peers or flow.remote.host in self.peers,
         )
         self.connections.listen(self.socket, transport, self.address)
 
@@ -177,6 +179,26 @@ async def test_ten_thousand_idle_connections_are_refused_beyond_the_limit() -> N
             one.close()
         assert len(kept) == 100
         assert len(ours.connections) == 100
+
+
+async def test_strangers_leave_room_for_peers() -> None:
+    async with line(limits=Limits(total=10, strangers=3)) as ours:
+        ours.peers = {"127.0.0.2"}
+        kept: list[socket.socket] = []
+        for host, count in (("127.0.0.1", 5), ("127.0.0.2", 5), ("127.0.0.1", 1)):
+            for _ in range(count):
+                made = socket.socket()
+                made.bind((host, 0))
+                made.connect(ours.address)
+                kept.append(made)
+        await until(lambda: sum(one.fileno() < 0 or is_closed(one) for one in kept) == 3)
+        left = [one.getsockname()[0] for one in kept if one.fileno() >= 0]
+        assert sorted(left) == ["127.0.0.1"] * 3 + ["127.0.0.2"] * 5
+        for one in kept:
+            one.close()
+        await until(lambda: len(ours.connections) == 0)
+        with socket.create_connection(ours.address, source_address=("127.0.0.1", 0)):
+            await until(lambda: len(ours.connections) == 1)
 
 
 def is_closed(made: socket.socket) -> bool:
@@ -314,6 +336,18 @@ async def test_a_server_with_another_name_or_authority_is_not(
             ours.connections.send(OPTIONS, flow)
             assert await ours.next_lost() == flow
             assert theirs.received.empty()
+
+
+async def test_a_connection_to_one_name_is_not_used_for_another(authority: Authority) -> None:
+    async with (
+        line(Transport.TLS, contexts(authorities=authority.ca)) as ours,
+        line(Transport.TLS, proving(authority, "one.example")) as theirs,
+    ):
+        ours.connections.send(OPTIONS, secure(ours, theirs, "one.example"))
+        await theirs.next()
+        ours.connections.send(OPTIONS, secure(ours, theirs, "two.example"))
+        assert await ours.next_lost() == secure(ours, theirs, "two.example")
+        assert theirs.received.empty()
 
 
 async def test_clients_show_a_certificate_where_they_must(authority: Authority) -> None:
