@@ -14,7 +14,7 @@ from telephony.flow import Flow
 from telephony.sip.framing import PONG, Framer, FramingError, KeepAlive
 
 # What a peer does not read waits here; beyond this it is too slow to be talked with.
-WRITE_BYTES_MAX = 1_048_576
+WRITE_BYTES_MAX = 262_144
 # Lost flows which this connection stands in for.
 FLOWS_MAX = 1_024
 

@@ -1,18 +1,29 @@
 """SIPp and baresip over TCP, TLS and IPv6; and what becomes of a call when the node is killed."""
 
+import os
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from media.units import SAMPLE_RATE
 from parley.caller import CallScript, Press, place
+from tests.interop import fuzz
 from tests.interop.agents import BOOK_KEY
+from tests.interop.kamailio import PASSWORD, USER, kamailio
 from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, tone
-from tests.interop.server import UDP, Server
+from tests.interop.server import UDP, Server, options
 from tests.telephony.authority import Authority
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
+SEED = int(os.environ.get("FUZZ_SEED", "4711"))
+CONNECTIONS = 2_000
+GROWTH_BYTES_MAX = 32 * 1024 * 1024
+WAIT_S = 10.0
 SCENARIOS = ("options", "cancel", "late_offer")
 
 
@@ -102,3 +113,38 @@ async def test_a_call_over_a_connection_outlives_the_node(
     assert killed and report.completed, report
     (call,) = server.sealed(known)
     assert call["ended_by"] == ("agent" if transport == "tcp" else "caller")
+
+
+def test_a_proxy_finds_the_next_node_over_tcp(server: Server, tmp_path: Path) -> None:
+    """Its connection died with the node; the BYE of the next one takes the recorded route."""
+    known = {call["id"] for call in server.calls()}
+    microphone = save(tmp_path / "microphone.wav", np.zeros(SAMPLE_RATE * 60, np.int16))
+    with kamailio(tmp_path / "kamailio", upstream=server.port, transport="tcp") as proxy:
+        via = f"sip:127.0.0.1:{proxy.port}"
+        account = Account(outbound=via, user=USER, password=PASSWORD)
+        with baresip(tmp_path / "baresip", microphone, account) as peer:
+            peer.dial("sip:desk@parley.example")
+            peer.wait_until_spoken_to()
+            peer.press("1")
+            peer.wait_until_spoken_to()
+            server.kill("node")
+            peer.press(BOOK_KEY)
+            peer.wait_for_the_end()
+    (call,) = server.sealed(known)
+    assert call["ended_by"] == "agent"
+
+
+def test_rubbish_on_many_connections_leaves_the_server_as_it_is(server: Server) -> None:
+    pids, before = server.pids(), server.rss("node")
+    for number, piece in enumerate(fuzz.sip(SEED, CONNECTIONS)):
+        with socket.create_connection(("127.0.0.1", server.port), WAIT_S) as stranger:
+            # Some leave in the middle of a message, some wait to be sent away.
+            stranger.sendall(piece * (1 + number % 3))
+            if number % 10 == 0:
+                with suppress(ConnectionResetError):
+                    stranger.shutdown(socket.SHUT_WR)
+                    while stranger.recv(65_536):
+                        continue
+    assert options(server.port, WAIT_S) == "SIP/2.0 200 OK"
+    assert server.pids() == pids
+    assert server.rss("node") - before < GROWTH_BYTES_MAX
