@@ -19,8 +19,10 @@ from conversation.speech.client import SpeechClient
 from media.client import MediaClient
 from media.codecs import CODECS
 from parley.agents import Agents
+from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
+from parley.operations import OPERATIONS
 from parley.reach import advertised, listeners, means, specified
 from parley.secure import tls_of
 from runtime import reducers, tsa
@@ -36,6 +38,7 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
 from sessions.lines import end
+from sessions.routing import resolving
 from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
@@ -115,7 +118,11 @@ class Node:
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
         )
-        operators = serve_operators(Path(go["data"]), board.house.store)
+        operators = serve_operators(
+            Path(go["data"]),
+            board.house.store,
+            {**OPERATIONS, "call.dial": Calling(board.house).dial},
+        )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
         note("ready", calls=len(board.calls))
@@ -178,8 +185,9 @@ class Node:
     async def _pick_up(self, board: Switchboard) -> SipEndpoint:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
         held = await self._sip_sockets
+        reached = listeners(self._config, held)
         user_agent = UserAgent(
-            listeners(self._config, held),
+            reached,
             "parley",
             secrets.token_bytes,
             local_networks=self._config.sip.local_networks,
@@ -195,6 +203,7 @@ class Node:
             lookup=Resolver(means(held)).hops,
         )
         board.house.sip = endpoint
+        board.house.route = resolving(endpoint.hops, f"sip:parley@{reached[0].sent_by()}")
         await recovery.resume(board, unoffered)
         return endpoint
 

@@ -30,20 +30,28 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = [{listen}]
 ring_ms = 500
-{more}
+{keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
 [agent]
-app = "tests.interop.agents:Clerk"
+app = "{app}"
 """
 
 
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path, listen: Sequence[str] = (UDP,), more: str = "") -> None:
-        """`listen` with `{sip}` for the port; `more` stands below in [sip]."""
+    def __init__(
+        self,
+        folder: Path,
+        app: str = "tests.interop.agents:Clerk",
+        more: str = "",
+        *,
+        listen: Sequence[str] = (UDP,),
+        sip: str = "",
+    ) -> None:
+        """`listen` with `{sip}` for the port; `sip` are more lines of its section."""
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -57,10 +65,12 @@ class Server:
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
                 listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
-                more=more,
+                keys=sip,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
+                app=app,
             )
+            + more
         )
         self._pids: set[int] = set()
         with self.log.open("wb") as log:

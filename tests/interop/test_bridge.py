@@ -49,6 +49,7 @@ class Telephones:
 
         self._calls[name] = asyncio.create_task(place(script, on_event=happened))
         await self._sounding[name].wait()
+        mine: str
         (mine,) = {call["id"] for call in self._server.calls()} - known
         return mine
 
@@ -89,7 +90,7 @@ async def test_who_hears_whom_in_a_bridge(server: Server, tmp_path: Path) -> Non
 
     async def stage(name: str, *steps: tuple[str, dict[str, str]]) -> None:
         for reducer, args in steps:
-            await asyncio.to_thread(lambda r=reducer, a=args: act(r, ids["ann"], **a))
+            await asyncio.to_thread(act, reducer, ids["ann"], **args)
         stages.append((name, loop.time()))
         await asyncio.sleep(STEP_S)
 

@@ -45,8 +45,8 @@ def server(
         *(UDP, "tcp:127.0.0.1:{sip}", "udp:[::1]:{sip}", "tcp:[::1]:{sip}"),
         f"tls:127.0.0.1:{secure_port}",
     )
-    more = f'tls_certificate = "{authority.sign("127.0.0.1")}"\ntls_ca = "{authority.ca}"'
-    started = Server(tmp_path_factory.mktemp("server"), listen, more)
+    keys = f'tls_certificate = "{authority.sign("127.0.0.1")}"\ntls_ca = "{authority.ca}"'
+    started = Server(tmp_path_factory.mktemp("server"), listen=listen, sip=keys)
     yield started
     started.stop()
 
