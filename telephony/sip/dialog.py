@@ -73,6 +73,12 @@ class DialogState:
     created_us: int = 0
     answered_us: int = 0
     ended_us: int = 0
+    # The header lines which answered a challenge to our INVITE: its ACK has them too.
+    authorization: str = ""
+    # Of our INVITE: by which other trunks it may be tried (`ways.written`).
+    otherwise: str = ""
+    # Header lines of the INVITE that we were offered: who they say is calling.
+    caller_headers: str = ""
 
     @property
     def destination(self) -> Address:
@@ -86,12 +92,25 @@ class DialogState:
     @property
     def headers(self) -> Lines:
         """The INVITE's own header lines."""
-        lines = (line.partition(": ") for line in self.invite_headers.split("\n") if line)
-        return tuple((name, value) for name, _, value in lines)
+        return read_lines(self.invite_headers) + self.credentials
+
+    @property
+    def credentials(self) -> Lines:
+        return read_lines(self.authorization)
 
     @property
     def routes(self) -> list[str]:
         return self.route_set.split("\n") if self.route_set else []
+
+
+def written_lines(lines: Lines) -> str:
+    """Header lines as a row holds them."""
+    return "\n".join(f"{name}: {value}" for name, value in lines)
+
+
+def read_lines(text: str) -> Lines:
+    lines = (line.partition(": ") for line in text.split("\n") if line)
+    return tuple((name, value) for name, _, value in lines)
 
 
 def microseconds(now: float) -> int:

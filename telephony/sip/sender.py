@@ -41,12 +41,13 @@ class Sender:
         sent_by = self.listener(flow).sent_by
         return f"SIP/2.0/{flow.transport.upper()} {sent_by};branch={branch};rport"
 
-    def contact(self, flow: Flow) -> str:
+    def contact(self, flow: Flow, user: str = "") -> str:
+        """Where we are reached; `user` where it is not the one of all."""
         listener = self.listener(flow)
         # UDP is what a SIP URI means without a word (RFC 3263 section 4.1).
         is_udp = listener.transport is Transport.UDP
         transport = "" if is_udp else f";transport={listener.transport}"
-        return f"<sip:{self.user}@{listener.sent_by}{transport}>"
+        return f"<sip:{user or self.user}@{listener.sent_by}{transport}>"
 
 
 def _distance(listener: Listener, flow: Flow) -> tuple[bool, bool, bool]:
