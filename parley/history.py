@@ -16,6 +16,7 @@ import runtime.modules.reducers
 import runtime.restored
 import sessions.reducers
 import telephony.reducers
+import telephony.trunks.reducers
 from runtime import fresh
 from runtime.fresh import ReplayFailed, Tell
 from runtime.replay import NAMED_MAX, Audit, Difference, audit, entries, rebuild
@@ -41,6 +42,7 @@ DECLARING = (
     runtime.budgets.reducers,
     runtime.restored,
     telephony.reducers,
+    telephony.trunks.reducers,
     conversation.reducers,
     recordings.reducers,
     sessions.reducers,

@@ -22,6 +22,7 @@ from media.codecs import CODECS
 from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
+from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
 from runtime.key_pool import KeyPool
@@ -38,7 +39,7 @@ from sessions.lines import end
 from sessions.switchboard import Switchboard
 from telephony.address import Address
 from telephony.flow import Listener, Transport
-from telephony.sip import UserAgent
+from telephony.sip import Event, UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
@@ -78,6 +79,7 @@ class Node:
         self._media_here: asyncio.Event = asyncio.Event()
         self._speech_here: asyncio.Event = asyncio.Event()
         self._go: asyncio.Future[dict[str, Any]] = _future()
+        self._drain: asyncio.Event = asyncio.Event()
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
         self._notary: Notary | None = None
@@ -104,8 +106,18 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
-        endpoint = await self._pick_up(board)
+        trunks = trunks_of(
+            self._config,
+            Path(go["data"]),
+            board.house.store,
+            clock=clock,
+            entropy=secrets.token_bytes,
+            note=note,
+        )
+        endpoint = await self._pick_up(board, trunks)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
+        board_tasks["trunks"] = asyncio.create_task(trunks.lines.run())
+        board_tasks["drain"] = asyncio.create_task(self._drained(board, endpoint))
         desk = Desk(
             board.house.store,
             lambda: self._media.attached,
@@ -171,19 +183,40 @@ class Node:
         await recovery.sweep(house)
         return board
 
-    async def _pick_up(self, board: Switchboard) -> SipEndpoint:
+    async def _pick_up(self, board: Switchboard, trunks: Trunks) -> SipEndpoint:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
         sock = await self._sip_socket
         host, port = sock.getsockname()[:2]
         local = Address(_advertised(self._config, host), port)
         user_agent = UserAgent(
-            [Listener(Transport.UDP, Address(host, port), local)], "parley", secrets.token_bytes
+            [Listener(Transport.UDP, Address(host, port), local)],
+            "parley",
+            secrets.token_bytes,
+            gate=trunks.gate,
+            credentials=trunks.credentials,
         )
         unoffered = await recovery.dialogs(board, user_agent)
-        endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
+
+        def told(event: Event) -> None:
+            if not trunks.lines.heard(event):
+                board.line.put_nowait(event)
+
+        endpoint = SipEndpoint(sock, user_agent, time.time, board.save, told)
+        trunks.lines.attach(endpoint)
+        board.house.trunks = trunks.lines
         board.house.sip = endpoint
         await recovery.resume(board, unoffered)
         return endpoint
+
+    async def _drained(self, board: Switchboard, endpoint: SipEndpoint) -> None:
+        """Told to drain, take no new call, and tell the keeper when the last one has ended."""
+        await self._drain.wait()
+        endpoint.do(lambda agent, now: agent.drain(now))
+        note("draining", calls=len(board.calls))
+        while live := [call for call in board.calls.values() if not call.ended.is_set()]:
+            await live[0].ended.wait()
+        self._control.send(json.dumps({"drained": True}).encode())
+        await self._stop.wait()
 
     async def _goodbye(self, board: Switchboard) -> None:
         """The server stops: say so to every caller, and seal what can be sealed."""
@@ -230,6 +263,8 @@ class Node:
         elif message.get("peer") == "speech":
             await self._speech.attach(sockets[0])
             self._speech_here.set()
+        elif message.get("drain"):
+            self._drain.set()
         elif message.get("stop"):
             self._stop.set()
 

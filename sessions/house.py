@@ -19,6 +19,7 @@ from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
+from telephony.trunks import TrunkLines
 from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
@@ -62,6 +63,8 @@ class House:
     note: Callable[..., None]
     """Tell the operator a fact: never a word that was spoken, never who called, never a key."""
     sip: SipEndpoint | None = None
+    trunks: TrunkLines | None = None
+    """The ways out."""
 
     async def act(
         self, reducer: Callable[..., Any], call: str, /, *, request: str | None = None, **args: Any

@@ -41,6 +41,7 @@ SHELLS = {
     "media.caller": "a telephone for tests and demonstrations",
     "media.sealer": "writes sealed chunks",
     "telephony.udp": "drives SIP over a socket",
+    "telephony.trunks.line": "waits on the event loop until a trunk is due",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",

@@ -1,5 +1,6 @@
 """How one key of the configuration is read, what it is by default, and what to write instead."""
 
+import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
 from typing import Any, cast
@@ -10,6 +11,7 @@ Read = Callable[[object], Any]
 
 TEXT_MAX = 4_096
 LIST_MAX = 256
+SIP_HOST = re.compile(r"(sips?:)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(;[a-z=]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ def url(*schemes: str) -> Read:
     return read
 
 
+def sip_host(raw: object) -> str:
+    """A host, host:port or SIP URI, as telephony.trunks reads it; or nothing."""
+    written = text(raw)
+    if written and not SIP_HOST.fullmatch(written):
+        raise ValueError("no host")
+    return written
+
+
 def whole_number(low: int, high: int) -> Read:
     def read(raw: object) -> int:
         # TOML's true is not the number 1, though Python's is.
@@ -60,6 +70,12 @@ def whole_number(low: int, high: int) -> Read:
         return raw
 
     return read
+
+
+def flag(raw: object) -> bool:
+    if not isinstance(raw, bool):
+        raise ValueError("neither true nor false")
+    return raw
 
 
 def one_of(*choices: str) -> Read:

@@ -104,7 +104,7 @@ class Challenger:
         """What came of the request's credentials, and whose they are by `passwords`."""
         for fields in authorizations(request.headers, "authorization"):
             algorithm = Algorithm.named(fields.get("algorithm", ""))
-            if fields.get("realm") == realm and algorithm in OFFERED:
+            if fields.get("realm") == realm and algorithm is not None and algorithm in OFFERED:
                 user = fields.get("username", "")
                 return self._checked(request, fields, algorithm, passwords.get(user), now), user
         return Answer.NONE, ""
