@@ -14,6 +14,7 @@ from runtime.store import Store
 from telephony.flow import Hop
 from telephony.sip.authorizing import CredentialsOf
 from telephony.sip.challenges import Challenger
+from telephony.sip.digest import Algorithm
 from telephony.sip.gate import Gate
 from telephony.trunks import Auth, TrunkGate, TrunkLines
 from telephony.trunks import Trunk as Policy
@@ -48,6 +49,7 @@ def policies(config: Config) -> tuple[Policy, ...]:
             password=_revealed(trunk.name, trunk.password),
             realm=trunk.realm,
             auth=Auth(trunk.auth),
+            algorithms=tuple(map(Algorithm, trunk.digest)),
             calls_max=trunk.calls_max,
             cps=trunk.cps,
             srtp=trunk.srtp,
@@ -68,6 +70,30 @@ class Trunks:
     gate: Gate | None
     credentials: CredentialsOf
     lines: TrunkLines
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a trunk is of use now, and how it stands in words."""
+
+    ok: bool
+    detail: str
+
+
+def standing(trunk: Policy, state: TrunkState | None, now_us: int) -> Standing:
+    """How a trunk stands by its row; by none, where no server keeps it."""
+    where = trunk.next_hop or ", ".join(map(str, trunk.peers)) or "whoever knows its password"
+    if state is None:
+        return Standing(True, where)
+    if not state.up:
+        return Standing(False, f"{where}: no answer to {state.failures} OPTIONS; ask the carrier")
+    if not trunk.registrar:
+        return Standing(True, where)
+    left_s = (state.registered_until_us - now_us) // 1_000_000
+    if left_s <= 0:
+        why = f", refused with {state.why}" if state.why else ""
+        return Standing(False, f"{where}: not registered{why}; check its username and password")
+    return Standing(True, f"{where}: registered for another {left_s} s")
 
 
 async def no_names(uri: str) -> list[Hop]:

@@ -14,8 +14,9 @@ import apsw
 
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
+from parley import trunks
 from parley.agents import Agents
-from parley.commands import NO, finding, place, ports
+from parley.commands import NO, No, NotLikeThis, finding, place, ports
 from parley.commands.place import Place
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
@@ -23,6 +24,8 @@ from runtime.engines import witness
 from runtime.errors import StoreDamaged
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
+from runtime.tables import select
+from telephony.trunks.tables import TrunkState
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -89,6 +92,29 @@ def the_ports(here: Place) -> Iterator[Finding]:
     media, free = here.config.media, ports.free_rtp(here.config)
     detail = f"{free} ports of {media.ports} on {media.address} are free for RTP"
     yield Finding(free > 0, "ports", detail if free else f"{detail}; change media.ports")
+
+
+def the_trunks(here: Place) -> Iterator[Finding]:
+    wrong = list(trunks.complaints(here.config))
+    yield from (Finding(False, "trunks", complaint) for complaint in wrong)
+    try:
+        known = () if wrong else trunks.policies(here.config)
+    except trunks.TrunkError as error:
+        yield Finding(False, "trunks", str(error))
+        return
+    states = _trunk_states(here) if known and _keeper(here) is not None else {}
+    for trunk in known:
+        told = trunks.standing(trunk, states.get(trunk.name), time.time_ns() // 1_000)
+        yield Finding(told.ok, f"trunk {trunk.name}", told.detail)
+
+
+def _trunk_states(here: Place) -> dict[str, TrunkState]:
+    try:
+        with place.reading(here) as rows:
+            return {state.id: state for state in select(rows, TrunkState, (), ())}
+    except (NotLikeThis, No):
+        # What is wrong with the store is said where the store is looked at.
+        return {}
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:
@@ -172,6 +198,7 @@ LOOKS: tuple[Look, ...] = (
     the_configuration,
     the_agent,
     the_ports,
+    the_trunks,
     the_data_directory,
     the_store,
     the_speech,

@@ -86,6 +86,11 @@ class Trunk:
         "acl",
         '"acl" (calls come from peers), "digest" (callers know the password) or "both"',
     )
+    digest: tuple[str, ...] = key(
+        some(one_of("SHA-512-256", "SHA-256", "MD5")),
+        ("SHA-256", "MD5"),
+        'a list such as ["SHA-256", "MD5"], or ["MD5"] for telephones which know no other',
+    )
     calls_max: int = key(
         whole_number(0, CALLS_MAX), 0, f"calls at once, 0-{CALLS_MAX}; 0 for no limit"
     )

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -30,7 +30,8 @@ COUNT_DIGITS = 8
 SALT_BYTES = 8
 TIME_BYTES = 8
 SEAL_BYTES = 16
-# Both, the strong one first: there are telephones which give up where SHA-256 stands alone.
+# Both, the strong one first: there are telephones which give up where SHA-256 stands alone,
+# and some, against RFC 8760 section 2.4, where it stands at all.
 OFFERED = (Algorithm.SHA_256, Algorithm.MD5)
 
 
@@ -78,8 +79,15 @@ class Challenger:
         # Of nonces up to here it is no longer known how often they were used.
         self._forgotten = -1.0
 
-    def challenge(self, realm: str, now: float, *, stale: bool = False) -> Lines:
-        """The header lines of a 401."""
+    def challenge(
+        self,
+        realm: str,
+        now: float,
+        algorithms: Sequence[Algorithm] = OFFERED,
+        *,
+        stale: bool = False,
+    ) -> Lines:
+        """The header lines of a 401, one for each algorithm."""
         return tuple(
             (
                 "WWW-Authenticate",
@@ -95,16 +103,21 @@ class Challenger:
                     is_challenge=True,
                 ),
             )
-            for algorithm in OFFERED
+            for algorithm in algorithms
         )
 
     def check(
-        self, request: Request, realm: str, passwords: Mapping[str, str], now: float
+        self,
+        request: Request,
+        realm: str,
+        passwords: Mapping[str, str],
+        now: float,
+        algorithms: Sequence[Algorithm] = OFFERED,
     ) -> tuple[Answer, str]:
         """What came of the request's credentials, and whose they are by `passwords`."""
         for fields in authorizations(request.headers, "authorization"):
             algorithm = Algorithm.named(fields.get("algorithm", ""))
-            if fields.get("realm") == realm and algorithm is not None and algorithm in OFFERED:
+            if fields.get("realm") == realm and algorithm is not None and algorithm in algorithms:
                 user = fields.get("username", "")
                 return self._checked(request, fields, algorithm, passwords.get(user), now), user
         return Answer.NONE, ""

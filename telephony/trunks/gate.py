@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from telephony.flow import Flow, Hop
 from telephony.sip.challenges import Answer, Challenger
+from telephony.sip.digest import Algorithm
 from telephony.sip.errors import GrammarError
 from telephony.sip.gate import Admitted, Refused, Silent, Verdict
 from telephony.sip.message import Request
@@ -81,13 +82,14 @@ class TrunkGate:
         if self._is_guessing(host, now):
             return Silent()
         passwords = {name: trunk.password for name, trunk in trunks.items()}
-        answer, user = self._challenger.check(request, REALM, passwords, now)
+        algorithms = _algorithms(list(trunks.values()))
+        answer, user = self._challenger.check(request, REALM, passwords, now, algorithms)
         if answer is Answer.RIGHT:
             return Admitted(trunks[user].name)
         if answer is Answer.WRONG:
             self._guessed(host, now)
         stale = answer is Answer.STALE
-        return Refused(401, self._challenger.challenge(REALM, now, stale=stale))
+        return Refused(401, self._challenger.challenge(REALM, now, algorithms, stale=stale))
 
     def _is_guessing(self, host: str, now: float) -> bool:
         guesses, since = self._guesses.get(host, (0, now))
@@ -101,6 +103,13 @@ class TrunkGate:
         self._guesses[host] = (guesses + 1, since)
         if len(self._guesses) > GUESSERS_MAX:
             self._guesses.popitem(last=False)
+
+
+def _algorithms(trunks: list[Trunk]) -> list[Algorithm]:
+    """Those that all of them know, in the order of the first; where there is none, all."""
+    named = [algorithm for trunk in trunks for algorithm in trunk.algorithms]
+    shared = [one for one in dict.fromkeys(named) if named.count(one) == len(trunks)]
+    return shared or list(dict.fromkeys(named))
 
 
 def _meant(request: Request, trunks: list[Trunk]) -> Trunk:

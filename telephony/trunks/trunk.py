@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from telephony.sip.challenges import OFFERED
 from telephony.sip.credentials import Credentials
+from telephony.sip.digest import Algorithm
 from telephony.sip.uri import Uri
 
 
@@ -25,7 +27,7 @@ class Trunk:
     """`registrar` and `proxy` are hosts, with or without a port, or SIP URIs; empty for none.
 
     0 as `calls_max` or `cps` (new calls a second) is no limit, as `keepalive_s` no OPTIONS.
-    Calls go out by the trunk with the lowest `prefer` first.
+    They are challenged with `algorithms`, the first one preferred. Calls go out by the trunk with the lowest `prefer` first.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Trunk:
     password: str = field(default="", repr=False)
     realm: str = ""
     auth: Auth = Auth.ACL
+    algorithms: tuple[Algorithm, ...] = OFFERED
     calls_max: int = 0
     cps: int = 0
     srtp: str = "optional"

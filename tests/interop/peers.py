@@ -52,14 +52,19 @@ def tone(seconds: float, hertz: float = 440.0) -> Samples:
     return (9_000 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
 
 
-def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """Start one call of a scenario to a server on loopback; give it to `passed`."""
+def sipp(
+    scenario: str, port: int, folder: Path, *more: str, host: str = "127.0.0.1", own: int = 0
+) -> "subprocess.Popen[bytes]":
+    """Start one call of a scenario to a server on loopback; give it to `passed`.
+
+    It is sent from `host`, an address of this machine; `own` is its port.
+    """
     need("sipp", "sip-tester")
     (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
     return subprocess.Popen(
         [
-            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk", "-m", "1"),
-            *("-i", "127.0.0.1", "-p", str(free_port()), "-mi", "127.0.0.1"),
+            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk", "-m", "1", *more),
+            *("-i", host, "-p", str(own or free_port()), "-mi", "127.0.0.1"),
             # SIPp takes some ports from here on, without asking whether they are free.
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
@@ -210,8 +215,8 @@ class Baresip:
 
 
 @contextmanager
-def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
-    """A running baresip."""
+def baresip(folder: Path, microphone: Path, *, account: str = "") -> Iterator[Baresip]:
+    """A running baresip; `account` are parameters of its account, such as a password."""
     need("baresip", "baresip")
     modules = next((path for path in MODULES if Path(path).is_dir()), None)
     if modules is None:
@@ -229,8 +234,8 @@ def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
             folder=folder,
         )
     )
-    account = "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1;ptime=20"
-    (folder / "accounts").write_text(f"{account}\n")
+    own = "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1;ptime=20"
+    (folder / "accounts").write_text(f"{own}{account}\n")
     (folder / "contacts").touch()
     with (folder / "log").open("wb") as log:
         command = ["baresip", "-4", "-f", str(folder)]

@@ -6,8 +6,9 @@ import pytest
 
 from parley.cli import main
 from parley.config import parse
-from parley.trunks import TrunkError, complaints, policies
+from parley.trunks import TrunkError, complaints, policies, standing
 from telephony.trunks import Auth
+from telephony.trunks.tables import TrunkState
 
 TRUNK = """
 [[trunk]]
@@ -65,6 +66,22 @@ def test_without_trunks_only_this_machine_may_call_unless_it_is_said() -> None:
 def test_what_does_not_go_together_is_said(toml: str, wrong: str) -> None:
     (complaint,) = said(toml)
     assert wrong in complaint
+
+
+@pytest.mark.parametrize(
+    ("state", "ok", "words"),
+    [
+        (None, True, "sip:sip.example.net:5070"),
+        (TrunkState("carrier", 61_000_000, True, 0, "", 0), True, "registered for another 60 s"),
+        (TrunkState("carrier", 0, True, 0, "403", 0), False, "not registered, refused with 403"),
+        (TrunkState("carrier", 61_000_000, False, 2, "", 0), False, "no answer to 2 OPTIONS"),
+    ],
+)
+def test_how_a_trunk_stands_is_told(state: TrunkState | None, ok: bool, words: str) -> None:
+    (policy,) = policies(parse(TRUNK, {}))
+    told = standing(policy, state, 1_000_000)
+    assert told.ok is ok
+    assert words in told.detail
 
 
 def test_a_password_that_is_not_there_is_named() -> None:

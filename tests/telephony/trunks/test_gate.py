@@ -8,8 +8,10 @@ import pytest
 
 from telephony.address import Address
 from telephony.flow import Flow, Hop, Transport
-from telephony.sip.challenges import Challenger
+from telephony.sip import digest
+from telephony.sip.challenges import OFFERED, Challenger
 from telephony.sip.credentials import Credentials, Wallet
+from telephony.sip.digest import Algorithm
 from telephony.sip.gate import Admitted, Refused, Silent, Verdict
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
@@ -89,6 +91,31 @@ def test_a_password_opens_from_anywhere_but_only_an_invite_is_asked_for_it() -> 
     assert house.admit(proved, flow(OUTSIDE), 1.0) == Admitted("mobile")
     assert house.admit(request("OPTIONS"), flow(OUTSIDE), 0.0) == Silent()
     assert not house.knows(flow(OUTSIDE))
+
+
+def test_old_telephones_are_challenged_as_they_can_answer() -> None:
+    def algorithms(*offered: tuple[Algorithm, ...]) -> list[str]:
+        phones = [
+            Trunk(f"t{n}", username=f"u{n}", password="p", auth=Auth.DIGEST, algorithms=known)
+            for n, known in enumerate(offered)
+        ]
+        verdict = gate(*phones).admit(request(), flow(OUTSIDE), 0.0)
+        assert isinstance(verdict, Refused)
+        return [digest.parse(value)["algorithm"] for _, value in verdict.headers]
+
+    assert algorithms(OFFERED) == ["SHA-256", "MD5"]
+    assert algorithms(OFFERED, (Algorithm.MD5,)) == ["MD5"]
+    assert algorithms((Algorithm.SHA_256,), (Algorithm.MD5,)) == ["SHA-256", "MD5"]
+
+
+def test_an_algorithm_that_was_not_offered_opens_nothing() -> None:
+    known = (Algorithm.SHA_256,)
+    strict = Trunk("t", username="u", password="secret", auth=Auth.DIGEST, algorithms=known)
+    asked = gate(trunk("t", auth=Auth.DIGEST, user="u")).admit(request(), flow(OUTSIDE), 0.0)
+    assert isinstance(asked, Refused)
+    weak = Refused(401, asked.headers[1:])
+    answered = request("INVITE", "sip:desk@h", *proof(weak))
+    assert isinstance(gate(strict).admit(answered, flow(OUTSIDE), 1.0), Refused)
 
 
 def test_both_need_the_network_and_the_password() -> None:
