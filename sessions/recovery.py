@@ -13,8 +13,9 @@ from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
 from sessions.tables import Call, CallState
+from telephony.identity import shown
 from telephony.sip import UserAgent
-from telephony.sip.dialog import EARLY, TERMINATED, DialogState
+from telephony.sip.dialog import EARLY, TERMINATED, DialogState, read_lines
 from telephony.tables import Dialog
 
 STRAY_AGE_US = 60_000_000
@@ -52,7 +53,8 @@ async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState
 async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     """Go on: offer what was not offered, end what is gone, perform what is open."""
     for dialog in unoffered:
-        await board.offered(dialog.id, dialog.remote_uri, dialog.local_uri)
+        remote = shown(dialog.remote_uri, read_lines(dialog.caller_headers), dialog.trunk)
+        await board.offered(dialog.id, remote, dialog.local_uri)
     for live in list(board.calls.values()):
         there = board.dialogs.get(live.id)
         if not live.ended.is_set() and (there is None or there.status == TERMINATED):

@@ -22,6 +22,7 @@ from sessions.tables import Call, CallState
 from sessions.turns import Turns
 from sessions.voice import Voice, played, progressed
 from telephony import dtmf_info, sip
+from telephony.identity import shown
 from telephony.reducers import dialog_saved
 from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
@@ -81,7 +82,7 @@ class Switchboard:
     async def _line_event(self, event: sip.Event) -> None:
         match event:
             case sip.Invited(dialog_id=call, from_uri=remote, request_uri=local):
-                await self.offered(call, remote, local)
+                await self.offered(call, shown(remote, event.headers, event.trunk), local)
             case sip.Cancelled(dialog_id=call):
                 await end(self.house, call, "caller, before the answer")
             case sip.HungUp(dialog_id=call, reason="remote"):

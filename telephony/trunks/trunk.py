@@ -27,7 +27,8 @@ class Trunk:
     """`registrar` and `proxy` are hosts, with or without a port, or SIP URIs; empty for none.
 
     0 as `calls_max` or `cps` (new calls a second) is no limit, as `keepalive_s` no OPTIONS.
-    They are challenged with `algorithms`, the first one preferred. Calls go out by the trunk with the lowest `prefer` first.
+    They are challenged with `algorithms`, the first one preferred. Calls go out by the trunk
+    with the lowest `prefer` first.
     """
 
     name: str

@@ -16,6 +16,7 @@ import pytest
 
 from telephony.address import Address
 from telephony.flow import Hop, Listener, Transport
+from telephony.identity import ANONYMOUS
 from telephony.sip import Accepted, DialogState, Event, HungUp, UserAgent
 from telephony.sip.credentials import Credentials, Wallet
 from telephony.sip.headers import Headers, Lines
@@ -96,6 +97,23 @@ def test_telephones_which_know_md5_only_are_let_in(tmp_path: Path) -> None:
             phone.dial(server.target)
             phone.hang_up()
             phone.wait_for_the_end()
+
+
+def test_the_carriers_word_on_the_caller_is_kept_and_privacy_honoured(
+    house: Server, tmp_path: Path
+) -> None:
+    known = {call["id"] for call in house.calls()}
+    passed(sipp("identity", house.port, tmp_path, host=PEER), tmp_path)
+    (call,) = house.sealed(known)
+    assert call["remote"] == ANONYMOUS
+    identity = house.json("show", call["id"])["identity"]
+    assert identity["asserted"] == ['"Ann" <sip:+493012345@carrier.example>']
+    assert identity["diversion"] == ["<sip:+4940@carrier.example>;reason=user-busy"]
+    (passport,) = identity["passports"]
+    assert (passport["attest"], passport["orig"]) == ("B", ["493012345"])
+    shown = house.parley("show", call["id"]).stdout
+    assert "attests B for 493012345; the signature is not checked" in shown
+    assert b"493012345" not in b"".join(path.read_bytes() for path in house.data.glob("parley.db*"))
 
 
 class Telephone:
