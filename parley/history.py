@@ -14,6 +14,9 @@ import runtime.gates.reducers
 import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
+import sessions.bridge_reducers
+import sessions.consult_reducers
+import sessions.outbound
 import sessions.reducers
 import telephony.reducers
 import telephony.trunks.reducers
@@ -45,7 +48,10 @@ DECLARING = (
     telephony.trunks.reducers,
     conversation.reducers,
     recordings.reducers,
+    sessions.bridge_reducers,
+    sessions.consult_reducers,
     sessions.reducers,
+    sessions.outbound,
 )
 
 

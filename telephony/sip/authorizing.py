@@ -72,17 +72,17 @@ class Authorizing:
         core = self._core
         request, state = client.machine.request, dialog.state
         branch, cseq = core.branch(), state.local_cseq + 1
+        again = repeated(request, core.sender.via(state.flow, branch), cseq, lines)
         state = replace(state, local_cseq=cseq)
         if request.method == "INVITE":
+            credentials = rows.written_lines(lines)
             state = replace(
-                state,
-                client_cseq=cseq,
-                client_branch=branch,
-                authorization=rows.written_lines(lines),
+                state, client_cseq=cseq, client_branch=branch, authorization=credentials
             )
+        elif request.method == "REFER":
+            state = replace(state, refer_cseq=cseq, refer_request=bytes(again))
         # Saved first: a CSeq must not be used twice.
         core.save(dialog, state)
-        again = repeated(request, core.sender.via(state.flow, branch), cseq, lines)
         core.start(again, state, now, answered=client.answered + 1)
 
 

@@ -39,7 +39,7 @@ def choose(
     """
     able = [t for t in trunks if t.next_hop and (not t.calls_max or calls_of(t.name) < t.calls_max)]
     able.sort(key=lambda trunk: (not _is_up(trunk, states.get(trunk.name), now_us), trunk.prefer))
-    return [Choice(t, target(t, to), f"<{t.own_uri}>", _asserted(t)) for t in able]
+    return [Choice(t, target(t, to), t.own_uri, _asserted(t)) for t in able]
 
 
 def target(trunk: Trunk, to: str) -> str:

@@ -23,7 +23,7 @@ from telephony.trunks.trunk import Trunk
 # A clock that is put back must not have us sleep for a day.
 NAP_S_MAX = 30.0
 CALL_ID_BYTES = 16
-ANONYMOUS = "<sip:anonymous@anonymous.invalid>"
+ANONYMOUS = "sip:anonymous@anonymous.invalid"
 
 T = TypeVar("T")
 Resolve = Callable[[str], Awaitable[list[Hop]]]
@@ -110,7 +110,7 @@ class TrunkLines:
             choices = choose(trunks, self.states, self._calls_of, to, self._clock())
             found = [way for way in await asyncio.gather(*map(self._way, choices)) if way.hops]
         if not found:
-            raise NoTrunk(f"no way out leads to {to!r}: see how the trunks stand in parley check")
+            raise NoTrunk("no way out leads there: parley check says how the trunks stand")
         return found
 
     async def _way(self, choice: Choice) -> WayOut:

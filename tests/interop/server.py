@@ -33,8 +33,7 @@ drain_s = {drain_s}
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
 [agent]
-app = "tests.interop.agents:Clerk"
-{trunks}
+app = "{app}"
 """
 
 
@@ -42,9 +41,15 @@ class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
     def __init__(
-        self, folder: Path, *, trunks: str = "", drain_s: int = 0, friend: str = "127.0.0.1"
+        self,
+        folder: Path,
+        app: str = "tests.interop.agents:Clerk",
+        more: str = "",
+        *,
+        drain_s: int = 0,
+        friend: str = "127.0.0.1",
     ) -> None:
-        """`friend` is an address of this machine that is answered."""
+        """`more` is configuration, `friend` an address of this machine that is answered."""
         self.friend = friend
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
@@ -54,7 +59,7 @@ class Server:
         self.target = f"sip:desk@127.0.0.1:{self.port}"
         config = folder / "parley.toml"
         # Below the ports which the kernel gives to others.
-        first = random.randrange(12_000, 30_000, 2)
+        self.rtp_first = first = random.randrange(12_000, 30_000, 2)
         config.write_text(
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
@@ -62,8 +67,9 @@ class Server:
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
                 drain_s=drain_s,
-                trunks=trunks,
+                app=app,
             )
+            + more
         )
         self._pids: set[int] = set()
         with self.log.open("wb") as log:

@@ -25,7 +25,17 @@ from telephony.sip.parser import parse
 from telephony.trunks import Trunk, TrunkLines
 from telephony.trunks.tables import TrunkState
 from telephony.udp import SipEndpoint
-from tests.interop.peers import baresip, free_port, need, passed, save, sipp, tone
+from tests.interop.peers import (
+    Account,
+    baresip,
+    free_port,
+    need,
+    passed,
+    save,
+    sipp,
+    sipp_called,
+    tone,
+)
 from tests.interop.server import Server, options
 from tests.telephony.sip.wire import OFFER
 
@@ -48,7 +58,7 @@ password = "secret"
 
 @contextmanager
 def served(folder: Path, trunks: str, *, drain_s: int = 0, friend: str = PEER) -> Iterator[Server]:
-    server = Server(folder, trunks=trunks, drain_s=drain_s, friend=friend)
+    server = Server(folder, more=trunks, drain_s=drain_s, friend=friend)
     try:
         yield server
     finally:
@@ -63,8 +73,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_sipp_registers_us_once_we_know_the_password(tmp_path: Path) -> None:
-    port = free_port()
-    registrar = sipp("registrar", port, tmp_path, own=port)
+    registrar, port = sipp_called("registrar", tmp_path)
     trunk = f"""
     [[trunk]]
     name = "carrier"
@@ -92,8 +101,8 @@ def test_telephones_which_know_md5_only_are_let_in(tmp_path: Path) -> None:
     with served(tmp_path, PEERS + DIGEST + 'digest = ["MD5"]\n') as server:
         passed(sipp("digest", server.port, tmp_path), tmp_path)
         microphone = save(tmp_path / "silence.wav", tone(1) * 0)
-        password = ";auth_user=alice;auth_pass=secret"
-        with baresip(tmp_path / "baresip", microphone, account=password) as phone:
+        account = Account(user="alice", password="secret")
+        with baresip(tmp_path / "baresip", microphone, account) as phone:
             phone.dial(server.target)
             phone.hang_up()
             phone.wait_for_the_end()
@@ -230,16 +239,13 @@ def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
 
 @pytest.mark.anyio
 async def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) -> None:
-    ports = free_port(), free_port()
-    carriers = [
-        sipp(scenario, port, tmp_path, own=port)
-        for scenario, port in zip(("busy_trunk", "open_trunk"), ports, strict=True)
-    ]
+    busy, busy_port = sipp_called("busy_trunk", tmp_path)
+    ready, port = sipp_called("open_trunk", tmp_path)
     trunks = [
-        Trunk("first", proxy=f"127.0.0.1:{ports[0]}", prefer=1),
+        Trunk("first", proxy=f"127.0.0.1:{busy_port}", prefer=1),
         Trunk(
             "second",
-            proxy=f"127.0.0.1:{ports[1]}",
+            proxy=f"127.0.0.1:{port}",
             prefer=2,
             username="trunkuser",
             password="trunkpass",
@@ -270,7 +276,7 @@ async def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) 
         caller.endpoint.close()
         with suppress(asyncio.CancelledError):
             await caller.endpoint.stopped()
-    for carrier in carriers:
+    for carrier in (busy, ready):
         await asyncio.to_thread(passed, carrier, tmp_path)
 
 

@@ -154,6 +154,28 @@ def test_a_challenged_bye_is_sent_again() -> None:
     assert line.caller.events[-1] == HungUp(ours, "local")
 
 
+def test_a_challenged_refer_is_the_same_order_under_its_new_number() -> None:
+    line = Wire()
+    line.caller.agent = UserAgent(
+        [Listener.udp(CALLER)], "parley", counting(1), credentials={"carrier": ALICE}.get
+    )
+    ours = call(line)
+    line.callee.agent.accept(line.offered, ANSWER, line.now)
+    line.flow()
+    line.loses = lambda what: what == "REFER"
+    line.caller.agent.refer(ours, "order", "sip:carol@192.0.2.9", line.now)
+    line.flow()
+    refer = line.caller.sent[-1]
+    assert isinstance(refer, Request)
+    challenge = 'WWW-Authenticate: Digest realm="p", nonce="n", qop="auth"'
+    line.caller.receive(refused_by(refer, 401, challenge), CALLEE, line.now)
+    line.flow()
+    row, again = line.caller.rows[ours], line.caller.sent[-1]
+    assert isinstance(again, Request) and again.headers.get("authorization")
+    assert row.refer_cseq == again.cseq.number == refer.cseq.number + 1
+    assert row.refer_request == bytes(again)
+
+
 SECOND = WayOut(
     "second",
     "sip:0049@second.example",

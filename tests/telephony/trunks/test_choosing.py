@@ -64,6 +64,6 @@ def test_a_number_is_written_as_the_trunk_wants_it_and_a_uri_stays() -> None:
 
 def test_we_say_who_is_calling_as_the_trunk_is_told() -> None:
     one, other = choose(ALL, {}, lambda _: 0, "+49301", NOW_US)
-    assert (one.from_uri, one.headers) == ("<sip:us@sip.first.example:5070>", ())
-    assert other.from_uri == "<sip:+4930@second.example>"
+    assert (one.from_uri, one.headers) == ("sip:us@sip.first.example:5070", ())
+    assert other.from_uri == "sip:+4930@second.example"
     assert other.headers == (("P-Asserted-Identity", "<sip:+4930@second.example>"),)
