@@ -120,6 +120,7 @@ class Dialling:
                     now,
                     headers=route.headers,
                     trunk=route.trunk,
+                    otherwise=route.otherwise,
                     dialog_id=live.id,
                     redirects_max=route.redirects_max,
                 )
