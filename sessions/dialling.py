@@ -139,6 +139,9 @@ class Dialling:
 
     async def rang(self, live: LiveCall) -> None:
         """It rings there."""
+        if live.has_rung:
+            return
+        live.has_rung = True
         await self._house.surely(dial_rang, live.id)
 
     async def answered(self, live: LiveCall, body: bytes | None) -> None:

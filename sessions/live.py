@@ -48,6 +48,8 @@ class LiveCall:
     agent: Agent
     is_outbound: bool = False
     """Whether we called."""
+    has_rung: bool = False
+    """Whether it rang there: many say so more than once."""
     playing: dict[str, Playing] = field(default_factory=dict[str, Playing])
     spoken: dict[str, asyncio.Future[Utterance]] = field(
         default_factory=dict[str, "asyncio.Future[Utterance]"]
