@@ -114,7 +114,12 @@ def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
     (basis,) = select(rows, Basis, ("id",), (found[0].basis,))
     source = opened(basis.source, key)
     kept = _fields(basis, "id", "party", "source")
-    return {**_fields(found[0], "id"), **kept, "source": source, "erased": source is None}
+    return {
+        **_fields(found[0], "id", "replaces"),
+        **kept,
+        "source": source,
+        "erased": source is None,
+    }
 
 
 def _consent(event: ConsentEvent) -> Plain:

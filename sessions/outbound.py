@@ -10,10 +10,12 @@ from sessions.tables import CallState, Dial, DialState
 
 
 @reducer(by=("supervisor",))
-def call_dialled(ctx: Context, basis: str) -> str:
+def call_dialled(
+    ctx: Context, basis: str, referrer: str | None = None, replaces: Sealed[str] | None = None
+) -> str:
     """Somebody is to be called: whom the basis names. Answers the id of the call.
 
-    Refused without a basis that holds now.
+    `referrer` is the call that asked for it. Refused without a basis that holds now.
     """
     bases.live(ctx, basis)
     call = ctx.new_id("call")
@@ -25,6 +27,8 @@ def call_dialled(ctx: Context, basis: str) -> str:
             state=DialState.ORDERED,
             cause=None,
             ordered_us=ctx.now,
+            referrer=referrer,
+            replaces=replaces,
         )
     )
     ctx.effect("telephony.dial", lane=call, call=call)

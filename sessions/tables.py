@@ -81,3 +81,7 @@ class Dial:
     state: DialState
     cause: str | None
     ordered_us: int
+    referrer: str | None = None
+    """The call whose caller asked for it (RFC 3515)."""
+    replaces: Sealed[str] | None = None
+    """The call of others whose place it is to take, as a Replaces header (RFC 3891)."""

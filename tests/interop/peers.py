@@ -53,8 +53,13 @@ def tone(seconds: float, hertz: float = 440.0) -> Samples:
     return (9_000 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
 
 
-def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """Start one call of a scenario to a server on loopback; give it to `passed`."""
+def sipp(
+    scenario: str, port: int, folder: Path, keys: dict[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start one call of a scenario to a server on loopback; give it to `passed`.
+
+    `keys` are what a scenario has in brackets.
+    """
     need("sipp", "sip-tester")
     (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
     return subprocess.Popen(
@@ -64,6 +69,7 @@ def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
             # SIPp takes some ports from here on, without asking whether they are free.
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
+            *(word for key in (keys or {}).items() for word in ("-key", *key)),
             f"127.0.0.1:{port}",
         ],
         cwd=folder,

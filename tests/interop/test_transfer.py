@@ -192,6 +192,22 @@ def test_an_agent_calls_somebody_and_connects_the_caller(exchange: Server, tmp_p
     assert (shown["dial"]["by"], shown["dial"]["basis"]) == ("agent", basis)
 
 
+def test_an_agent_calls_whom_the_caller_names(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("busy", tmp_path)
+    _, basis = dial(exchange, port)
+    passed(running, tmp_path)
+    exchange.ledger.write_text(f"{uri_of(port)} {basis}")
+    known = {call["id"] for call in exchange.calls()}
+    running, _ = sipp_called("replacing", tmp_path, port)
+    caller = sipp("referring", exchange.port, tmp_path, {"target": uri_of(port)})
+    passed(caller, tmp_path)
+    passed(running, tmp_path)
+    found = {call["direction"]: call for call in exchange.sealed(known)}
+    assert found["inbound"]["ended_by"] == "caller"
+    shown = exchange.json("show", found["outbound"]["id"])
+    assert shown["dial"]["referrer"] == found["inbound"]["id"]
+
+
 def test_a_basis_is_shown_and_withdrawn(exchange: Server) -> None:
     uri = "tel:+41790001199"
     done = exchange.json("basis", "record", uri, "--kind", "contract", *SOURCE, "--days", "3")
