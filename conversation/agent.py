@@ -74,6 +74,16 @@ class TransferOutcome:
         return 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class ConsultOutcome:
+    """What became of asking a colleague. `call` is the call to them."""
+
+    call: str
+    accepted: bool
+    cause: str | None
+    """Why nobody answered, as `parley show` has it: "busy", "no_answer"; None if they declined."""
+
+
 class SpeechHandle(Protocol):
     """Words on their way to the caller; await it to wait until they were played."""
 
@@ -131,6 +141,14 @@ class AgentSession(Protocol):
         """End the call after what is being said."""
         ...
 
+    async def hold(self) -> bool:
+        """Put the other side on hold: we hear nothing of it. Answers whether it agreed."""
+        ...
+
+    async def resume(self) -> bool:
+        """Go on after `hold`. Answers whether the call is no longer held by us."""
+        ...
+
     async def transfer(self, uri: str) -> TransferOutcome:
         """Have the caller's side call `uri` instead, after what is being said; once.
 
@@ -141,6 +159,26 @@ class AgentSession(Protocol):
 
     async def transfer_to(self, call: str) -> TransferOutcome:
         """Connect the caller with whom you dialled: `call` is what `dial` answered."""
+        ...
+
+    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+        """Ask a colleague whether they take the call, while the caller hears music.
+
+        They are called, told `brief`, and answer by key or word. Where they accept, all three of
+        you are joined: introduce them, then `leave`. Raises Refused as `dial` does.
+        """
+        ...
+
+    async def leave(self) -> None:
+        """Leave the caller with whom they are joined to, after what is being said, for good."""
+        ...
+
+    async def brief(self) -> str:
+        """What the colleague whom you called is to be told; for the agent on their line."""
+        ...
+
+    async def answer_consultation(self, accepted: bool) -> None:
+        """The colleague on this line takes the call they were asked about, or does not."""
         ...
 
     async def press(self, keys: str) -> None:

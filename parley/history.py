@@ -15,6 +15,7 @@ import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
+import sessions.consult_reducers
 import sessions.outbound
 import sessions.reducers
 import telephony.reducers
@@ -46,6 +47,7 @@ DECLARING = (
     conversation.reducers,
     recordings.reducers,
     sessions.bridge_reducers,
+    sessions.consult_reducers,
     sessions.reducers,
     sessions.outbound,
 )

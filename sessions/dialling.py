@@ -43,7 +43,7 @@ class Dialling:
         *,
         callers: Callers,
         lines: CallLines,
-        prepare_agent: Callable[[str], None],
+        prepare_agent: Callable[[str, str], str],
     ) -> None:
         self._house = house
         self._calls = calls
@@ -78,7 +78,7 @@ class Dialling:
             raise NotCalled(Cause.NOT_PERMITTED) from erased
         route = await self._route(order.id, uri)
         try:
-            self._prepare_agent(order.id)
+            agent = self._prepare_agent(order.id, order.agent)
         except Exception as error:  # The agent's code is not ours.
             house.note("nobody can speak", call=order.id, error=type(error).__name__)
             raise NotCalled(Cause.FAILED) from error
@@ -91,7 +91,7 @@ class Dialling:
                 line="sip",
                 remote=await self._callers.seal(order.id, uri),
                 local=await self._callers.seal(order.id, route.from_uri),
-                agent=house.settings.agent,
+                agent=agent,
                 words_key=key,
             )
         except Refused as why:
@@ -113,7 +113,7 @@ class Dialling:
             uri = self._house.unseal(row.remote)
             route = await self._route(live.id, uri)
             headers = (*route.headers, *self._replacing(order))
-            body = await self._lines.offer(live)
+            body = await self._lines.offer(live, route.hops[0].address.host)
             self._house.sip.do(
                 lambda ua, now: ua.invite(
                     route.uri or uri,

@@ -5,6 +5,8 @@ from dataclasses import replace
 from consent import bases
 from conversation import reducers as conversation
 from runtime import Context, Refused, Sealed, reducer
+from sessions import consult_reducers as consultations
+from sessions import dials
 from sessions.reducers import begin, in_state
 from sessions.tables import CallState, Dial, DialState
 
@@ -17,22 +19,7 @@ def call_dialled(
 
     `referrer` is the call that asked for it. Refused without a basis that holds now.
     """
-    bases.live(ctx, basis)
-    call = ctx.new_id("call")
-    ctx.table(Dial).insert(
-        Dial(
-            id=call,
-            basis=basis,
-            by=ctx.sender,
-            state=DialState.ORDERED,
-            cause=None,
-            ordered_us=ctx.now,
-            referrer=referrer,
-            replaces=replaces,
-        )
-    )
-    ctx.effect("telephony.dial", lane=call, call=call)
-    return call
+    return dials.order(ctx, basis, asked=dials.Asked(referrer, replaces))
 
 
 @reducer
@@ -79,7 +66,8 @@ def dial_failed(ctx: Context, call: str, cause: str) -> None:
     dial = ctx.table(Dial).one(call)
     if dial.state is not DialState.ORDERED:
         raise Refused(f"{call} is {dial.state}, not ordered")
-    ctx.table(Dial).replace(replace(dial, state=DialState.FAILED, cause=cause))
+    dials.came_to(ctx, call, DialState.FAILED, cause)
+    consultations.over(ctx, call, cause)
 
 
 @reducer

@@ -11,7 +11,11 @@ from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
 from runtime.modules.reducers import pin
 from sessions import bridge_reducers as joined
-from sessions.tables import Call, CallState, Dial, DialState, Leg
+from sessions import consult_reducers as consultations
+from sessions import dials
+from sessions import hold_reducers as holds
+from sessions.tables import Call, CallState, DialState, Leg
+from telephony.sdp.directions import INACTIVE, RECVONLY
 from transcripts import reducers as transcripts
 from transcripts.tables import Segment
 
@@ -110,20 +114,36 @@ def leg_changed(
     payload_type: int,
     dtmf_payload_type: int | None,
     codec: str | None = None,
+    direction: str = "sendrecv",
+    srtp_suite: str = "",
+    srtp_keys: Sealed[str] | None = None,
 ) -> None:
-    """The caller's media moved, or is named at last."""
+    """The caller's media moved, is named at last, or is held; new keys count from nothing."""
     legs = ctx.table(Leg)
-    row = legs.one(call)
+    leg = legs.one(call)
+    same_keys = srtp_suite == leg.srtp_suite and srtp_keys == leg.srtp_keys
     legs.replace(
         replace(
-            row,
+            leg,
             remote_host=remote_host,
             remote_port=remote_port,
             payload_type=payload_type,
             dtmf_payload_type=dtmf_payload_type,
-            codec=codec or row.codec,
+            codec=codec or leg.codec,
+            direction=direction,
+            srtp_suite=srtp_suite,
+            srtp_keys=srtp_keys,
+            srtp_roc=leg.srtp_roc if same_keys else 0,
         )
     )
+    holds.caller_holds(ctx, call, direction in (RECVONLY, INACTIVE))
+
+
+@reducer
+def greeting_put(ctx: Context, call: str, utterance: str, text: Sealed[str]) -> None:
+    """The greeting begins to be played while it rings: early media, heard and never recorded."""
+    in_state(ctx, call, CallState.OFFERED)
+    conversation.plan(ctx, utterance, text, False)
 
 
 @reducer
@@ -131,8 +151,14 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
     """The 200 OK is out, or came. The policy says whether the caller is asked about a recording."""
     row = in_state(ctx, call, CallState.OFFERED)
     ctx.table(Call).replace(replace(row, state=CallState.ANSWERED, answered_us=ctx.now))
-    _dialled(ctx, call, DialState.ANSWERED, None)
-    if policy == "ask":
+    dial = dials.came_to(ctx, call, DialState.ANSWERED, None)
+    if dial is not None and dial.joins is not None:
+        if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
+            joined.join(ctx, dial.joins, call, dial.part, dial.coached)
+        else:
+            # Whom it was for has left meanwhile.
+            ctx.effect("telephony.hang_up", lane=f"{call}/voice")
+    elif policy == "ask":
         consent.due(ctx, call)
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
     else:
@@ -216,10 +242,12 @@ def call_ended(ctx: Context, call: str, by: str, cause: str | None = None) -> No
     if row.state not in (CallState.OFFERED, CallState.ANSWERED):
         raise Refused(f"{call} has already ended")
     if row.state is CallState.OFFERED:
-        _dialled(ctx, call, DialState.FAILED, cause)
+        dials.came_to(ctx, call, DialState.FAILED, cause)
     ended = replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by, cause=cause)
     ctx.table(Call).replace(ended)
+    consultations.over(ctx, call, cause)
     joined.ended(ctx, call)
+    holds.ended(ctx, call)
     ctx.effect("sessions.seal", lane=f"{call}/seal")
 
 
@@ -231,13 +259,6 @@ def call_sealed(ctx: Context, call: str, forgotten: bool) -> None:
     if recording is not None and recording.state is not RecordingState.SEALED:
         raise Refused(f"the recording of {call} is still open")
     ctx.table(Call).replace(replace(row, state=CallState.SEALED, forgotten=forgotten))
-
-
-def _dialled(ctx: Context, call: str, state: DialState, cause: str | None) -> None:
-    """Where the call is one that we made, how far it came."""
-    dial = ctx.table(Dial).get(call)
-    if dial is not None:
-        ctx.table(Dial).replace(replace(dial, state=state, cause=cause))
 
 
 def in_state(ctx: Context, call: str, state: CallState) -> Call:

@@ -13,8 +13,11 @@ from sessions.asking import Asking
 from sessions.attending import Attending
 from sessions.bridging import Bridging
 from sessions.callers import Callers
+from sessions.consult_reducers import Consultation
+from sessions.consulting import Consulting
 from sessions.dialling import Dialling
 from sessions.discreet import discreet
+from sessions.holding import Holding, holds_going_on, settled
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played, Referral
@@ -43,12 +46,14 @@ class Switchboard:
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
         self.callers = Callers(house)
-        self.lines = Lines(house, self.calls, self.dialogs, self.callers)
+        self._voice = Voice(house, self.calls)
+        self.lines = Lines(house, self.calls, self.dialogs, self.callers, self._voice)
+        self.holding = Holding(self.calls, self.lines.reoffer)
         self.referring = Referring(house)
         self.turns = Turns(house, self.calls, self.referring)
         self.sealing = Sealing(house, self.calls, self.turns)
         self.bridging = Bridging(house, self.calls)
-        self._voice = Voice(house, self.calls)
+        self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
         self.transferring = Transferring(house, self.calls, self.dialogs)
@@ -67,6 +72,7 @@ class Switchboard:
             ("telephony.ring", self.lines.ring),
             ("telephony.answer", self.lines.answer),
             ("telephony.hang_up", self.lines.hang_up),
+            ("telephony.hold", self.holding.hold),
             ("telephony.dial", self.dialling.dial),
             ("telephony.transfer", self.transferring.transfer),
             ("telephony.press", self.transferring.press),
@@ -75,6 +81,8 @@ class Switchboard:
             ("recordings.open_gate", self.sealing.open_gate),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
+            ("telephony.leave", self.bridging.leave),
+            ("sessions.consult", self.consulting.consult),
             ("conversation.speak", self._voice.speak),
             ("conversation.turn", self.turns.run),
             ("conversation.tool", self.turns.tool),
@@ -130,8 +138,12 @@ class Switchboard:
                 digit = dtmf_info.parse(kind, body)
                 if digit is not None and call in self.calls:
                     self.attending.deliver(call, {"event": "dtmf", "digit": digit}, b"")
-            case sip.Offered(dialog_id=call, sdp=body) if call in self.calls:
-                self._soon(self.lines.renegotiate(self.calls[call], body))
+            case sip.Offered(dialog_id=call, sdp=body, method=method) if call in self.calls:
+                self._soon(self.lines.renegotiate(self.calls[call], body, method))
+            case sip.Renegotiated(dialog_id=call, sdp=body) if call in self.calls:
+                self._soon(self.lines.renegotiated(self.calls[call], body))
+            case sip.NotRenegotiated(dialog_id=call) if call in self.calls:
+                self._soon(self.lines.renegotiated(self.calls[call], None))
             case sip.Acknowledged(dialog_id=call, sdp=body) if call in self.calls:
                 self._soon(self.lines.acknowledged(self.calls[call], body))
             case _:
@@ -186,10 +198,14 @@ class Switchboard:
         if used != key:
             await house.discard_key(key)
 
-    def _prepare_agent(self, call: str) -> None:
-        """Make the agent of a call that has no row yet. Raises Refused where there is none."""
-        app = self.house.agent_for(call)
+    def _prepare_agent(self, call: str, named: str = "") -> str:
+        """Make the agent of a call that has no row yet; what its row is to name.
+
+        Raises Refused where there is none.
+        """
+        app = named or self.house.agent_for(call)
         self._agents[call] = app, self.house.new_agent(app)
+        return named or self.house.settings.agent
 
     def admit(self, row: Call, memory: Memory | None) -> LiveCall:
         """Take a call into memory, with the agent that serves it and what it remembers."""
@@ -278,7 +294,9 @@ class Switchboard:
         self.house.media.ack([header["id"]])
 
     async def _silent(self, live: LiveCall) -> None:
-        """No media for so long that the line must be dead, or that it still rings there."""
+        """No media for so long that the line must be dead, or it rings there or is held."""
+        if await holds_going_on(self.house, live.id):
+            return
         (row,) = await self.house.store.reader.rows(Call, id=live.id)
         if row.direction == "outbound" and row.state is CallState.OFFERED:
             return
@@ -297,6 +315,9 @@ class Switchboard:
         if table == "call":
             self._call_changed(typed_row(Call, new))
             return
+        if table == "consultation":
+            self.consulting.changed(typed_row(Consultation, new))
+            return
         if table == "dial":
             self._dial_changed(typed_row(Dial, new))
             return
@@ -312,6 +333,8 @@ class Switchboard:
             finished = live.acted.pop(new["id"], None)
             if finished is not None and not finished.done():
                 finished.set_result(None)
+        elif table == "hold":
+            settled(live, new["id"])
         elif table == "recording":
             live.recording = True
         elif table == "turn" and new["completed_us"] is not None:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from runtime import Sealed, table
+from telephony.bridge import Part
 
 
 class CallState(StrEnum):
@@ -59,6 +60,29 @@ class Leg:
     seq0: int
     ts0: int
     epoch_us: int
+    direction: str = "sendrecv"
+    """As SDP says it of us: who sends, who receives."""
+    srtp_suite: str = ""
+    """Empty where media is not encrypted."""
+    srtp_keys: Sealed[str] | None = None
+    """Ours and theirs, as `keys_of` reads them."""
+    srtp_roc: int = 0
+    """The rollover counter of what is received."""
+
+
+@table(name="hold", index=(("call",),))
+class Hold:
+    """A pause of a call, by its "caller" or its "agent". Media is not waited for meanwhile.
+
+    One that was asked for and never agreed to has no `since_us`.
+    """
+
+    id: str
+    call: str
+    by: str
+    asked_us: int
+    since_us: int | None
+    until_us: int | None
 
 
 class DialState(StrEnum):
@@ -81,6 +105,12 @@ class Dial:
     state: DialState
     cause: str | None
     ordered_us: int
+    agent: str = ""
+    """Who speaks for us; empty for the agent that answers here."""
+    joins: str | None = None
+    """The call that it joins when it is answered, as `part` says."""
+    part: Part = Part.TALKS
+    coached: str | None = None
     referrer: str | None = None
     """The call whose caller asked for it (RFC 3515)."""
     replaces: Sealed[str] | None = None

@@ -199,7 +199,7 @@ def test_an_agent_calls_whom_the_caller_names(exchange: Server, tmp_path: Path) 
     exchange.ledger.write_text(f"{uri_of(port)} {basis}")
     known = {call["id"] for call in exchange.calls()}
     running, _ = sipp_called("replacing", tmp_path, port)
-    caller = sipp("referring", exchange.port, tmp_path, {"target": uri_of(port)})
+    caller = sipp("referring", exchange.port, tmp_path, keys={"target": uri_of(port)})
     passed(caller, tmp_path)
     passed(running, tmp_path)
     found = {call["direction"]: call for call in exchange.sealed(known)}

@@ -34,6 +34,7 @@ from sessions.outbound import (
 from sessions.reducers import call_answered, call_ended
 from sessions.routing import directly
 from sessions.tables import Call, CallState, Dial, DialState
+from sessions.voice import Voice
 from tests.sessions.test_callers import is_there
 
 pytestmark = pytest.mark.anyio
@@ -262,15 +263,17 @@ async def test_the_sweep_leaves_the_key_of_a_basis(house: House) -> None:
 # --- the effect, as far as it comes without a line ---------------------------------------
 
 
-def dialling(house: House, calls: dict[str, LiveCall], prepare: Callable[[str], None]) -> Dialling:
+def dialling(
+    house: House, calls: dict[str, LiveCall], prepare: Callable[[str, str], str]
+) -> Dialling:
     callers = Callers(house)
-    lines = Lines(house, calls, {}, callers)
+    lines = Lines(house, calls, {}, callers, Voice(house, calls))
     return Dialling(house, calls, {}, callers=callers, lines=lines, prepare_agent=prepare)
 
 
 async def performed(
     house: House,
-    prepare: Callable[[str], None] = lambda call: None,
+    prepare: Callable[[str, str], str] = lambda call, named: named or "x:Y",
     calls: dict[str, LiveCall] | None = None,
 ) -> Closing | None:
     (effect,) = await house.store.reader.rows(Effect)
@@ -278,7 +281,7 @@ async def performed(
     return await dialling(house, calls or {}, prepare).dial(effect, {"call": order.id})
 
 
-def nobody(call: str) -> None:
+def nobody(call: str, named: str) -> str:
     raise Refused("no agent")
 
 
