@@ -133,7 +133,7 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, "call.dial": Calling(board.house).dial},
+            {**OPERATIONS, **Calling(board.house).operations},
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))

@@ -118,7 +118,12 @@ def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
     (basis,) = select(rows, Basis, ("id",), (found[0].basis,))
     source = opened(basis.source, key)
     kept = _fields(basis, "id", "party", "source")
-    return {**_fields(found[0], "id"), **kept, "source": source, "erased": source is None}
+    return {
+        **_fields(found[0], "id", "replaces"),
+        **kept,
+        "source": source,
+        "erased": source is None,
+    }
 
 
 def _identity(rows: apsw.Connection, key: Key, call: str) -> Plain | None:

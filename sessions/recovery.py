@@ -14,7 +14,7 @@ from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
-from sessions.tables import Call, CallState
+from sessions.tables import Call, CallState, Dial
 from telephony.causes import Cause
 from telephony.identity import shown
 from telephony.sip import UserAgent
@@ -75,6 +75,9 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
         elif await board.asking.state(live.id) in LISTENING:
             live.question = ""
         board.attending.touch(live)
+    for order in await reader.rows(Dial):
+        if order.referrer in board.calls:
+            board.referring.went(order)
     await board.house.performer.recover()
 
 

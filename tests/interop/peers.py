@@ -61,10 +61,12 @@ def sipp(
     transport: str = "u1",
     host: str = "127.0.0.1",
     calls: int = 1,
+    keys: dict[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start calls of a scenario to a server on loopback; give it to `passed`.
 
     `transport` as SIPp's option -t has it: "t1" is one TCP connection, "tn" one for each call.
+    `keys` are what a scenario has in brackets.
     """
     need("sipp", "sip-tester")
     bracketed = f"[{host}]" if ":" in host else host
@@ -77,6 +79,7 @@ def sipp(
             # SIPp takes some ports from here on, without asking whether they are free.
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
+            *(word for key in (keys or {}).items() for word in ("-key", *key)),
             f"{bracketed}:{port}",
         ],
         cwd=folder,
