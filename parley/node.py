@@ -23,7 +23,7 @@ from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.operations import OPERATIONS
-from parley.reach import advertised, listeners, means, specified
+from parley.reach import advertised, connection_limits, listeners, means, specified
 from parley.secure import tls_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
@@ -201,6 +201,7 @@ class Node:
             board.line.put_nowait,
             tls=tls_of(self._config),
             lookup=Resolver(means(held)).hops,
+            limits=connection_limits(),
         )
         board.house.sip = endpoint
         board.house.route = resolving(endpoint.hops, f"sip:parley@{reached[0].sent_by()}")

@@ -15,6 +15,16 @@ from telephony.sip.framing import PONG, Framer, FramingError, KeepAlive
 
 # What a peer does not read waits here; beyond this it is too slow to be talked with.
 WRITE_BYTES_MAX = 262_144
+# A peer which is gone without a word is noticed before a request is given up (Timer F), and the
+# binding of a NAT is kept open: seconds of silence before the kernel asks, seconds between its
+# questions, how many of them, and milliseconds for what is sent to be acknowledged.
+SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
+)
 # Lost flows which this connection stands in for.
 FLOWS_MAX = 1_024
 
@@ -159,8 +169,8 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         made: socket.socket = transport.get_extra_info("socket")
-        # A peer which is gone without a word is noticed in the end.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for level, option, value in SOCKET_OPTIONS:
+            made.setsockopt(level, option, value)
         if self._is_paused:
             self.pause(paused=True)
         self._owner.opened(self)
