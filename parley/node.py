@@ -43,7 +43,7 @@ from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
 from telephony.resolver import Resolver
-from telephony.sip import UserAgent
+from telephony.sip import Policy, UserAgent
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
 
@@ -153,6 +153,7 @@ class Node:
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
+            early_media=config.sip.early_media,
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
         )
@@ -186,11 +187,15 @@ class Node:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
         held = await self._sip_sockets
         reached = listeners(self._config, held)
+        sip = self._config.sip
         user_agent = UserAgent(
             reached,
             "parley",
             secrets.token_bytes,
-            local_networks=self._config.sip.local_networks,
+            policy=Policy(
+                session_expires_s=sip.session_expires_s, reliable_progress=sip.reliable_progress
+            ),
+            local_networks=sip.local_networks,
         )
         unoffered = await recovery.dialogs(board, user_agent)
         endpoint = SipEndpoint(

@@ -72,6 +72,11 @@ def flag(raw: object) -> bool:
     return raw == "true"
 
 
+def zero_or(read_one: Read) -> Read:
+    """Nothing of it, or so much."""
+    return lambda raw: 0 if raw == 0 and not isinstance(raw, bool) else read_one(raw)
+
+
 def network(raw: object) -> IPv4Network | IPv6Network:
     return ip_network(text(raw))
 

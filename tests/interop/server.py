@@ -30,6 +30,7 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = [{listen}]
 ring_ms = 500
+early_media = {early_media}
 {keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
@@ -48,6 +49,7 @@ class Server:
         app: str = "tests.interop.agents:Clerk",
         more: str = "",
         *,
+        early_media: bool = False,
         listen: Sequence[str] = (UDP,),
         sip: str = "",
     ) -> None:
@@ -69,6 +71,7 @@ class Server:
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
                 app=app,
+                early_media=str(early_media).lower(),
             )
             + more
         )
