@@ -8,9 +8,9 @@ from ipaddress import ip_address
 
 from parley.config import Config
 from telephony.address import Address
-from telephony.connection import LIMITS, Limits
 from telephony.endpoint import Held
 from telephony.flow import Listener, Transport
+from telephony.occupancy import LIMITS, Limits
 from telephony.resolving import Kind, Means
 
 DESCRIPTORS_WANTED = 16_384

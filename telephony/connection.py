@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from telephony.certificates import proves
 from telephony.flow import Flow
+from telephony.occupancy import Limits
 from telephony.sip.framing import PONG, Framer, FramingError, KeepAlive
 
 # What a peer does not read waits here; beyond this it is too slow to be talked with.
@@ -27,27 +28,6 @@ SOCKET_OPTIONS = (
 )
 # Lost flows which this connection stands in for.
 FLOWS_MAX = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of the connections to one user agent. Seconds end in `_s`."""
-
-    total: int = 2_048
-    # Of the total, for those who are no peer of ours: the rest is kept for peers.
-    strangers: int = 1_024
-    per_address: int = 256
-    # From the connection to the first whole message.
-    first_s: float = 32.0
-    # From the first byte of a message to its last.
-    message_s: float = 32.0
-    # Neither a message nor a keep-alive, in either direction.
-    idle_s: float = 3_600.0
-    # To connect, with the TLS handshake.
-    connect_s: float = 5.0
-
-
-LIMITS = Limits()
 
 
 class Owner(Protocol):
@@ -189,22 +169,25 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._used_at = self._clock()
         try:
-            found = self._framer.feed(data)
+            for item in self._framer.feed(data):
+                self._take(item)
+                if self.is_closed:
+                    return
         except FramingError:
             self.abort()
             return
         if not self._framer.is_within:
             self._message_at = None
-        elif self._message_at is None or found:
+        elif self._message_at is None:
             self._message_at = self._used_at
-        for item in found:
-            if self.is_closed:
-                return
-            if isinstance(item, KeepAlive):
-                self.send(PONG)
-            else:
-                self._has_spoken = True
-                self._owner.received(self, item)
+
+    def _take(self, item: bytes | KeepAlive) -> None:
+        self._message_at = None
+        if isinstance(item, KeepAlive):
+            self.send(PONG)
+        else:
+            self._has_spoken = True
+            self._owner.received(self, item)
 
     def eof_received(self) -> None:
         """They have said everything: so have we."""

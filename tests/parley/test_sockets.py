@@ -100,9 +100,10 @@ def test_connections_leave_descriptors_for_the_rest(descriptors: int, total: int
 
 
 def test_audio_is_wanted_where_the_peer_can_reach_it(tmp_path: Path) -> None:
-    networks = (IPv4Network("10.0.0.0/8"),)
     settings = Settings(
-        *("ask", 0, ("PCMU",), "203.0.113.5", "x:Y", tmp_path, "o", "10.0.0.9", networks)
+        *("ask", 0, ("PCMU",), "203.0.113.5", "x:Y", tmp_path, "o"),
+        media_inside="10.0.0.9",
+        local_networks=(IPv4Network("10.0.0.0/8"),),
     )
     assert settings.media_towards("10.1.2.3") == "10.0.0.9"
     assert settings.media_towards("198.51.100.1") == "203.0.113.5"
