@@ -23,7 +23,7 @@ from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.operations import OPERATIONS
-from parley.reach import advertised, listeners, means, specified
+from parley.reach import advertised, connection_limits, listeners, means, specified
 from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
@@ -225,6 +225,7 @@ class Node:
             told,
             tls=tls_of(self._config),
             lookup=Resolver(means(held)).hops,
+            limits=connection_limits(),
         )
         trunks.lines.attach(endpoint, endpoint.hops)
         board.house.sip = endpoint

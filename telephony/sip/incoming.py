@@ -100,7 +100,7 @@ class IncomingCalls:
         core.alarms.set(UNANSWERED_ALARM, dialog_id, now + UNANSWERED_SECONDS_MAX)
         core.tell(replace(_told(dialog_id, request, flow, trunk), replaces=state.replaces))
         if not rows.is_behind_nat(request, flow):
-            locating.ask(core, dialog)
+            locating.ask(core, state)
 
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
@@ -140,10 +140,10 @@ class IncomingCalls:
             state = exchange.offered_by_them(state, request.body)
         core.transactions.serve(request, flow)
         core.transactions.respond(server_key(request), respond(request, 100), flow, now)
-        before = dialog.state.remote_target
-        core.save(dialog, introduced(retargeted(state, request), request))
-        if dialog.state.remote_target != before and not rows.is_behind_nat(request, flow):
-            locating.ask(core, dialog)
+        state = introduced(retargeted(state, request), request)
+        if not rows.is_behind_nat(request, flow):
+            locating.follow(core, dialog.state, state)
+        core.save(dialog, state)
         core.alarms.set(UNANSWERED_ALARM, state.id, now + UNANSWERED_SECONDS_MAX)
         core.tell(Offered(state.id, request.body or None))
 

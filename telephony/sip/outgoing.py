@@ -289,6 +289,7 @@ class OutgoingCalls:
         core.alarms.set(UNANSWERED_ALARM, state.id, None)
         core.alarms.set(CANCELLED_ALARM, state.id, None)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
+        locating.ask(core, state)
         if sdp and not state.local_sdp and not dialog.wants_cancel:
             # They offer, and our ACK is to answer (section 13.2.2.4): see `Reinvites.acknowledge`.
             core.save(dialog, exchange.offered_by_them(state, sdp))
@@ -300,7 +301,6 @@ class OutgoingCalls:
         ack = bytes(self._ack(state))
         core.save(dialog, replace(exchange.withdrawn(state), client_ack=ack))
         core.transmit(ack, way_of(state))
-        locating.ask(core, dialog)
         if dialog.wants_cancel:
             # It was answered before the CANCEL got there.
             self._within.bye(dialog, now, "cancelled")
