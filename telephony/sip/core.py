@@ -110,9 +110,7 @@ class Core:
 
     def start(self, request: Request, state: DialogState, now: float, *, answered: int = 0) -> None:
         """Send a request of a dialog, until it is answered; see `Client` for `answered`."""
-        self.transactions.start(
-            request, way_of(state), state.id, now, state, trunk=state.trunk, answered=answered
-        )
+        self.transactions.start(request, way_of(state), state.id, now, state, answered=answered)
 
     def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
         """Send a request outside of any dialog; its answer is told under the id returned.
