@@ -40,7 +40,11 @@ SHELLS = {
     "media.client": "the node's end of the stream to media",
     "media.caller": "a telephone for tests and demonstrations",
     "media.sealer": "writes sealed chunks",
-    "telephony.udp": "drives SIP over a socket",
+    "telephony.endpoint": "drives SIP over sockets",
+    "telephony.connection": "one connection on the event loop",
+    "telephony.connections": "accepts and makes connections on the event loop",
+    "telephony.tls": "reads certificates and keys",
+    "telephony.resolver": "asks name servers",
     "telephony.trunks.line": "waits on the event loop until a trunk is due",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
@@ -75,6 +79,7 @@ SHELLS = {
     "sessions.attending": "counts a caller's silence on the event loop",
     "sessions.callers": "waits before it destroys the key of a dialog that is over",
     "sessions.sealing": "waits before it opens a lost gate again",
+    "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",
     "sessions.transferring": "waits for the end of a transfer on the event loop",
     "sessions.turns": "runs the agent on the event loop",
@@ -358,7 +363,7 @@ def test_a_touch_of_the_world_outside_a_shell_is_seen(copy: Path, source: str) -
 
 def test_a_shell_may_touch_the_world(copy: Path) -> None:
     before = touches_of_the_world(copy)
-    plant(copy, "telephony/udp.py", "import socket\n")
+    plant(copy, "telephony/endpoint.py", "import socket\n")
     plant(copy, "runtime/engines/x.py", "import time\n")
     assert touches_of_the_world(copy) == before
 

@@ -18,6 +18,7 @@ from parley import trunks
 from parley.agents import Agents
 from parley.commands import NO, No, NotLikeThis, finding, place, ports
 from parley.commands.place import Place
+from parley.secure import tls_of
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
 from runtime.engines import witness
@@ -25,6 +26,7 @@ from runtime.errors import StoreDamaged
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
 from runtime.tables import select
+from telephony.tls import TlsError
 from telephony.trunks.tables import TrunkState
 
 FSYNCS = 9
@@ -117,6 +119,18 @@ def _trunk_states(here: Place) -> dict[str, TrunkState]:
         return {}
 
 
+def the_tls(here: Place) -> Iterator[Finding]:
+    wanted = here.config.sip
+    try:
+        tls_of(here.config)
+    except TlsError as error:
+        yield Finding(False, "TLS", str(error))
+        return
+    believed = wanted.tls_ca or "the authorities of this machine"
+    shown = wanted.tls_certificate or "nothing"
+    yield Finding(True, "TLS", f"we show {shown} and believe {believed}")
+
+
 def the_data_directory(here: Place) -> Iterator[Finding]:
     above = (here.data.resolve(), *here.data.resolve().parents)
     try:
@@ -198,6 +212,7 @@ LOOKS: tuple[Look, ...] = (
     the_configuration,
     the_agent,
     the_ports,
+    the_tls,
     the_trunks,
     the_data_directory,
     the_store,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -11,6 +11,7 @@ from parley.config.keys import (
     flag,
     key,
     many,
+    network,
     one_of,
     ports,
     secret,
@@ -20,6 +21,7 @@ from parley.config.keys import (
     text,
     url,
     whole_number,
+    zero_or,
 )
 from parley.config.values import Endpoint, PortRange, Secret
 
@@ -27,6 +29,7 @@ RING_MS_MAX = 120_000
 DRAIN_S_MAX = 86_400
 CALLS_MAX, CPS_MAX, PREFER_MAX = 100_000, 10_000, 1_000
 EXPIRES_S_MIN, EXPIRES_S_MAX, KEEPALIVE_S_MAX = 30, 86_400, 3_600
+SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
 TSA_S_MIN, TSA_S_MAX = 60, 604_800
 CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
 
@@ -50,12 +53,27 @@ class Http:
 @dataclass(frozen=True, slots=True)
 class Sip:
     listen: tuple[Endpoint, ...] = key(
-        some(endpoint("udp")), ("udp:127.0.0.1:5060",), 'a list such as ["udp:127.0.0.1:5060"]'
+        some(endpoint("udp", "tcp", "tls")),
+        ("udp:127.0.0.1:5060",),
+        'a list such as ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "tls:[::1]:5061"]',
     )
     public_address: str = key(
         lambda raw: text(raw) and str(ip_address(text(raw))),
         "",
         'the address callers reach, such as "203.0.113.5", or "" without NAT',
+    )
+    local_networks: tuple[IPv4Network | IPv6Network, ...] = key(
+        many(network), (), 'networks on our side of the NAT, such as ["10.0.0.0/8"]'
+    )
+    tls_certificate: str = key(
+        text, "", 'a PEM file with our certificate and its chain, or "" without TLS'
+    )
+    tls_key: str = key(text, "", 'a PEM file with its key, or "" where that is in the same file')
+    tls_ca: str = key(
+        text, "", 'a PEM file of the authorities to believe, or "" for those of this machine'
+    )
+    tls_verify_clients: bool = key(
+        flag, False, "true (who connects must show a certificate of tls_ca) or false"
     )
     ring_ms: int = key(
         whole_number(0, RING_MS_MAX), 500, f"milliseconds to ring before answering, 0-{RING_MS_MAX}"
@@ -68,13 +86,25 @@ class Sip:
         30,
         f"seconds that live calls may go on for when the server is stopped, 0-{DRAIN_S_MAX}",
     )
+    early_media: bool = key(
+        flag, False, "true to play the greeting before the call is answered, or false"
+    )
+    session_expires_s: int = key(
+        zero_or(whole_number(SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX)),
+        1_800,
+        "seconds between signs of life in a call, "
+        f"{SESSION_EXPIRES_S_MIN}-{SESSION_EXPIRES_S_MAX}, or 0 to ask for none",
+    )
+    reliable_progress: bool = key(
+        flag, False, "true to offer 100rel and use it where it is supported, or false"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
     name: str = key(some_text, "trunk", "a name of your choice")
     peers: tuple[IPv4Network | IPv6Network, ...] = key(
-        many(lambda raw: ip_network(text(raw))), (), 'networks such as ["203.0.113.0/24"]'
+        many(network), (), 'networks such as ["203.0.113.0/24"]'
     )
     registrar: str = key(sip_host, "", 'the host to register with, or ""')
     proxy: str = key(sip_host, "", 'the host that calls and registrations are sent to, or ""')

@@ -10,10 +10,14 @@ from telephony.sip.outputs import (
     HungUp,
     InfoReceived,
     Invited,
+    NotRenegotiated,
     Offered,
     Output,
+    Progressed,
     Referred,
     Rejected,
+    Renegotiated,
+    Resolve,
     Responded,
     Ringing,
     Save,
@@ -22,6 +26,7 @@ from telephony.sip.outputs import (
     Transmit,
     Unacknowledged,
 )
+from telephony.sip.policy import Policy
 from telephony.sip.user_agent import UserAgent
 
 __all__ = [
@@ -34,10 +39,15 @@ __all__ = [
     "HungUp",
     "InfoReceived",
     "Invited",
+    "NotRenegotiated",
     "Offered",
     "Output",
+    "Policy",
+    "Progressed",
     "Referred",
     "Rejected",
+    "Renegotiated",
+    "Resolve",
     "Responded",
     "Ringing",
     "Save",

@@ -28,6 +28,14 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """Find out where this URI leads (RFC 3263), and say so with `resolved`."""
+
+    dialog_id: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Invited:
     """Somebody calls: ring, accept or reject. `sdp` is none for a late offer."""
 
@@ -88,11 +96,42 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """Early media: a provisional response to our INVITE describes it, of the fork named."""
+
+    dialog_id: str
+    status: int
+    fork: str
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
-    """A re-INVITE: accept or reject it. `sdp` is none where we are to offer."""
+    """They offer. `sdp` is none where we are to offer.
+
+    Of an INVITE, accept or reject it; of an UPDATE, `answer_update` or `refuse_update`; of a 2xx
+    to an INVITE of ours without an offer ("ACK"), `acknowledge` it.
+    """
 
     dialog_id: str
     sdp: bytes | None
+    method: str = "INVITE"
+
+
+@dataclass(frozen=True, slots=True)
+class Renegotiated:
+    """Our re-INVITE was accepted; `sdp` answers its offer."""
+
+    dialog_id: str
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotRenegotiated:
+    """Our re-INVITE was refused: all is as it was before. 491 where it always met theirs."""
+
+    dialog_id: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +215,10 @@ Event = (
     | Ringing
     | Accepted
     | Rejected
+    | Progressed
     | Offered
+    | Renegotiated
+    | NotRenegotiated
     | InfoReceived
     | HungUp
     | Unacknowledged
@@ -186,4 +228,4 @@ Event = (
     | Transferred
     | Referred
 )
-Output = Transmit | Save | Event
+Output = Transmit | Save | Resolve | Event

@@ -26,7 +26,7 @@ CALL_ID_BYTES = 16
 ANONYMOUS = "sip:anonymous@anonymous.invalid"
 
 T = TypeVar("T")
-Resolve = Callable[[str], Awaitable[list[Hop]]]
+Resolve = Callable[[str], Awaitable[Sequence[Hop]]]
 
 
 class NoTrunk(Exception):
@@ -157,7 +157,7 @@ class TrunkLines:
         if (hop := contact_hop([], uri)) is not None:
             return [hop]
         try:
-            return (await self._resolve(uri))[:HOPS_MAX]
+            return [*await self._resolve(uri)][:HOPS_MAX]
         except (ValueError, OSError):
             # A name that leads nowhere now may do so later: it counts as a trunk that is away.
             return []

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -22,13 +23,16 @@ PROBE_SECONDS = 0.2
 RTP_PORTS = 200
 LOG_BYTES_SHOWN = 4_000
 
+UDP = "udp:127.0.0.1:{sip}"
 CONFIG = """\
 [http]
 listen = "127.0.0.1:{http}"
 [sip]
-listen = ["udp:127.0.0.1:{sip}"]
+listen = [{listen}]
 ring_ms = 500
 drain_s = {drain_s}
+early_media = {early_media}
+{keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
@@ -46,10 +50,16 @@ class Server:
         app: str = "tests.interop.agents:Clerk",
         more: str = "",
         *,
+        early_media: bool = False,
+        listen: Sequence[str] = (UDP,),
+        sip: str = "",
         drain_s: int = 0,
         friend: str = "127.0.0.1",
     ) -> None:
-        """`more` is configuration, `friend` an address of this machine that is answered."""
+        """`listen` with `{sip}` for the port; `sip` are more lines of its section.
+
+        `friend` is an address of this machine that is answered.
+        """
         self.friend = friend
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
@@ -63,11 +73,13 @@ class Server:
         config.write_text(
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
-                sip=self.port,
+                listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
+                keys=sip,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
                 drain_s=drain_s,
                 app=app,
+                early_media=str(early_media).lower(),
             )
             + more
         )

@@ -15,6 +15,7 @@ from typing import Self
 import pytest
 
 from telephony.address import Address
+from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Hop, Listener, Transport
 from telephony.identity import ANONYMOUS
 from telephony.sip import Accepted, DialogState, Event, HungUp, UserAgent
@@ -24,7 +25,6 @@ from telephony.sip.message import Request, Response
 from telephony.sip.parser import parse
 from telephony.trunks import Trunk, TrunkLines
 from telephony.trunks.tables import TrunkState
-from telephony.udp import SipEndpoint
 from tests.interop.peers import (
     Account,
     baresip,
@@ -292,7 +292,9 @@ class Caller:
             secrets.token_bytes,
             credentials={trunk.name: trunk.credentials for trunk in trunks}.get,
         )
-        self.endpoint = SipEndpoint(bound, agent, time.time, self.save, self.events.put_nowait)
+        self.endpoint = SipEndpoint(
+            [Held(Transport.UDP, bound)], agent, time.time, self.save, self.events.put_nowait
+        )
         self.lines = TrunkLines(
             trunks,
             None,

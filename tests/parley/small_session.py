@@ -7,6 +7,7 @@ from typing import Any
 from conversation.agent import (
     Agent,
     ChatMessage,
+    ConsultOutcome,
     RunContext,
     ToolError,
     TransferOutcome,
@@ -62,11 +63,29 @@ class SmallSession:
     async def hang_up(self) -> None:
         self.hung_up = True
 
+    async def hold(self) -> bool:
+        return not self.hung_up
+
+    async def resume(self) -> bool:
+        return not self.hung_up
+
     async def transfer(self, uri: str) -> TransferOutcome:
         raise AssertionError("this agent hands nobody over")
 
     async def transfer_to(self, call: str) -> TransferOutcome:
         raise AssertionError("this agent hands nobody over")
+
+    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+        raise AssertionError("this agent asks nobody")
+
+    async def leave(self) -> None:
+        raise AssertionError("this agent leaves nobody alone")
+
+    async def brief(self) -> str:
+        raise AssertionError("this agent was told nothing")
+
+    async def answer_consultation(self, accepted: bool) -> None:
+        raise AssertionError("this agent was asked nothing")
 
     async def press(self, keys: str) -> None:
         raise AssertionError("this agent presses no keys")
