@@ -85,9 +85,9 @@ class UserAgent:
         dialogs_max: int = DIALOGS_MAX,
         transactions_max: int = TRANSACTIONS_MAX,
         gate: Gate | None = None,
+        credentials: CredentialsOf = lambda _: None,
         policy: Policy | None = None,
         local_networks: Sequence[Network] = (),
-        credentials: CredentialsOf = lambda _: None,
     ) -> None:
         self._gate: Gate = gate or OpenGate()
         sender = Sender(listeners, contact_user, local_networks)
