@@ -203,7 +203,7 @@ class Lines:
 
     async def acknowledged(self, live: LiveCall, body: bytes | None) -> None:
         """The ACK of a late offer brings the caller's answer."""
-        if body is not None and not await self._agreed(live, body):
+        if body is not None and not await self.agreed(live, body):
             self.drop(live.id)
 
     async def reoffer(self, live: LiveCall, direction: str) -> bool:
@@ -223,11 +223,11 @@ class Lines:
 
     async def renegotiated(self, live: LiveCall, body: bytes | None) -> None:
         """Our offer within a call was answered; none where it was refused."""
-        agreed = body is not None and await self._agreed(live, body)
+        agreed = body is not None and await self.agreed(live, body)
         if live.reoffer is not None and not live.reoffer.done():
             live.reoffer.set_result(agreed)
 
-    async def _agreed(self, live: LiveCall, answer: bytes) -> bool:
+    async def agreed(self, live: LiveCall, answer: bytes) -> bool:
         """Have media run as their answer to our last description says."""
         ours = self._dialogs[live.id].local_sdp
         try:

@@ -1,11 +1,12 @@
 """SIPp negotiates: offers within a call, session timers, responses which must arrive, forks."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from parley.caller.call import place
+from parley.caller.call import CallEvent, place
 from parley.caller.script import CallScript
 from tests.interop.peers import passed, sipp, sipp_called
 from tests.interop.server import Server
@@ -31,7 +32,15 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize(
     "scenario",
-    ["extension", "hold_by_peer", "hold_by_us", "prack", "timer_too_short", "update"],
+    [
+        "cancel_too_late",
+        "extension",
+        "hold_by_peer",
+        "hold_by_us",
+        "prack",
+        "timer_too_short",
+        "update",
+    ],
 )
 def test_a_caller_negotiates(server: Server, scenario: str, tmp_path: Path) -> None:
     passed(sipp(scenario, server.port, tmp_path), tmp_path)
@@ -65,4 +74,19 @@ async def test_we_call_somebody_who_negotiates(scenario: str, tmp_path: Path) ->
     running, port = sipp_called(scenario, tmp_path)
     report = await place(CallScript(f"sip:desk@127.0.0.1:{port}", (), 1.0))
     assert report.answered
+    passed(running, tmp_path)
+
+
+@pytest.mark.anyio
+async def test_an_answer_which_crosses_our_cancel_is_hung_up_on(tmp_path: Path) -> None:
+    running, port = sipp_called("called_cancel_race", tmp_path)
+    stop = asyncio.Event()
+
+    def heard(event: CallEvent) -> None:
+        if event.name == "ringing":
+            stop.set()
+
+    script = CallScript(f"sip:desk@127.0.0.1:{port}", (), None)
+    report = await place(script, on_event=heard, stop=stop)
+    assert not report.answered
     passed(running, tmp_path)
