@@ -247,7 +247,7 @@ def test_keys_are_not_shown() -> None:
 # --- hostile ------------------------------------------------------------------------------------
 
 
-def test_20000_mutated_descriptions_are_read_or_refused() -> None:
+def test_5000_mutated_descriptions_are_read_or_refused() -> None:
     chance = random.Random(4711)
     crypto = f"a=crypto:1 {SHA1_80} {KEY}|2^20"
     lines = ("a=rtcp:53020 IN IP4 192.0.2.7", "a=ptime:60", "a=maxptime:40", crypto, "a=sendonly")
@@ -256,7 +256,7 @@ def test_20000_mutated_descriptions_are_read_or_refused() -> None:
         sdp.build_offer(("opus", "PCMU"), LOCAL, 1, 1, terms=OPTIONAL),
     ]
     ours = sdp.build_offer(OURS, LOCAL, 1, 1, terms=OPTIONAL)
-    for n in range(20_000):
+    for n in range(5_000):
         body = bytearray(seeds[n % 2])
         for _ in range(chance.randint(1, 4)):
             at = chance.randrange(len(body))
