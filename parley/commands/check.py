@@ -17,12 +17,14 @@ from conversation.speech.engines import SpeechError
 from parley.agents import Agents
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
+from parley.secure import tls_of
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
 from runtime.engines import witness
 from runtime.errors import StoreDamaged
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
+from telephony.tls import TlsError
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -89,6 +91,18 @@ def the_ports(here: Place) -> Iterator[Finding]:
     media, free = here.config.media, ports.free_rtp(here.config)
     detail = f"{free} ports of {media.ports} on {media.address} are free for RTP"
     yield Finding(free > 0, "ports", detail if free else f"{detail}; change media.ports")
+
+
+def the_tls(here: Place) -> Iterator[Finding]:
+    wanted = here.config.sip
+    try:
+        tls_of(here.config)
+    except TlsError as error:
+        yield Finding(False, "TLS", str(error))
+        return
+    believed = wanted.tls_ca or "the authorities of this machine"
+    shown = wanted.tls_certificate or "nothing"
+    yield Finding(True, "TLS", f"we show {shown} and believe {believed}")
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:
@@ -172,6 +186,7 @@ LOOKS: tuple[Look, ...] = (
     the_configuration,
     the_agent,
     the_ports,
+    the_tls,
     the_data_directory,
     the_store,
     the_speech,
