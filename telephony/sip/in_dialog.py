@@ -96,7 +96,7 @@ class InDialog:
             # Ours stands until the call is answered (section 5.2).
             core.reply(request, flow, 491)
         else:
-            core.reply(request, flow, 200, headers=core.capabilities(dialog.state))
+            core.reply(request, flow, 200, headers=core.capabilities(dialog.state, request.uri))
 
     def _old(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         """Seen before, in a transaction which a restart lost; or out of order."""

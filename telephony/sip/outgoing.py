@@ -284,6 +284,7 @@ class OutgoingCalls:
             core.save(dialog, exchange.offered_by_them(state, sdp))
             core.alarms.set(REINVITE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
             core.tell(Accepted(state.id, sdp))
+            locating.ask(core, dialog)
             return
         if sdp and exchange.may(state, Step.THEY_ANSWER):
             state = exchange.answered_by_them(state, sdp)
