@@ -156,12 +156,12 @@ class Reinvites:
         state = session_timer.running(state, timer, session_timer.UAC, now)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
         dialog.is_refreshing = False
-        self._agree(dialog, state, response)
+        self._agree(dialog, state, response, now)
         if state.remote_target != before:
             locating.ask(core, dialog)
         self._next(dialog, now)
 
-    def _agree(self, dialog: Dialog, state: DialogState, response: Response) -> None:
+    def _agree(self, dialog: Dialog, state: DialogState, response: Response, now: float) -> None:
         """Take the description of a 2xx, and acknowledge it unless that is to answer."""
         core = self._core
         if not exchange.may(state, Step.THEY_ANSWER) and response.body:
