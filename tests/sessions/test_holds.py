@@ -19,6 +19,7 @@ from sessions.reducers import (
     greeting_put,
     leg_changed,
     leg_planned,
+    leg_rolled_over,
 )
 from sessions.tables import Hold, Leg
 
@@ -117,6 +118,10 @@ async def test_new_keys_count_from_nothing_and_old_ones_go_on(store: Store) -> N
     await act(store, leg_planned, leg=keyed)
     same = await moved(store, "sendrecv", srtp_suite="AEAD_AES_128_GCM", srtp_keys=KEYS)
     assert same.srtp_roc == 3
+    await act(store, leg_rolled_over, call=CALL, roc=4)
+    assert (await moved(store, "sendrecv", srtp_suite="AEAD_AES_128_GCM", srtp_keys=KEYS)) == (
+        replace(same, srtp_roc=4)
+    )
     fresh = await moved(store, "sendrecv", srtp_suite="AEAD_AES_128_GCM", srtp_keys=WHO)
     assert (fresh.srtp_roc, fresh.srtp_keys) == (0, WHO)
     plain = await moved(store, "sendrecv", codec="PCMA")
