@@ -14,7 +14,7 @@ from recordings.vault import SAMPLE_RATE
 from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed, unseal
 from runtime.tables import select
-from sessions.tables import Call, CallState, Dial
+from sessions.tables import Call, CallState, Dial, Hold
 from transcripts.tables import Segment
 
 LAST = "last"
@@ -56,6 +56,12 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
     return {
         "call": _call(row, key),
         "dial": _dial(rows, call, key),
+        "holds": [
+            _fields(hold, "id", "call")
+            for hold in sorted(
+                select(rows, Hold, ("call",), (call,)), key=lambda one: (one.asked_us, one.id)
+            )
+        ],
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "transcript": [
             _segment(segment, key)

@@ -14,6 +14,7 @@ def told(record: Plain) -> Iterator[str]:
     zero_us = call["answered_us"] or call["offered_us"]
     yield from _header(call, zero_us)
     yield from _dial(record["dial"])
+    yield from (_hold(one, zero_us) for one in record["holds"])
     yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
@@ -43,6 +44,14 @@ def _dial(dial: Plain | None) -> Iterator[str]:
     if dial is not None:
         source = words.ERASED if dial["erased"] else dial["source"]
         yield f"  dialled by {dial['by']} on {dial['basis']}: {dial['kind']}, {source}"
+
+
+def _hold(hold: Plain, zero_us: int) -> str:
+    if hold["since_us"] is None:
+        return f"  the {hold['by']} wanted to hold the call, and the other side did not agree"
+    since = moment.after(hold["since_us"], zero_us)
+    until = "now" if hold["until_us"] is None else moment.after(hold["until_us"], zero_us)
+    return f"  held by the {hold['by']} from {since} to {until}"
 
 
 def _part(title: str, lines: list[str]) -> Iterator[str]:

@@ -186,24 +186,9 @@ class Lines:
                 )
                 await self.move(leg, audio)
         except sdp.SdpError:
-            self._refuse_offer(live.id, method)
+            self._sip.do(lambda ua, now: ua.disagree(live.id, method, now))
             return
-        if method == "UPDATE":
-            self._sip.do(lambda ua, now: ua.answer_update(live.id, answer, now))
-        elif method == "ACK":
-            self._sip.do(lambda ua, now: ua.acknowledge(live.id, answer, now))
-        else:
-            self._sip.do(lambda ua, now: ua.accept(live.id, answer, now))
-
-    def _refuse_offer(self, call: str, method: str) -> None:
-        if method == "UPDATE":
-            self._sip.do(lambda ua, now: ua.refuse_update(call, 488, now))
-        elif method == "ACK":
-            # It can only be acknowledged (RFC 3261 section 13.2.2.4); the call is of no use.
-            self._sip.do(lambda ua, now: ua.acknowledge(call, b"", now))
-            self.drop(call)
-        else:
-            self._sip.do(lambda ua, now: ua.reject(call, 488, now))
+        self._sip.do(lambda ua, now: ua.agree(live.id, method, answer, now))
 
     async def acknowledged(self, live: LiveCall, body: bytes | None) -> None:
         """The ACK of a late offer brings the caller's answer."""

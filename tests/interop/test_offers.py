@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parley.caller.call import CallEvent, place
 from parley.caller.script import CallScript
-from tests.interop.peers import passed, sipp, sipp_called
+from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -53,6 +54,23 @@ def test_a_caller_hears_the_greeting_before_the_answer(
     known = {call["id"] for call in greeter.calls()}
     passed(sipp(scenario, greeter.port, tmp_path), tmp_path)
     greeter.sealed(known)
+
+
+def test_baresip_holds_and_resumes(server: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in server.calls()}
+    microphone = save(tmp_path / "tone.wav", tone(5))
+    with baresip(tmp_path / "baresip", microphone) as phone:
+        phone.dial(server.target)
+        (call,) = [call["id"] for call in server.calls() if call["id"] not in known]
+        for command, going_on in ((phone.hold, 1), (phone.resume, 0)):
+            command()
+            holds: list[dict[str, Any]] = []
+            while not holds or sum(one["until_us"] is None for one in holds) != going_on:
+                holds = server.json("show", call)["holds"]
+        assert [one["by"] for one in holds] == ["caller"]
+        phone.hang_up()
+    server.sealed(known)
+    assert "held by the caller from" in server.parley("show", call).stdout
 
 
 def test_sessions_are_kept_alive_or_ended(server: Server, tmp_path: Path) -> None:
