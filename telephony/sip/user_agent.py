@@ -197,6 +197,25 @@ class UserAgent:
         if dialog := self._core.dialog(dialog_id):
             self._updates.refuse(dialog, status, now)
 
+    def agree(self, dialog_id: str, method: str, sdp: bytes, now: float) -> None:
+        """Answer an offer by the road that it came: `method` as `Offered` has it."""
+        if method == "UPDATE":
+            self.answer_update(dialog_id, sdp, now)
+        elif method == "ACK":
+            self.acknowledge(dialog_id, sdp, now)
+        else:
+            self.accept(dialog_id, sdp, now)
+
+    def disagree(self, dialog_id: str, method: str, now: float) -> None:
+        """Refuse an offer of theirs. What came in a 2xx can only be acknowledged, and hung up."""
+        if method == "UPDATE":
+            self.refuse_update(dialog_id, 488, now)
+        elif method == "ACK":
+            self.acknowledge(dialog_id, b"", now)
+            self.bye(dialog_id, now)
+        else:
+            self.reject(dialog_id, 488, now)
+
     def reinvite(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Offer anew within an answered call; with an empty offer, have them offer.
 

@@ -235,6 +235,12 @@ class Baresip:
     def wait_for_the_end(self) -> None:
         self._wait_for("CALL_CLOSED")
 
+    def hold(self) -> None:
+        self._command("hold", "")
+
+    def resume(self) -> None:
+        self._command("resume", "")
+
     def hang_up(self) -> None:
         self._command("hangup", "")
 
