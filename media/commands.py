@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeAlias, cast
 
-from media.codecs import CODECS, Codec
+from media.codecs import G711, Codec
 from media.recorder import TRACKS_MAX, Track
 from media.units import SAMPLE_RATE, Address, Samples, from_pcm
 
@@ -101,7 +101,7 @@ def parse(header: Header, payload: bytes = b"") -> Command:
 
 
 def _open(header: Header, payload: bytes) -> Command:
-    codec = CODECS.get(_text(header, "codec"))
+    codec = G711.get(_text(header, "codec"))
     if codec is None:
         raise ValueError("unknown codec")
     port, dtmf = header.get("port"), header.get("dtmf_payload_type")

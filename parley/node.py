@@ -18,7 +18,7 @@ from typing import Any
 
 from conversation.speech.client import SpeechClient
 from media.client import MediaClient
-from media.codecs import CODECS
+from media.codecs import G711
 from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
@@ -138,7 +138,7 @@ class Node:
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
-            codecs=tuple(name for name in config.media.codecs if name in CODECS),
+            codecs=tuple(name for name in config.media.codecs if name in G711),
             media_address=_advertised(config, config.media.address),
             agent=config.agent.app,
             recordings=Path(config.recording.directory),

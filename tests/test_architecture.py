@@ -102,7 +102,7 @@ LATE = {
 }
 
 # What `import parley` must not bring: a command like `parley --help` answers at once.
-HEAVY = {"numpy", "fastapi", "uvicorn", "apsw", "pocketsphinx", "webrtcvad", "faster_whisper"}
+HEAVY = {"numpy", "av", "fastapi", "uvicorn", "apsw", "pocketsphinx", "webrtcvad", "faster_whisper"}
 
 Check = Callable[[Path], list[str]]
 
