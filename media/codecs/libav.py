@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Literal, SupportsBytes, TypeAlias, cast
 
 import numpy as np
 from av import AudioFrame, Packet
 from av.audio.codeccontext import AudioCodecContext
-from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
 from media.units import Samples
@@ -49,7 +48,7 @@ class Encoding:
         frame = AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
         frame.sample_rate, frame.pts = self._context.sample_rate, self._position
         self._position += len(samples)
-        packets: list[Packet[AudioStream]] = self._context.encode(frame)
+        packets = cast("list[SupportsBytes]", self._context.encode(frame))
         return b"".join(map(bytes, packets))
 
 
