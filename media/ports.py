@@ -1,4 +1,7 @@
-"""Which RTP ports are spare, which carry a leg, and which rest after one."""
+"""Which RTP ports are spare, which carry a leg, and which rest after one.
+
+A port stands for a pair: the RTCP port above it is taken, rests and is given back with it.
+"""
 
 from dataclasses import dataclass
 
@@ -28,7 +31,7 @@ class PortLeft:
 
 @dataclass(frozen=True, slots=True)
 class PortReleased:
-    """Nobody needs the port; the keeper may close it."""
+    """Nobody needs the port; the keeper may close both of the pair."""
 
     port: int
 

@@ -27,6 +27,8 @@ from media.units import FRAME_US, SAMPLES_PER_MS, slot_start
 
 CONTROL_BYTES_MAX = 64 * 1024
 CONTROL_FDS_MAX = 4
+PAIR = 2
+"""An RTP port comes with the RTCP port above it."""
 DATAGRAM_BYTES_MAX = 2_048
 READS_PER_WAKE = 8
 STALE_DATAGRAMS_MAX = 4_096
@@ -58,6 +60,8 @@ class MediaProcess:
         self._clock = clock
         self._selector = DefaultSelector()
         self._sockets: dict[int, socket.socket] = {}
+        self._rtcp: dict[int, socket.socket] = {}
+        """By the port of its RTP, which is the one below."""
         self._link: NodeLink | None = None
         self._to_keeper: deque[bytes] = deque()
         self._ticks = 0
@@ -98,20 +102,23 @@ class MediaProcess:
     def _read_control(self) -> None:
         message, fds = receive_control(self._control)
         port = message.get("rtp")
-        if isinstance(port, int) and fds:
-            self._add_rtp(port, fds.pop())
-        elif message.get("peer") == "node" and fds:
+        if isinstance(port, int) and len(fds) == PAIR:
+            self._add_rtp(port, *fds)
+            return
+        if message.get("peer") == "node" and fds:
             self._attach(socket.socket(fileno=fds.pop()))
         for unexpected in fds:
             os.close(unexpected)
 
-    def _add_rtp(self, port: int, fd: int) -> None:
+    def _add_rtp(self, port: int, rtp: int, rtcp: int) -> None:
         if port in self._sockets:
-            os.close(fd)
+            os.close(rtp)
+            os.close(rtcp)
             return
-        sock = socket.socket(fileno=fd)
+        sock = socket.socket(fileno=rtp)
         sock.setblocking(False)
         self._sockets[port] = sock
+        self._rtcp[port] = socket.socket(fileno=rtcp)
         self._plane.add_port(port, str(sock.getsockname()[0]), self._clock())
 
     def _tell_keeper(self, message: dict[str, int]) -> None:
@@ -188,6 +195,7 @@ class MediaProcess:
                     self._selector.unregister(self._sockets[port])
                 case PortReleased(port):
                     self._sockets.pop(port).close()
+                    self._rtcp.pop(port).close()
                     self._tell_keeper({"release_rtp": port})
 
     def _listen(self, sock: socket.socket, leg: str, fresh: bool) -> None:

@@ -36,6 +36,7 @@ SHELLS = {
     "parley.*": "the front door: commands, configuration, processes",
     "web.*": "talks HTTP",
     "media.process": "the 20 ms clock and the RTP sockets",
+    "media.net.*": "the RTP sockets, in batches",
     "media.link": "the stream between two of our processes",
     "media.client": "the node's end of the stream to media",
     "media.caller": "a telephone for tests and demonstrations",

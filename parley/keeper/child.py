@@ -48,6 +48,8 @@ class Child:
     def __init__(self, role: Role, module: str) -> None:
         """Raises OSError when the machine has no process or descriptor left."""
         self.role = role
+        self.index = 0
+        """Which of its role it is, once it is promoted."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)
         self._outbox: deque[Parcel] = deque()

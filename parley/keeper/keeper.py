@@ -14,7 +14,7 @@ from parley.keeper.child import CONTROL_BYTES_MAX, Child, Unreachable
 from parley.keeper.directory import Directory
 from parley.keeper.errors import Damaged, KeeperError
 from parley.keeper.signals import Signals
-from parley.keeper.sockets import Sockets
+from parley.keeper.sockets import Pair, Sockets, raise_descriptor_limit
 from parley.keeper.upkeep import Join, Promote, Role, Spawn, Step, Upkeep
 
 PROGRAMS: Mapping[str, str] = {
@@ -41,12 +41,13 @@ class Keeper:
         self._data = data
         self._programs = {Role(role): module for role, module in programs.items()}
         self._directory = Directory(data)
+        raise_descriptor_limit()
         try:
             self._sockets = Sockets(config)
         except KeeperError:
             self._directory.close()
             raise
-        self._upkeep = Upkeep()
+        self._upkeep = Upkeep(config.media.processes)
         self._children: dict[int, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._is_first_node = True
@@ -89,8 +90,8 @@ class Keeper:
         match step:
             case Spawn(role):
                 self._spawn(role)
-            case Promote(role, pid):
-                self._promote(role, self._children[pid])
+            case Promote(role, pid, index):
+                self._promote(role, index, self._children[pid])
             case Join(one, other):
                 self._join(self._children[one], self._children[other])
 
@@ -106,8 +107,9 @@ class Keeper:
         self._upkeep.spawned(role, child.pid, monotonic())
         log("started", role=role, pid=child.pid)
 
-    def _promote(self, role: Role, child: Child) -> None:
-        log("promoted", role=role, pid=child.pid)
+    def _promote(self, role: Role, index: int, child: Child) -> None:
+        child.index = index
+        log("promoted", role=role, index=index, pid=child.pid)
         self._note_pids()
         match role:
             case Role.NODE:
@@ -121,9 +123,12 @@ class Keeper:
             case Role.MEDIA:
                 recording = self._config["recording"]
                 directory, chunk_ms = recording["directory"], recording["chunk_ms"]
-                self._give(child, {"go": True, "recordings": directory, "chunk_ms": chunk_ms})
-                for port, held in self._sockets.rtp.items():
-                    self._give(child, {"rtp": port}, held)
+                go = {"go": True, "index": index, "recordings": directory, "chunk_ms": chunk_ms}
+                self._give(child, go)
+                if (shared := self._sockets.shared.get(index)) is not None:
+                    self._give_pair(child, "shared", shared)
+                for pair in self._sockets.pairs_of(index):
+                    self._give_pair(child, "rtp", pair)
             case Role.SPEECH:
                 self._give(child, {"go": True, "speech": self._config["speech"]})
 
@@ -135,8 +140,11 @@ class Keeper:
             self._lose(one, f"no descriptor left: {error}")
             return
         with end_of_one, end_of_other:
-            self._give(one, {"peer": other.role}, end_of_one)
-            self._give(other, {"peer": one.role}, end_of_other)
+            self._give(one, {"peer": other.role, "index": other.index}, end_of_one)
+            self._give(other, {"peer": one.role, "index": one.index}, end_of_other)
+
+    def _give_pair(self, child: Child, name: str, pair: Pair) -> None:
+        self._give(child, {name: pair.port, "rtcp": pair.port + 1}, pair.rtp, pair.rtcp)
 
     def _give(self, child: Child, message: Mapping[str, object], *held: socket.socket) -> None:
         try:
@@ -164,7 +172,7 @@ class Keeper:
             case {"want_rtp": int(count)} if child.role is Role.MEDIA:
                 self._want_rtp(child, count)
             case {"release_rtp": int(port)} if child.role is Role.MEDIA:
-                self._sockets.release_rtp(port)
+                self._sockets.release_rtp(port, child.index)
             case {"damaged": str(why)} if child.role is Role.NODE:
                 log("store_damaged", pid=child.pid, why=why)
                 self._damage = why
@@ -173,8 +181,8 @@ class Keeper:
 
     def _want_rtp(self, child: Child, count: int) -> None:
         given = 0
-        for port, held in self._sockets.want_rtp(count):
-            self._give(child, {"rtp": port}, held)
+        for pair in self._sockets.want_rtp(count, child.index):
+            self._give_pair(child, "rtp", pair)
             given += 1
         if given < count:
             log("rtp_ports_exhausted", wanted=count, given=given)
@@ -185,7 +193,8 @@ class Keeper:
             if child.exit_code is not None:
                 self._forget(child)
                 wait_s = self._upkeep.died(pid, monotonic())
-                log("died", role=child.role, pid=pid, code=child.exit_code, replaced_in_s=wait_s)
+                facts = {"role": child.role, "index": child.index, "pid": pid}
+                log("died", **facts, code=child.exit_code, replaced_in_s=wait_s)
                 self._note_pids()
 
     def _forget(self, child: Child) -> None:
@@ -211,7 +220,7 @@ class Keeper:
         log("stopped")
 
     def _is_active(self, child: Child, roles: tuple[Role, ...]) -> bool:
-        return child.role in roles and self._upkeep.active(child.role) == child.pid
+        return child.role in roles and child.pid in {pid for _, _, pid in self._upkeep.posts()}
 
     def _close(self) -> None:
         for child in list(self._children.values()):
@@ -221,7 +230,11 @@ class Keeper:
         self._directory.close()
 
     def _note_pids(self) -> None:
-        pids = {str(role): self._upkeep.active(role) for role in Role}
+        # The first of a role has the role's name: most roles have one.
+        pids = {
+            f"{role}-{index}" if index else str(role): pid
+            for role, index, pid in self._upkeep.posts()
+        }
         try:
             self._directory.note_pids({"keeper": os.getpid(), **pids})
         except OSError as error:
