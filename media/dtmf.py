@@ -106,6 +106,11 @@ class DtmfSender:
         frames = duration_ms * SAMPLES_PER_MS // FRAME_SAMPLES
         self._presses.extend(_Press(code, frames) for code in codes)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be sent until keys are pressed again."""
+        return not self._presses and not self._pause
+
     def tone(self) -> Tone | None:
         """What to send at this tick, or None if no key is down."""
         if self._pause:

@@ -1,50 +1,70 @@
 """All legs on one 20 ms clock. Sans-IO: what goes in comes with `now`, what is due comes out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
-from media.commands import Acknowledge, Close, Header, Open, parse
-from media.leg import Leg
+from media.bank.departures import Outgoing
+from media.bank.exchange import Exchange, at
+from media.bank.lines import Line
+from media.bank.mixer import Edge
+from media.bank.reception import Datagrams
+from media.bank.recorder import Opened
+from media.bank.utterances import Said
+from media.commands import (
+    WAYS,
+    Acknowledge,
+    Close,
+    CloseGate,
+    Header,
+    Hear,
+    LegCommand,
+    Listen,
+    Mute,
+    Open,
+    OpenGate,
+    Play,
+    Press,
+    Stop,
+    parse,
+)
+from media.latch import Latch
+from media.lateness import Lateness
 from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
-from media.recorder import CHUNK_SAMPLES
+from media.recorder import Chunk
+from media.rtp import RtpClock
 from media.seal import GateMark, Sealed, SealFailed, SealJob
-from media.units import FRAME_US, Address, slot_start
+from media.units import slot_start
 from media.vad import Detector, webrtc_detector
 
-LEGS_MAX = 300
-"""As many as one core carries, and as fit into the header of one "hello"."""
+LEGS_MAX = 2_048
+"""More than one core carries; as many as fit into the header of one "hello"."""
 
+CHUNK_MS = 1_000
 REASON_CHARACTERS_MAX = 200
-LATE_US = 5_000
 STATS_US = 5_000_000
+CLOSED = "closed"
+CODEC_CHANGED = "the codec changed"
 
 PortChange: TypeAlias = PortTaken | PortLeft | PortReleased
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A datagram to be sent from the leg's port."""
-
-    leg: str
-    port: int
-    data: bytes
-    destination: Address
 
 
 class Plane:
     def __init__(
         self,
         boot: str,
-        chunk_samples: int = CHUNK_SAMPLES,
+        chunk_ms: int = CHUNK_MS,
         detector: Callable[[], Detector] = webrtc_detector,
+        legs_max: int = LEGS_MAX,
     ) -> None:
         self.outbox = Outbox()
-        self.legs: dict[str, Leg] = {}
+        self.lateness = Lateness()
+        self.legs: dict[str, Line] = {}
+        self._exchange = Exchange(legs_max, chunk_ms, detector, self._tell, self._seal)
+        self._free = list(reversed(range(legs_max)))
         self._boot = boot
-        self._chunk_samples = chunk_samples
-        self._detector = detector
+        self._legs_max = legs_max
         self._ports = Ports()
         self._waiting: dict[str, Open] = {}
         self._changes: list[PortChange] = []
@@ -52,8 +72,6 @@ class Plane:
         self._jobs: list[SealJob | GateMark] = []
         self._last_slot: int | None = None
         self._stats_at = 0
-        self._late_ticks = 0
-        self._missed_ticks = 0
         self._unsent = 0
 
     # The keeper's side.
@@ -62,7 +80,7 @@ class Plane:
         """The keeper hands over a port. A leg that waits for it opens."""
         self._ports.add(port, address, now)
         for opening in list(self._waiting.values()):
-            self._open(opening)
+            self._open(opening, now)
 
     def take_changes(self) -> list[PortChange]:
         """What became of ports, in order, since the last time this was asked."""
@@ -78,8 +96,13 @@ class Plane:
     def hello(self) -> Event:
         """The first event on every link: which legs there are."""
         legs = [
-            {"leg": name, "port": leg.port, "playing": leg.playing, "gate_epoch": leg.gate_epoch}
-            for name, leg in self.legs.items()
+            {
+                "leg": name,
+                "port": line.port,
+                "playing": self._playing(line),
+                "gate_epoch": self._gate_epoch(line),
+            }
+            for name, line in self.legs.items()
         ]
         return Event({"event": "hello", "boot": self._boot, "legs": legs})
 
@@ -92,6 +115,13 @@ class Plane:
 
     def take_transient(self) -> list[Event]:
         """The events that are not kept, since the last time this was asked."""
+        progress, self._exchange.progress = self._exchange.progress, []
+        if progress:
+            played = [
+                [line.opening.leg, utterance, samples * 1_000 // line.rate]
+                for line, utterance, samples in progress
+            ]
+            self._transient.append(Event({"event": "progress", "played": played}))
         events, self._transient = self._transient, []
         return events
 
@@ -101,19 +131,67 @@ class Plane:
             case Acknowledge():
                 self.outbox.acknowledge(command.names)
             case Open():
-                self._open(command)
+                self._open(command, now)
             case Close():
                 self._close(command.leg, now)
             case _:
-                leg = self.legs.get(command.leg)
-                if leg is None:
+                line = self.legs.get(command.leg)
+                if line is None:
                     raise ValueError("no such leg")
-                leg.do(command, now)
-                self._collect(leg)
+                self._ask(line, command, now)
 
-    def _open(self, opening: Open) -> None:
-        if (leg := self.legs.get(opening.leg)) is not None:
-            leg.reopen(opening)
+    def _ask(self, line: Line, command: LegCommand, now: int) -> None:
+        match command:
+            case Play():
+                self._play(line, command)
+            case Stop():
+                self._exchange.stop(line, command.utterance)
+            case Listen():
+                self._exchange.listen(line, command.on)
+            case OpenGate():
+                self._open_gate(line, command, now)
+            case CloseGate():
+                self._close_gate(line, now, CLOSED)
+            case Press():
+                if line.opening.dtmf_payload_type is None:
+                    raise ValueError("the leg has no payload type for DTMF")
+                self._exchange.press(line, command.digits, command.duration_ms)
+            case Hear():
+                self._hear(line, command)
+            case Mute():
+                self._exchange.mute(line, command.voice)
+
+    def _play(self, line: Line, command: Play) -> None:
+        start = command.from_ms * line.rate // 1_000
+        utterances = self._exchange.utterances(line)
+        if command.append:
+            utterances.append(command.utterance, command.pcm, command.more)
+        else:
+            said = Said(
+                command.utterance,
+                command.rate,
+                start,
+                command.interruptible,
+                command.more,
+                command.loop,
+            )
+            utterances.play(said, command.pcm)
+        self._exchange.cue(line)
+
+    def _hear(self, line: Line, command: Hear) -> None:
+        edges: list[Edge] = []
+        for source in command.sources:
+            if (other := self.legs.get(source.leg)) is None:
+                raise ValueError("no such leg to hear")
+            place = other.slot * len(WAYS) + WAYS.index(source.what)
+            edges.append(Edge(place, 10 ** (source.gain_millibel / 2_000)))
+        self._exchange.hear(line, edges)
+
+    # Legs.
+
+    def _open(self, opening: Open, now: int) -> None:
+        if (line := self.legs.get(opening.leg)) is not None:
+            self._reopen(line, opening, now)
         elif not self._open_new(opening):
             return
         port = self.legs[opening.leg].port
@@ -121,81 +199,132 @@ class Plane:
         self._transient.append(Event({"event": "opened", **fields}))
 
     def _open_new(self, opening: Open) -> bool:
-        if len(self.legs) + len(self._waiting) >= LEGS_MAX and opening.leg not in self._waiting:
-            raise ValueError(f"more than {LEGS_MAX} legs")
-        port = self._ports.take(opening.port)
+        if len(self.legs) + len(self._waiting) >= self._legs_max:
+            if opening.leg not in self._waiting:
+                raise ValueError(f"more than {self._legs_max} legs")
+        port = self._ports.share(opening.port) if opening.shared else self._ports.take(opening.port)
         if port is None:
             self._waiting[opening.leg] = opening
             return False
         self._waiting.pop(opening.leg, None)
-        self.legs[opening.leg] = Leg(opening, port, self._detector(), self._chunk_samples)
-        # A leg that names its port goes on from before a restart: what waits there is its own.
-        self._changes.append(PortTaken(port, opening.leg, fresh=opening.port is None))
+        clock = RtpClock(opening.sequence_base, opening.timestamp_base, opening.epoch)
+        line = Line(opening, self._free.pop(), port, Latch(opening.remote), clock)
+        self.legs[opening.leg] = line
+        self._exchange.open(line)
+        if not opening.shared:
+            # A leg that names its port goes on from before a restart: what waits is its own.
+            self._changes.append(PortTaken(port, opening.leg, fresh=opening.port is None))
         return True
+
+    def _reopen(self, line: Line, opening: Open, now: int) -> None:
+        """Take over a changed remote or codec; the stream itself, and its clock, go on."""
+        if line.rate != opening.codec.rate:
+            self._close_gate(line, now, CODEC_CHANGED)
+        before = line.rate
+        line.opening = replace(
+            line.opening,
+            remote=opening.remote,
+            codec=opening.codec,
+            payload_type=opening.payload_type,
+            dtmf_payload_type=opening.dtmf_payload_type,
+            direction=opening.direction,
+        )
+        line.latch.redirect(opening.remote)
+        self._exchange.follow(line, before)
 
     def _close(self, name: str, now: int) -> None:
         self._waiting.pop(name, None)
-        leg = self.legs.pop(name, None)
-        if leg is None:
+        if (line := self.legs.pop(name, None)) is None:
             return
-        leg.close(now)
-        self._collect(leg)
-        self._ports.leave(leg.port, now)
-        self._changes.append(PortLeft(leg.port))
+        self._exchange.stop(line)
+        self._close_gate(line, now, CLOSED)
+        self._exchange.close(line)
+        self._free.append(line.slot)
+        if not line.opening.shared:
+            self._ports.leave(line.port, now)
+            self._changes.append(PortLeft(line.port))
+
+    def _playing(self, line: Line) -> str | None:
+        playing = self._exchange.playing(line)
+        return None if playing is None else playing[0]
 
     # The network's and the clock's side.
 
-    def receive(self, leg: str, data: bytes, source: Address, now: int) -> None:
-        """A datagram came in on the leg's port."""
-        if (listener := self.legs.get(leg)) is not None:
-            listener.receive(data, source, now)
-            self._collect(listener)
+    def receive(self, datagrams: Datagrams, now: int) -> None:
+        """Datagrams that have come in by `now`."""
+        self._exchange.receive(datagrams, now)
 
-    def tick(self, now: int) -> list[Outgoing]:
+    def tick(self, now: int) -> Outgoing | None:
         """Once every 20 ms: one packet per leg. Missed slots are skipped, never made up for."""
         slot = slot_start(now)
-        self._count_lateness(now, slot)
-        outgoing: list[Outgoing] = []
-        for name, leg in self.legs.items():
-            if (sent := leg.tick(slot)) is not None:
-                outgoing.append(Outgoing(name, leg.port, *sent))
-            self._collect(leg)
+        if self._last_slot is not None and slot <= self._last_slot:
+            return None
+        self._last_slot = slot
+        self.lateness.began(now, slot)
+        outgoing = self._exchange.tick(slot)
         self._changes += [PortReleased(port) for port in self._ports.released(now)]
         self._tell_stats(now)
         return outgoing
 
-    def count_unsent(self) -> None:
-        """A datagram that was due could not be sent."""
-        self._unsent += 1
-
-    def _count_lateness(self, now: int, slot: int) -> None:
-        if now - slot > LATE_US:
-            self._late_ticks += 1
-        if self._last_slot is not None:
-            self._missed_ticks += max(0, (slot - self._last_slot) // FRAME_US - 1)
-        self._last_slot = slot
+    def count_unsent(self, count: int) -> None:
+        """Datagrams that were due could not be sent."""
+        self._unsent += count
 
     def _tell_stats(self, now: int) -> None:
         if now < self._stats_at:
             return
         self._stats_at = now + STATS_US
-        counts = [leg.counts for leg in self.legs.values()]
+        lines, reception = self._exchange.lines, self._exchange.reception
+        slots = [line.slot for line in self.legs.values()]
         stats: dict[str, object] = {
             "event": "stats",
             "legs": len(self.legs),
-            "late_ticks": self._late_ticks,
-            "missed_ticks": self._missed_ticks,
-            "received": sum(count.received for count in counts),
-            "malformed": sum(count.malformed for count in counts),
-            "strangers": sum(count.strangers for count in counts),
-            "sent": sum(count.sent for count in counts),
+            **self.lateness.told(),
+            "received": int(lines.received[slots].sum()),
+            "malformed": int(lines.malformed[slots].sum()),
+            "strangers": int(lines.strangers[slots].sum()),
+            "nobodys": reception.nobodys,
+            "flooded": reception.flooded,
+            "sent": self._exchange.sent,
             "unsent": self._unsent,
             "kept": len(self.outbox),
             "dropped": self.outbox.dropped,
         }
         self._transient.append(Event(stats))
 
-    # The sealer's side.
+    # The recording gate, and the sealer's side.
+
+    def _gate_epoch(self, line: Line) -> int | None:
+        gate = self._exchange.gate(line)
+        return None if gate is None else gate.epoch
+
+    def _open_gate(self, line: Line, command: OpenGate, now: int) -> None:
+        if command.epoch == self._gate_epoch(line):
+            return
+        if command.epoch <= line.gate_epoch_last:
+            raise ValueError(f"gate epoch {command.epoch} was used before")
+        self._close_gate(line, now, CLOSED)
+        # Rounded up: nothing of before the grant.
+        granted = -(-(command.granted_at - line.opening.epoch) * line.rate // 1_000_000)
+        line.gate_epoch_last = command.epoch
+        opened = Opened(command.call, command.epoch, command.tracks)
+        self._exchange.open_gate(line, opened, max(granted, position(line, now)))
+
+    def _close_gate(self, line: Line, now: int, reason: str) -> None:
+        if (gate := self._exchange.gate(line)) is not None:
+            self._seal(line, self._exchange.close_gate(line, position(line, now)))
+            self._jobs.append(GateMark(line.opening.leg, gate.epoch, reason))
+
+    def _fail_gate(self, job: SealJob, reason: str) -> None:
+        """Fail closed: what cannot be sealed is not recorded."""
+        line = self.legs.get(job.leg)
+        if line is not None and job.chunk.epoch == self._gate_epoch(line):
+            self._exchange.drop_gate(line)
+            self._jobs.append(GateMark(job.leg, job.chunk.epoch, reason))
+
+    def _seal(self, line: Line, chunks: Sequence[Chunk]) -> None:
+        leg = line.opening.leg
+        self._jobs += [SealJob(leg, chunk, at(line, chunk.first_sample)) for chunk in chunks]
 
     def take_jobs(self) -> list[SealJob | GateMark]:
         """What is to be sealed, in order, since the last time this was asked."""
@@ -217,21 +346,19 @@ class Plane:
                 fields = {"leg": result.leg, "epoch": result.epoch, "reason": result.reason}
                 self._emit(Event({"event": "gate_closed", **fields}))
 
-    def _fail_gate(self, job: SealJob, reason: str) -> None:
-        if (leg := self.legs.get(job.leg)) is not None:
-            leg.fail_gate(job.chunk.epoch, reason)
-            self._collect(leg)
-
-    def _collect(self, leg: Leg) -> None:
-        for event in leg.take_events():
-            self._emit(event)
-        self._jobs += leg.take_jobs()
+    def _tell(self, line: Line, event: str, payload: bytes = b"", /, **fields: object) -> None:
+        self._emit(Event({"event": event, "leg": line.opening.leg, **fields}, payload))
 
     def _emit(self, event: Event) -> None:
         if event.header["event"] in KEPT:
             self.outbox.add(event)
         else:
             self._transient.append(event)
+
+
+def position(line: Line, now: int) -> int:
+    """Where `now` is on the leg's timeline, in samples."""
+    return (now - line.opening.epoch) * (line.rate // 1_000) // 1_000
 
 
 def refused_event(header: Header, reason: str) -> Event:

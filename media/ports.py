@@ -60,6 +60,10 @@ class Ports:
         self._taken[port] = self._spare.pop(port)[0]
         return port
 
+    def share(self, port: int | None) -> int | None:
+        """A port that many legs may have at once; None if it is not here."""
+        return port if port in self._taken else None
+
     def address(self, port: int) -> str:
         return self._taken[port]
 

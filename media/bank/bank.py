@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from media import comfort, plc
-from media.bank.memory import NEVER, Frames, Mask, Slots, ranks
+from media.bank.memory import Frames, Mask, Slots, ranks
 from media.bank.placement import Placements
 from media.bank.recorder import Recorders
 from media.bank.ring import Rings
@@ -119,7 +119,7 @@ class Bank:
         """Wait longer at once, and less by a frame at a time, while nothing is heard."""
         wanted, waits = self._wanted(slots), self._waits[slots]
         grown = wanted > waits
-        shrunk = (waits - wanted >= self.frame) & (self._lost[slots] >= plc.LOST_FRAMES_MAX)
+        shrunk = (waits - wanted >= self.frame) & self.speech.is_quiet(slots)
         if grown.any() or shrunk.any():
             waits = np.where(shrunk, waits - self.frame, waits)
             self._waits[slots] = np.where(grown, wanted, waits)

@@ -35,6 +35,11 @@ class Placements:
         self._ssrc[slot] = -1
         self._clock[slot] = clock_rate
 
+    def follow(self, slot: int, clock_rate: int) -> None:
+        """The leg has another codec: its timestamps begin anew if they count differently."""
+        if self._clock[slot] != clock_rate:
+            self.open(slot, clock_rate)
+
     def place(
         self, slots: Slots, ssrcs: Slots, timestamps: Slots, arrived: Slots
     ) -> tuple[Slots, Mask]:

@@ -74,6 +74,10 @@ class Speech:
         self._voiced_end[slot] = NEVER
         self._floor[slot] = self._rings.cursor[slot]
 
+    def is_quiet(self, slots: Slots) -> Mask:
+        """Who has not been speaking just now."""
+        return self._quiet[slots] >= QUIET_FRAMES_IN_RUN
+
     def push(self, slots: Slots, positions: Slots, frames: Frames) -> tuple[Found, Slots]:
         """The next frame of each slot. What begins and ends, and who speaks just now."""
         unset = self._floor[slots] == NEVER

@@ -4,6 +4,7 @@ import numpy as np
 
 from media.bank.memory import Frames, Mask, Slots, lazily, windows
 from media.bank.utterances import Utterances
+from media.playout import Played
 
 BLOCK_FRAMES = 50
 
@@ -27,6 +28,18 @@ class Stage:
     def close(self, slot: int) -> None:
         del self._lines[slot]
         self._end[slot] = self._at[slot]
+
+    def adopt(self, slot: int, line: Utterances) -> None:
+        """Go on with the utterances of a leg that came from another bank."""
+        line.change_rate(self._rate)
+        self._lines[slot] = line
+        self.cue(slot)
+
+    def take_ended(self, slot: int) -> list[Played]:
+        return self._lines[slot].take_ended()
+
+    def line(self, slot: int) -> Utterances:
+        return self._lines[slot]
 
     def cue(self, slot: int) -> None:
         """Utterances came, or ended: what was staged may no longer be what is to be played."""

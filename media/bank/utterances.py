@@ -143,6 +143,12 @@ class Utterances:
     def interruptible(self) -> bool:
         return bool(self._queue) and self._queue[0].said.interruptible
 
+    def change_rate(self, rate: int) -> None:
+        """The leg goes on at another rate."""
+        for utterance in self._all():
+            utterance.played = utterance.played * rate // self.rate
+        self.rate = rate
+
     def take_ended(self) -> list[Played]:
         """What has ended since the last time this was asked."""
         ended, self._ended = self._ended, []

@@ -28,12 +28,14 @@ from tests.media.line import (
     CALLER_KEY,
     EPOCH,
     Network,
+    deliver,
     events,
     gate,
     named,
     noise,
     opening,
     play,
+    ticked,
     voice,
 )
 
@@ -236,9 +238,9 @@ def test_missed_ticks_are_skipped_on_the_clock_and_not_made_up_for() -> None:
     plane = Plane("boot")
     plane.add_port(4_000, "h", EPOCH)
     plane.command(opening("l", ("192.0.2.1", 9)), b"", EPOCH)
-    (before,) = plane.tick(EPOCH + FRAME_US)
-    (after,) = plane.tick(EPOCH + 11 * FRAME_US + 7_000)
-    assert plane.tick(EPOCH + 11 * FRAME_US + 9_000) == []
+    (before,) = ticked(plane, EPOCH + FRAME_US)
+    (after,) = ticked(plane, EPOCH + 11 * FRAME_US + 7_000)
+    assert ticked(plane, EPOCH + 11 * FRAME_US + 9_000) == []
     first, second = RtpPacket.parse(before.data), RtpPacket.parse(after.data)
     assert (second.sequence - first.sequence) & 0xFFFF == 10
     assert (second.timestamp - first.timestamp) & 0xFFFF_FFFF == 1_600
@@ -246,7 +248,7 @@ def test_missed_ticks_are_skipped_on_the_clock_and_not_made_up_for() -> None:
     plane.tick(EPOCH + 10_000_000)
     (stats,) = named(plane.take_transient(), "stats")
     assert stats.header["missed_ticks"] == 9 + 488
-    assert stats.header["late_ticks"] == 2
+    assert stats.header["late_ticks"] == 1
 
 
 def test_another_plane_goes_on_in_the_same_stream() -> None:
@@ -256,7 +258,7 @@ def test_another_plane_goes_on_in_the_same_stream() -> None:
             plane = Plane(f"boot-{n}")
             plane.add_port(4_000, "h", EPOCH)
             plane.command(opening("l", ("192.0.2.1", 9), port=4_000), b"", EPOCH)
-        sent += [RtpPacket.parse(out.data) for out in plane.tick(EPOCH + n * FRAME_US)]
+        sent += [RtpPacket.parse(out.data) for out in ticked(plane, EPOCH + n * FRAME_US)]
     assert [p.sequence for p in sent] == [65_501, 65_502, 65_503, 65_504, 65_505, 65_506]
     assert {p.timestamp - 160 * n for n, p in enumerate(sent)} == {4_294_960_160}
 
@@ -273,7 +275,7 @@ def test_opening_again_answers_again_and_a_leg_without_a_port_waits_for_one() ->
     ]
     assert opened == [(4_000, "10.0.0.1")] * 2
     assert plane.take_changes() == [PortTaken(4_000, "l", fresh=True)]
-    assert plane.tick(EPOCH + FRAME_US)[0].destination == ("192.0.2.2", 9)
+    assert ticked(plane, EPOCH + FRAME_US)[0].destination == ("192.0.2.2", 9)
 
 
 def test_a_closed_leg_leaves_its_port_to_rest() -> None:
@@ -283,7 +285,7 @@ def test_a_closed_leg_leaves_its_port_to_rest() -> None:
     plane.take_changes()
     plane.command({"cmd": "close", "leg": "l"}, b"", EPOCH)
     assert plane.take_changes() == [PortLeft(4_000)]
-    assert plane.tick(EPOCH + FRAME_US) == []
+    assert ticked(plane, EPOCH + FRAME_US) == []
     plane.tick(EPOCH + 10_000_000)
     assert plane.take_changes() == [PortReleased(4_000)]
     assert plane.hello().header["legs"] == []
@@ -304,13 +306,13 @@ def test_keys_played_from_a_capture_are_heard_and_its_source_is_never_answered()
     network.run(100)
     for n in range(10):
         data = RtpPacket(101, n, 7, 999, EVENT.pack(1, 10, 160 * n)).serialize()
-        network.far.receive("far", data, ("10.0.0.1", 0), network.now)
+        deliver(network.far, 5_000, [(data, ("10.0.0.1", 0))], network.now)
     audio = RtpPacket(0, 1, 0, 999, bytes(160)).serialize()
-    network.far.receive("far", audio, ("10.0.0.1", 0), network.now)
+    deliver(network.far, 5_000, [(audio, ("10.0.0.1", 0))], network.now)
     (dtmf,) = named(events(network.far), "dtmf")
     assert dtmf.header["digit"] == "1"
     network.now += FRAME_US
-    assert network.far.tick(network.now)[0].destination == ("10.0.0.1", 4_000)
+    assert ticked(network.far, network.now)[0].destination == ("10.0.0.1", 4_000)
 
 
 @pytest.mark.parametrize("seed", [4711])
@@ -330,7 +332,7 @@ def test_ten_thousand_hostile_datagrams_change_nothing_that_is_heard(seed: int) 
             if data:
                 data[random.randrange(len(data))] = random.getrandbits(8)
         source = ("203.0.113.9", random.randint(0, 65_535))
-        stormy.far.receive("far", bytes(data[: random.randint(0, 300)]), source, stormy.now)
+        deliver(stormy.far, 5_000, [(bytes(data[: random.randint(0, 300)]), source)], stormy.now)
         if n % 100 == 99:
             calm.run(40)
             stormy.run(40)
@@ -351,7 +353,7 @@ def test_hostile_datagrams_of_the_source_itself_do_not_crash_the_leg(seed: int) 
         sequence, timestamp, ssrc = (random.getrandbits(bits) for bits in (16, 32, 32))
         payload = random.randbytes(random.randint(0, 400))
         data = RtpPacket(kind, sequence, timestamp, ssrc, payload).serialize()
-        network.far.receive("far", data, ("10.0.0.1", 4_000), network.now)
+        deliver(network.far, 5_000, [(data, ("10.0.0.1", 4_000))], network.now)
         if n % 100 == 99:
             network.run(20)
     assert len(network.far.outbox) <= 1_024
@@ -381,10 +383,10 @@ def test_a_changed_codec_is_taken_over_and_the_stream_goes_on() -> None:
     plane = Plane("boot")
     plane.add_port(4_000, "h", EPOCH)
     plane.command(opening("l", ("192.0.2.1", 9)), b"", EPOCH)
-    (before,) = plane.tick(EPOCH + FRAME_US)
+    (before,) = ticked(plane, EPOCH + FRAME_US)
     changed = {"codec": "PCMA", "payload_type": 8, "epoch_us": EPOCH + 5, "ssrc": 5, "seq0": 9}
     plane.command(opening("l", ("192.0.2.1", 9), **changed), b"", EPOCH)
-    (after,) = plane.tick(EPOCH + 2 * FRAME_US)
+    (after,) = ticked(plane, EPOCH + 2 * FRAME_US)
     first, second = RtpPacket.parse(before.data), RtpPacket.parse(after.data)
     assert (second.sequence, second.ssrc) == (first.sequence + 1, first.ssrc)
     assert (second.payload_type, second.payload) == (8, b"\xd5" * 160)
