@@ -141,7 +141,7 @@ async def test_every_command_is_understood(client: MediaClient, connect: Connect
     header, _ = await event(client, "played")
     assert desk.plane.legs["l"].gate_epoch == 4
     client.close_gate("l")
-    client.ack([int(str(header["id"]))])
+    client.ack([str(header["id"])])
     client.close("l")
     client.play("l", "v", bytes(320))
     refused, _ = await event(client, "refused")
