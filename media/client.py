@@ -16,6 +16,7 @@ EVENTS_QUEUED_MAX = 4_096
 
 WRITE_BYTES_MAX = 64 * 1024 * 1024
 READ_BYTES = 256 * 1024
+BOOT_CHARACTERS = 8
 
 MediaEvent = tuple[dict[str, object], bytes]
 
@@ -28,12 +29,17 @@ class MediaClient:
     """Commands out, events in. All commands can be repeated; after a loss, attach anew.
 
     The first event of every link is "hello": what is missing in it is to be opened again.
+    Each event says which `process` told it. The "id" of a kept event names also the life of
+    that process, so that it means the same for ever: what is acknowledged is no other's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: int = 0, events: asyncio.Queue[MediaEvent] | None = None) -> None:
+        """`process`: which media process this is. `events`: shared with others."""
+        self._process = process
+        self._boot = ""
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._events: asyncio.Queue[MediaEvent] = asyncio.Queue(EVENTS_QUEUED_MAX)
+        self._events = asyncio.Queue[MediaEvent](EVENTS_QUEUED_MAX) if events is None else events
         self._opening: dict[str, tuple[bytes, asyncio.Future[Address]]] = {}
 
     @property
@@ -161,9 +167,15 @@ class MediaClient:
     def close(self, leg: str) -> None:
         self._send({"cmd": "close", "leg": leg})
 
-    def ack(self, ids: Sequence[int]) -> None:
-        """These kept events are committed: they need not be sent again."""
-        self._send({"cmd": "ack", "ids": list(ids)})
+    def ack(self, names: Sequence[str]) -> None:
+        """These kept events are committed: they need not be sent again.
+
+        Those of a life that is over are passed over; without a link they come again.
+        """
+        split = (name.rpartition("-") for name in names)
+        if ids := [int(number) for boot, _, number in split if boot == self._boot]:
+            with suppress(MediaUnavailable):
+                self._send({"cmd": "ack", "ids": ids})
 
     def _send(self, header: dict[str, object], payload: bytes = b"") -> None:
         if self._writer is None:
@@ -180,6 +192,7 @@ class MediaClient:
             while data := await reader.read(READ_BYTES):
                 for header, payload in decoder.feed(data):
                     self._answer(header)
+                    self._sign(header)
                     await self._events.put((header, payload))
         except (OSError, WireError):
             return  # Lost; the next link begins with a "hello".
@@ -191,6 +204,15 @@ class MediaClient:
             writer.close()
         if writer is self._writer:
             self._writer = None
+            self._boot = ""
+
+    def _sign(self, header: dict[str, object]) -> None:
+        """Write into an event who told it, and which it is among all that were ever told."""
+        header["process"] = self._process
+        if header.get("event") == "hello":
+            self._boot = str(header.get("boot"))[:BOOT_CHARACTERS]
+        if "id" in header:
+            header["id"] = f"{self._boot}-{header['id']}"
 
     def _answer(self, header: dict[str, object]) -> None:
         leg, kind = header.get("leg"), header.get("event")

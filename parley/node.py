@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from conversation.speech.client import SpeechClient
-from media.client import MediaClient
 from media.codecs import G711
+from media.pool import MediaPool
 from parley.agents import Agents
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
@@ -70,7 +70,7 @@ class Node:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._media = MediaClient()
+        self._media = MediaPool()
         self._speech = SpeechClient()
         self._sip_socket: asyncio.Future[socket.socket] = _future()
         self._http_socket: asyncio.Future[socket.socket] = _future()
@@ -222,7 +222,7 @@ class Node:
         elif message.get("socket") == "http":
             self._http_socket.set_result(sockets[0])
         elif message.get("peer") == "media":
-            await self._media.attach(sockets[0])
+            await self._media.attach(sockets[0], message["index"])
             self._media_here.set()
         elif message.get("peer") == "speech":
             await self._speech.attach(sockets[0])

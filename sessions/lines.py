@@ -106,6 +106,7 @@ class Lines:
             payload_type=leg.payload_type,
             dtmf_payload_type=leg.dtmf_payload_type,
             port=leg.port or None,
+            process=leg.process if leg.port else None,
         )
         return Address(host, port)
 
@@ -202,7 +203,7 @@ class Lines:
             epoch_us=self._house.clock(),
         )
         address = await self.open_leg(leg)
-        return replace(leg, port=address.port)
+        return replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
 
 
 async def end(house: House, call: str, by: str) -> None:

@@ -12,7 +12,7 @@ from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
-from sessions.tables import Call, CallState
+from sessions.tables import Call, CallState, Leg
 from telephony.sip import UserAgent
 from telephony.sip.dialog import EARLY, TERMINATED, DialogState
 from telephony.tables import Dialog
@@ -22,7 +22,7 @@ STRAY_AGE_US = 60_000_000
 
 
 async def calls(board: Switchboard) -> None:
-    """Take every call that is not sealed into memory."""
+    """Take every call that is not sealed into memory, and where its media is."""
     reader = board.house.store.reader
     memories = {memory.id: memory for memory in await reader.rows(Memory)}
     recordings = {recording.id for recording in await reader.rows(Recording)}
@@ -30,6 +30,9 @@ async def calls(board: Switchboard) -> None:
         if row.state is not CallState.SEALED:
             live = board.admit(row, memories.get(row.id))
             live.recording = row.id in recordings
+    for leg in await reader.rows(Leg):
+        if leg.call in board.calls:
+            board.house.media.place(leg.id, leg.process)
 
 
 async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState]:

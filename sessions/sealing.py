@@ -91,8 +91,7 @@ class Sealing:
         await self._turns_done(live)
         await self._turns.leave(live)
         await self._seal_recording(live)
-        if self._house.media.attached:
-            self._house.media.close(live.id)
+        self._house.media.close(live.id)
         agreed = await self._house.store.reader.rows(Recording, id=live.id)
         if not agreed:
             await self._house.destroy_key(live.words_key)
@@ -108,7 +107,7 @@ class Sealing:
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         if not rows or rows[0].state is RecordingState.SEALED:
             return
-        if self._house.media.attached:
+        if self._house.media.has(live.id):
             self._house.media.close_gate(live.id)
             try:
                 await asyncio.wait_for(live.gate_closed.wait(), GATE_WAIT_S)

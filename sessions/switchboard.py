@@ -154,7 +154,7 @@ class Switchboard:
     # -- the media --
 
     async def media_events(self) -> None:
-        """Take every event of the media process, for ever."""
+        """Take every event of the media processes, for ever."""
         async for event, payload in self.house.media.events():
             header = cast("Header", event)
             if header["event"] == "hello":
@@ -168,17 +168,17 @@ class Switchboard:
                 self.house.media.ack([header["id"]])
 
     async def _media_came(self, header: Header) -> None:
-        """A link to the media process: what it does not have is opened again."""
-        self.attending.boot = header["boot"][:8]
+        """A link to a media process: what it should have and has not is opened again."""
+        media, process = self.house.media, header["process"]
         there = {leg["leg"]: leg for leg in header["legs"]}
-        for live in list(self.calls.values()):
+        for live in [live for live in self.calls.values() if media.process_of(live.id) == process]:
             leg = there.pop(live.id, None)
             try:
                 await self._resume(live, has_gate=leg is not None and leg["gate_epoch"] is not None)
             except MediaUnavailable as error:
                 self.house.note("media was lost again", call=live.id, why=named(error))
         for stranger in there:
-            self.house.media.close(stranger)
+            media.close(stranger, process)
 
     async def _resume(self, live: LiveCall, *, has_gate: bool) -> None:
         """Leg, gate and words of one call, as the media process should have them."""

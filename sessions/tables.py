@@ -55,3 +55,5 @@ class Leg:
     seq0: int
     ts0: int
     epoch_us: int
+    process: int = 0
+    """Which media process has it, and its port."""

@@ -39,6 +39,7 @@ SHELLS = {
     "media.net.*": "the RTP sockets, in batches",
     "media.link": "the stream between two of our processes",
     "media.client": "the node's end of the stream to media",
+    "media.pool": "the node's end of the streams to all media processes",
     "media.caller": "a telephone for tests and demonstrations",
     "media.sealer": "writes sealed chunks",
     "telephony.udp": "drives SIP over a socket",

@@ -17,6 +17,7 @@ from conversation.speech.engines import SpeechError
 from parley.agents import Agents
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
+from parley.keeper.sockets import SHARED_BUFFER_BYTES
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
 from runtime.engines import witness
@@ -87,8 +88,27 @@ def the_ports(here: Place) -> Iterator[Finding]:
         listens = (*here.config.sip.listen, here.config.http.listen)
         yield Finding(True, "ports", f"{', '.join(map(str, listens))} are free")
     media, free = here.config.media, ports.free_rtp(here.config)
-    detail = f"{free} ports of {media.ports} on {media.address} are free for RTP"
+    detail = f"{free} pairs of ports of {media.ports} on {media.address} are free for RTP and RTCP"
     yield Finding(free > 0, "ports", detail if free else f"{detail}; change media.ports")
+
+
+def the_media(here: Place) -> Iterator[Finding]:
+    media, cores = here.config.media, len(os.sched_getaffinity(0))
+    detail = f"processes: {media.processes}, and a warm spare; cores here: {cores}"
+    crowded = media.processes > cores
+    hint = "; more processes than cores only make each other late: lower media.processes"
+    yield Finding(not crowded, "media", f"{detail}{hint if crowded else ''}")
+    if not media.shared_ports:
+        yield Finding(True, "media", "each call has a pair of ports of its own")
+        return
+    pairs = ", ".join(f"{port}-{port + 1}" for port in media.shared_ports)
+    granted = ports.buffer_bytes(SHARED_BUFFER_BYTES)
+    small = granted < SHARED_BUFFER_BYTES
+    detail = (
+        f"shared ports on {media.address}: {pairs}; the kernel buffers {granted} bytes for each"
+    )
+    hint = f"; for hundreds of calls: sysctl net.core.rmem_max={SHARED_BUFFER_BYTES}"
+    yield Finding(not small, "media", f"{detail}{hint if small else ''}")
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:
@@ -172,6 +192,7 @@ LOOKS: tuple[Look, ...] = (
     the_configuration,
     the_agent,
     the_ports,
+    the_media,
     the_data_directory,
     the_store,
     the_speech,

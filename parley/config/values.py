@@ -49,7 +49,7 @@ class PortRange:
     @classmethod
     def parse(cls, text: str) -> Self:
         first, dash, last = text.partition("-")
-        if not (dash and _is_port(first) and _is_port(last) and 0 < int(first)):
+        if not (dash and _is_port(first) and _is_port(last) and int(first) > 0):
             raise ValueError(f"{text!r} is not a range of ports")
         ports = cls(int(first), int(last))
         if not ports.even:

@@ -101,8 +101,10 @@ class Sockets:
         return pair
 
     def close(self) -> None:
-        for held in (self.http, *self.sip.values(), *self._pairs.values(), *self.shared.values()):
+        for held in (self.http, *self.sip.values()):
             held.close()
+        for pair in (*self._pairs.values(), *self.shared.values()):
+            pair.close()
 
 
 def _bound(listen: Endpoint, kind: socket.SocketKind, key: str) -> socket.socket:

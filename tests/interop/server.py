@@ -31,6 +31,7 @@ ring_ms = 500
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
+{media}
 [agent]
 app = "tests.interop.agents:Clerk"
 """
@@ -39,7 +40,8 @@ app = "tests.interop.agents:Clerk"
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, media: str = "") -> None:
+        """`media`: more keys of that section."""
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -55,6 +57,7 @@ class Server:
                 sip=self.port,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
+                media=media,
             )
         )
         self._pids: set[int] = set()

@@ -1,13 +1,16 @@
 import json
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
 from parley import cli
+from parley.commands import ports
 from runtime.checkpoint import verifier_key
 from runtime.log_key import ORIGIN, load_or_create
 
+CORES = len(os.sched_getaffinity(0))
 CONFIG = """\
 [http]
 listen = "127.0.0.1:{http}"
@@ -106,3 +109,49 @@ def test_an_authority_whose_certificate_is_none(
     code, wrong = checked(argv, capsys)
     assert (code, list(wrong)) == (1, ["time stamps"])
     assert "nothing.pem cannot be read" in wrong["time stamps"]
+
+
+def test_the_media_processes_and_their_shared_ports_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = configured(tmp_path)
+    assert cli.main(argv[:-1]) == 0
+    shown = capsys.readouterr().out
+    assert f"ok  media: processes: 1, and a warm spare; cores here: {CORES}\n" in shown
+    assert "ok  media: each call has a pair of ports of its own\n" in shown
+    assert "10 pairs of ports of 23200-23219 on 127.0.0.1 are free for RTP and RTCP" in shown
+    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", "23220")
+    cli.main(argv[:-1])
+    assert "shared ports on 127.0.0.1: 23220-23221; the kernel buffers" in capsys.readouterr().out
+
+
+def test_more_media_processes_than_cores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setenv("PARLEY_MEDIA_PROCESSES", "2")
+    code, wrong = checked(configured(tmp_path), capsys)
+    assert (code, list(wrong)) == (1, ["media"])
+    assert "lower media.processes" in wrong["media"]
+
+
+@pytest.mark.parametrize(("free", "bytes_granted"), [(True, 1_000), (False, 4 * 1024 * 1024)])
+def test_a_shared_port_that_is_taken_or_has_little_room(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    free: bool,
+    bytes_granted: int,
+) -> None:
+    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", "23220")
+    monkeypatch.setattr(ports, "buffer_bytes", lambda _: bytes_granted)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        if not free:
+            taken.bind(("127.0.0.1", 23221))
+        code, wrong = checked(configured(tmp_path), capsys)
+    assert code == 1
+    if free:
+        assert "sysctl net.core.rmem_max=4194304" in wrong["media"]
+    else:
+        assert "127.0.0.1:23221 cannot be bound" in wrong["ports"]
+        assert "change media.shared_port" in wrong["ports"]

@@ -10,7 +10,7 @@ import pytest
 
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
-from media.client import MediaClient
+from media.pool import MediaPool
 from runtime import canonical
 from runtime.errors import Refused, StoreBroken
 from runtime.key_pool import KeyPool
@@ -68,7 +68,7 @@ async def house(
         keystore=keystore,
         keys=pool,
         log_key=load_or_create(tmp_path / "log.key"),
-        media=MediaClient(),
+        media=MediaPool(),
         speech=SpeechClient(),
         new_agent=lambda app: Agent(),
         agent_for=lambda call: "x:Y",
