@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
-from media.srtp import counter_mode, gcm
+from media.srtp.counter_mode import CounterMode
 from media.srtp.derivation import Keys
+from media.srtp.gcm import Gcm
 
 
 class Transform(Protocol):
@@ -47,11 +49,11 @@ class Suite:
 SUITES = {
     suite.name: suite
     for suite in (
-        Suite("AES_CM_128_HMAC_SHA1_80", 16, 14, lambda *keys: counter_mode.CounterMode(*keys, 10)),
-        Suite("AES_CM_128_HMAC_SHA1_32", 16, 14, lambda *keys: counter_mode.CounterMode(*keys, 4)),
-        Suite("AES_256_CM_HMAC_SHA1_80", 32, 14, lambda *keys: counter_mode.CounterMode(*keys, 10)),
-        Suite("AES_256_CM_HMAC_SHA1_32", 32, 14, lambda *keys: counter_mode.CounterMode(*keys, 4)),
-        Suite("AEAD_AES_128_GCM", 16, 12, gcm.Gcm),
-        Suite("AEAD_AES_256_GCM", 32, 12, gcm.Gcm),
+        Suite("AES_CM_128_HMAC_SHA1_80", 16, 14, partial(CounterMode, tag_bytes=10)),
+        Suite("AES_CM_128_HMAC_SHA1_32", 16, 14, partial(CounterMode, tag_bytes=4)),
+        Suite("AES_256_CM_HMAC_SHA1_80", 32, 14, partial(CounterMode, tag_bytes=10)),
+        Suite("AES_256_CM_HMAC_SHA1_32", 32, 14, partial(CounterMode, tag_bytes=4)),
+        Suite("AEAD_AES_128_GCM", 16, 12, Gcm),
+        Suite("AEAD_AES_256_GCM", 32, 12, Gcm),
     )
 }
