@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
 
 from media.codecs import Codec
 from media.recorder import Track
@@ -85,9 +86,20 @@ class MediaClient:
         payload_type: int | None = None,
         dtmf_payload_type: int | None = 101,
         port: int | None = None,
+        direction: str = "sendrecv",
+        shared: bool = False,
+        rtcp_port: int | None = None,
+        rtcp_mux: bool = False,
+        cname: str | None = None,
+        srtp: Mapping[str, object] | None = None,
         timeout_s: float = OPEN_TIMEOUT_S,
     ) -> Address:
-        """Open a leg and return its local address. MediaUnavailable if nobody answers."""
+        """Open a leg and return its local address. MediaUnavailable if nobody answers.
+
+        `direction` as SDP says it of us. `shared`: on the port that all such legs have in common.
+        `rtcp_port`: where reports go, if not to the port above; `rtcp_mux`: to the same port.
+        `srtp`: "suite", and "send_key" and "receive_key" (key and salt, hex), "roc".
+        """
         command = encode(
             {
                 "cmd": "open",
@@ -102,6 +114,12 @@ class MediaClient:
                 "ts0": timestamp_base,
                 "epoch_us": epoch_us,
                 "port": port,
+                "direction": direction,
+                "shared": shared,
+                "rtcp_port": rtcp_port,
+                "rtcp_mux": rtcp_mux,
+                **({} if cname is None else {"cname": cname}),
+                "srtp": None if srtp is None else dict(srtp),
             }
         )
         answer: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
@@ -117,9 +135,23 @@ class MediaClient:
             self._opening.pop(leg, None)
 
     def play(
-        self, leg: str, utterance: str, pcm: bytes, *, from_ms: int = 0, interruptible: bool = True
+        self,
+        leg: str,
+        utterance: str,
+        pcm: bytes,
+        *,
+        from_ms: int = 0,
+        interruptible: bool = True,
+        rate: int = SAMPLE_RATE,
+        more: bool = False,
+        append: bool = False,
+        loop: bool = False,
     ) -> None:
-        """Say s16le 8 kHz audio, once, however often it is asked for."""
+        """Say s16le audio of `rate` Hz, once, however often it is asked for.
+
+        `more`: it goes on with what the next calls `append`, and waits for it; the last of them
+        says `more=False`. `loop`: again and again, while nothing else is to be said.
+        """
         self._send(
             {
                 "cmd": "play",
@@ -127,10 +159,27 @@ class MediaClient:
                 "utterance": utterance,
                 "from_ms": from_ms,
                 "interruptible": interruptible,
-                "rate": SAMPLE_RATE,
+                "rate": rate,
+                "more": more,
+                "append": append,
+                "loop": loop,
             },
             pcm,
         )
+
+    def hear(self, leg: str, sources: Iterable[tuple[str, str, int]]) -> None:
+        """What a leg hears beside its own agent: (leg, "voice" or "agent", gain in millibel).
+
+        Replaces what it heard; both legs are in the same media process.
+        """
+        heard = [
+            {"leg": other, "what": what, "gain_millibel": gain} for other, what, gain in sources
+        ]
+        self._send({"cmd": "hear", "leg": leg, "sources": heard})
+
+    def mute(self, leg: str, voice: bool) -> None:
+        """Whether the party's voice goes to nobody: to no other leg, and not to be understood."""
+        self._send({"cmd": "mute", "leg": leg, "voice": voice})
 
     def stop(self, leg: str, utterance: str | None = None) -> None:
         """Stop one utterance, or everything."""
@@ -193,7 +242,8 @@ class MediaClient:
                 for header, payload in decoder.feed(data):
                     self._answer(header)
                     self._sign(header)
-                    await self._events.put((header, payload))
+                    for event in spread(header):
+                        await self._events.put((event, payload))
         except (OSError, WireError):
             return  # Lost; the next link begins with a "hello".
         finally:
@@ -225,3 +275,14 @@ class MediaClient:
             answer.set_result((str(header.get("address")), int(str(header.get("port")))))
         elif kind == "refused" and header.get("cmd") == "open":
             answer.set_exception(MediaUnavailable(str(header.get("reason"))))
+
+
+def spread(header: dict[str, object]) -> Iterator[dict[str, object]]:
+    """The events of single legs: the progress of all of them comes as one."""
+    played = header.get("played")
+    if header.get("event") != "progress" or not isinstance(played, list):
+        yield header
+        return
+    for leg, utterance, played_ms in cast(list[tuple[str, str, int]], played):
+        told = {"leg": leg, "utterance": utterance, "played_ms": played_ms}
+        yield {"event": "progress", "process": header["process"], **told}

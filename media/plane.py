@@ -82,6 +82,16 @@ class Plane:
         for opening in list(self._waiting.values()):
             self._open(opening, now)
 
+    def add_shared_port(self, port: int, address: str, now: int) -> None:
+        """The keeper hands over the port that many legs may have at once."""
+        self._ports.add_shared(port, address)
+        for opening in list(self._waiting.values()):
+            self._open(opening, now)
+
+    def has_port(self, port: int) -> bool:
+        """Whether a leg listens on the port, or did lately."""
+        return self._ports.has(port)
+
     def take_changes(self) -> list[PortChange]:
         """What became of ports, in order, since the last time this was asked."""
         changes, self._changes = self._changes, []
@@ -202,7 +212,8 @@ class Plane:
         if len(self.legs) + len(self._waiting) >= self._legs_max:
             if opening.leg not in self._waiting:
                 raise ValueError(f"more than {self._legs_max} legs")
-        port = self._ports.share(opening.port) if opening.shared else self._ports.take(opening.port)
+        ports = self._ports
+        port = ports.shared if opening.shared else ports.take(opening.port)
         if port is None:
             self._waiting[opening.leg] = opening
             return False

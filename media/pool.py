@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from typing import Concatenate, NotRequired, ParamSpec, TypedDict, Unpack
@@ -25,6 +25,12 @@ class Opening(TypedDict):
     payload_type: NotRequired[int | None]
     dtmf_payload_type: NotRequired[int | None]
     port: NotRequired[int | None]
+    direction: NotRequired[str]
+    shared: NotRequired[bool]
+    rtcp_port: NotRequired[int | None]
+    rtcp_mux: NotRequired[bool]
+    cname: NotRequired[str | None]
+    srtp: NotRequired[Mapping[str, object] | None]
     timeout_s: NotRequired[float]
 
 
@@ -109,6 +115,8 @@ class MediaPool:
     gate = _routed(MediaClient.gate)
     close_gate = _routed(MediaClient.close_gate)
     dtmf = _routed(MediaClient.dtmf)
+    hear = _routed(MediaClient.hear)
+    mute = _routed(MediaClient.mute)
 
     def close(self, leg: str, process: int | None = None) -> None:
         """Close a leg: its own, or one of that name which another process should not have."""

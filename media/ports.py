@@ -42,6 +42,7 @@ class Ports:
         self._resting: dict[int, int] = {}
         self._taken: dict[int, str] = {}
         self._asked = 0
+        self.shared: int | None = None
 
     def add(self, port: int, address: str, now: int) -> None:
         """The keeper hands over a port bound to `address`."""
@@ -60,9 +61,13 @@ class Ports:
         self._taken[port] = self._spare.pop(port)[0]
         return port
 
-    def share(self, port: int | None) -> int | None:
-        """A port that many legs may have at once; None if it is not here."""
-        return port if port in self._taken else None
+    def add_shared(self, port: int, address: str) -> None:
+        """A port that many legs may have at once; it is never left, nor given back."""
+        self.shared = port
+        self._taken[port] = address
+
+    def has(self, port: int) -> bool:
+        return port in self._taken or port in self._spare or port in self._resting
 
     def address(self, port: int) -> str:
         return self._taken[port]

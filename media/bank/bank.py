@@ -112,7 +112,9 @@ class Bank:
             speaking.append(talking)
             slots = ready
             active = ready
-        talked = np.unique(np.concatenate(speaking)) if len(speaking) > 1 else (speaking or [slots])[0]
+        talked = (
+            np.unique(np.concatenate(speaking)) if len(speaking) > 1 else (speaking or [slots])[0]
+        )
         return Heard(found, talked, slots, frames)
 
     def _adapt(self, slots: Slots) -> None:
@@ -143,7 +145,10 @@ class Bank:
         back = np.flatnonzero(~gone & (lost > 0) & (lost < plc.LOST_FRAMES_MAX))
         if back.size:
             frames[back] = plc.join(
-                self._before(slots[back], positions[back], lost[back]), lost[back], frames[back], self.rate
+                self._before(slots[back], positions[back], lost[back]),
+                lost[back],
+                frames[back],
+                self.rate,
             )
         return positions, frames
 

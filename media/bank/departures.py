@@ -55,7 +55,9 @@ class Departures:
         self._timestamp_base = np.array([o.timestamp_base for o in openings], np.int64)
         self._ticks = np.array([o.codec.frame_ticks for o in openings], np.int64)
         self._kinds = np.array([o.payload_type for o in openings], np.uint8)
-        self._sends = np.array([o.direction in ("sendrecv", "sendonly") for o in openings], np.bool_)
+        self._sends = np.array(
+            [o.direction in ("sendrecv", "sendonly") for o in openings], np.bool_
+        )
         self._rows[:count, 0] = VERSION << 6
         self._rows[:count, 8:12].view(">u4")[:, 0] = [o.ssrc for o in openings]
         self._loud[:count] = True  # Whatever is in the payload, it is not silence.
@@ -90,7 +92,9 @@ class Departures:
     def put(self, slot: int, payload: bytes) -> None:
         """What one leg sends, encoded by a codec of its own."""
         row = self._row_of[slot]
-        self._rows[row, HEADER_BYTES : HEADER_BYTES + len(payload)] = np.frombuffer(payload, np.uint8)
+        self._rows[row, HEADER_BYTES : HEADER_BYTES + len(payload)] = np.frombuffer(
+            payload, np.uint8
+        )
         self._lengths[row] = HEADER_BYTES + len(payload)
 
     def press(self, line: Line, payload: bytes, *, begins: bool) -> None:

@@ -32,8 +32,9 @@ VOICE, AGENT = (WAYS.index(way) for way in ("voice", "agent"))
 class Told(Protocol):
     """Where events of a leg go."""
 
-    def __call__(self, line: Line, event: str, payload: bytes = b"", /, **fields: object) -> None:
-        ...
+    def __call__(
+        self, line: Line, event: str, payload: bytes = b"", /, **fields: object
+    ) -> None: ...
 
 
 class Exchange:

@@ -73,9 +73,7 @@ class Rings:
 
     def amend(self, slots: Slots, positions: Slots, frames: Frames) -> None:
         """Write what was made up for a lost frame where it would have been."""
-        for slot, position, frame in zip(
-            slots.tolist(), positions.tolist(), frames, strict=True
-        ):
+        for slot, position, frame in zip(slots.tolist(), positions.tolist(), frames, strict=True):
             self._write(slot, position, frame)
 
     def span(self, slot: int, start: int, count: int) -> Samples:

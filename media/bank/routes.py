@@ -56,9 +56,7 @@ class Routes:
                 del self._by_remote[sharer.remote]
             self._sort()
 
-    def find(
-        self, ports: NDArray[np.int32], sources: NDArray[np.uint8], ssrcs: Slots
-    ) -> Slots:
+    def find(self, ports: NDArray[np.int32], sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
         """The slot of each datagram; negative where it is nobody's."""
         slots = self.rtp[ports]
         rows = np.flatnonzero(slots == SHARED)
@@ -95,7 +93,9 @@ class Routes:
         return False
 
     def _sort(self) -> None:
-        bound = [(s.remote, s.ssrc, slot) for slot, s in self._sharers.items() if s.ssrc is not None]
+        bound = [
+            (s.remote, s.ssrc, slot) for slot, s in self._sharers.items() if s.ssrc is not None
+        ]
         rows = np.frombuffer(b"".join(remote for remote, _, _ in bound), np.uint8)
         rows = rows.reshape(-1, SOCKADDR_BYTES)
         ssrcs = np.array([ssrc for _, ssrc, _ in bound], np.int64)

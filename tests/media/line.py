@@ -72,6 +72,14 @@ def named(found: list[Event], name: str) -> list[Event]:
     return [event for event in found if event.header["event"] == name]
 
 
+def gate_epoch(plane: Plane, leg: str) -> object:
+    """The epoch of a leg's open gate, as the node is told of it."""
+    legs = plane.hello().header["legs"]
+    assert isinstance(legs, list)
+    (told,) = [told for told in legs if told["leg"] == leg]
+    return told["gate_epoch"]
+
+
 @dataclass(frozen=True)
 class Sent:
     """A datagram that a plane sent."""

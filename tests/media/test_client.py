@@ -11,7 +11,7 @@ from media.codecs import CODECS
 from media.plane import Plane
 from media.units import Address
 from tests.media.desk import Desk, plane_with_port
-from tests.media.line import AGENT_KEY, CALLER_KEY, EPOCH
+from tests.media.line import AGENT_KEY, CALLER_KEY, EPOCH, gate_epoch
 
 pytestmark = pytest.mark.anyio
 WAIT_S = 10.0
@@ -105,7 +105,7 @@ async def test_every_command_is_understood(client: MediaClient, connect: Connect
     client.gate("l", "call-1", 4, EPOCH, [CALLER_KEY, AGENT_KEY])
     client.stop("l")
     header, _ = await event(client, "played")
-    assert desk.plane.legs["l"].gate_epoch == 4
+    assert gate_epoch(desk.plane, "l") == 4
     client.close_gate("l")
     client.ack([str(header["id"])])
     client.close("l")
