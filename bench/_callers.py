@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from media.codecs.g711 import ENCODE
 from media.net import Batch, Sockets, pack
-from media.rtp_headers import FIXED_BYTES, build
+from media.rtp_headers import FIXED_BYTES, build, parse
 from media.units import FRAME_US, SAMPLE_RATE, Samples
 
 FRAME = 160
@@ -45,10 +45,13 @@ class Callers:
     speech_frames: int = SPEECH_FRAMES
     sent: int = 0
     received: int = 0
+    _first: NDArray[np.int64] = field(init=False)
+    _last: NDArray[np.int64] = field(init=False)
     _batch: Batch = field(default_factory=Batch)
 
     def __post_init__(self) -> None:
         count = len(self.targets)
+        self.count_anew()
         self._cycle = cycle(self.speech_frames)
         self._rows = np.zeros((count, PACKET), np.uint8)
         self._ssrcs = np.arange(1, count + 1)
@@ -81,8 +84,25 @@ class Callers:
             )
 
     def receive(self) -> None:
+        """Count what came back, and by its sequence numbers what did not."""
         while count := self.sockets.receive(self._batch):
             self.received += count
+            headers = parse(self._batch.data[:count], self._batch.lengths[:count])
+            sequences = headers.sequence.astype(np.int64)
+            np.minimum.at(self._first, headers.ssrc, sequences)
+            np.maximum.at(self._last, headers.ssrc, sequences)
+
+    def count_anew(self) -> None:
+        """Forget what was counted."""
+        self.sent = self.received = 0
+        self._first = np.full(len(self.targets) + 1, 1 << 16)
+        self._last = np.full(len(self.targets) + 1, -1)
+
+    @property
+    def missing(self) -> int:
+        """How many packets never came of those between the first and the last of each call."""
+        spans = np.maximum(self._last - self._first + 1, 0)
+        return int(spans.sum()) - self.received
 
     def run(self, seconds: float, first: int) -> None:
         """Send every 20 ms, each call once; read what comes back in between."""

@@ -47,7 +47,7 @@ class Result:
     us: float
     cores: float
     sent: int
-    received: int
+    lost: int
     stats: dict[str, object] = field(default_factory=dict[str, object])
 
     def line(self, name: str) -> str:
@@ -57,7 +57,7 @@ class Result:
         late = f"{self.stats.get('late_ticks', ''):>6}{self.stats.get('missed_ticks', ''):>7}"
         return (
             f"{name:<34}{self.calls:>6}{self.us:>9.1f}{self.cores:>9.0%}"
-            f"{FRAME_US / self.us:>11,.0f}{self.sent - self.received:>7}{ticks}{late}"
+            f"{FRAME_US / self.us:>11,.0f}{self.lost:>7}{ticks}{late}"
         )
 
 
@@ -67,6 +67,19 @@ def bound(port: int = 0) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
     sock.bind((HOST, port))
     return sock
+
+
+def bound_pair() -> tuple[socket.socket, socket.socket]:
+    """RTP on an even port, RTCP on the odd one above."""
+    while True:
+        rtp = bound()
+        port = rtp.getsockname()[1]
+        if port % 2 == 0:
+            try:
+                return rtp, bound(port + 1)
+            except OSError:
+                pass
+        rtp.close()
 
 
 def callers_to(targets: list[int], speech_frames: int) -> Callers:
@@ -87,14 +100,14 @@ def cpu_us(pid: int) -> float:
 def measured(pid: int, callers: Callers, seconds: float, first: int = 0) -> Result:
     callers.run(WARM_S, first)
     settle(callers)
-    callers.sent = callers.received = 0
+    callers.count_anew()
     before, began = cpu_us(pid), time.monotonic()
     callers.run(seconds, first + int(WARM_S * 50))
     took, used = time.monotonic() - began, cpu_us(pid) - before
     settle(callers)
     calls = len(callers.targets)
     frames = calls * seconds * 50
-    return Result(calls, used / frames, used / took / 1e6, callers.sent, callers.received)
+    return Result(calls, used / frames, used / took / 1e6, callers.sent, callers.missing)
 
 
 def beside(kind: str, calls: int, seconds: float, *, ports: int) -> Result:
@@ -107,7 +120,7 @@ def beside(kind: str, calls: int, seconds: float, *, ports: int) -> Result:
     for sock in sockets:
         sock.close()
     try:
-        time.sleep(2.0)
+        time.sleep(1.0)
         return measured(child.pid, callers_to(targets, SPEECH_FRAMES), seconds)
     finally:
         child.kill()
@@ -202,7 +215,7 @@ def our_plane(calls: int, seconds: float, *, shared: bool, speech_frames: int) -
 def _our_plane(
     media: Media, calls: int, seconds: float, *, shared: bool, speech_frames: int
 ) -> Result:
-    sockets = [(bound(), bound()) for _ in range(1 if shared else calls)]
+    sockets = [bound_pair() for _ in range(1 if shared else calls)]
     ports = [media.give("shared" if shared else "rtp", *pair) for pair in sockets]
     for pair in sockets:
         for sock in pair:
