@@ -17,6 +17,7 @@ from pathlib import Path
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import cast
 
+from media.appending import Appender
 from media.link import LinkLost, NodeLink
 from media.plane import Outgoing, Plane
 from media.ports import PortLeft, PortReleased, PortTaken
@@ -268,9 +269,10 @@ def chunk_samples(go: dict[str, object]) -> int:
 def serve(control: socket.socket) -> None:
     """Stand by, then run until the keeper dies, which raises KeeperGone."""
     go = wait_for_go(control)
-    sealer = Sealer(Path(str(go.get("recordings", "."))))
+    boot = os.urandom(8).hex()
+    sealer = Sealer(Appender(Path(str(go.get("recordings", "."))), boot))
     sealer.start()
-    plane = Plane(os.urandom(8).hex(), chunk_samples(go))
+    plane = Plane(boot, chunk_samples(go))
     # What exists by now lives as long as the process: no collection need look at it.
     gc.collect()
     gc.freeze()

@@ -46,6 +46,7 @@ from web.secret import load_or_create as load_secret
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
 DAMAGE_CHARS_MAX = 2_000
+SWEEP_EVERY_S = 600.0
 GOODBYE_S = 5.0
 """How long calls may take to be sealed when the server is told to stop."""
 
@@ -64,6 +65,14 @@ def note(what: str, **facts: Any) -> None:
 def _token(value: object) -> str:
     """What is sealed shows the name of its key; of what nobody foresaw only its kind is told."""
     return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
+
+
+async def _sweep(house: House) -> None:
+    """What crashes left of audio is removed, now and from time to time, for ever."""
+    done: set[str] = set()
+    while True:
+        await recovery.sweep_audio(house, done)
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 class Node:
@@ -104,6 +113,7 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
+        board_tasks["sweep"] = asyncio.create_task(_sweep(board.house))
         endpoint = await self._pick_up(board)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
         desk = Desk(

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from media.recorder import Track
+from recordings import segments
 from recordings.reducers import chunk_sealed, gate_reopened, recording_sealed
 from recordings.tables import Chunk, Recording, RecordingState
 from runtime.errors import Refused
@@ -79,11 +80,24 @@ class Sealing:
             path=header["path"],
             captured_from_us=header["at_us"],
             at_us=0,
+            offset=header["offset"],
+            rate=header["rate"],
         )
         try:
             await self._house.surely(chunk_sealed, call, request=f"chunk/{name}", chunk=chunk)
         except Refused as why:
             self._house.note("chunk refused", call=call, chunk=name, why=str(why))
+            await self._erase_stray(chunk)
+
+    async def _erase_stray(self, chunk: Chunk) -> None:
+        """Ciphertext that was not let in is no part of a record."""
+        if await self._house.store.reader.rows(Chunk, id=chunk.id):
+            return
+        where = segments.Range(chunk.path, chunk.offset, chunk.bytes)
+        try:
+            await asyncio.to_thread(segments.erase, self._house.settings.recordings, [where])
+        except OSError as error:
+            self._house.note("a stray chunk stays for now", chunk=chunk.id, why=str(error))
 
     async def seal(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Close the gate, wait for what was begun, forget what nobody agreed to."""
