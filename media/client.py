@@ -167,15 +167,19 @@ class MediaClient:
             pcm,
         )
 
-    def hear(self, leg: str, sources: Iterable[tuple[str, str, int]]) -> None:
-        """What a leg hears beside its own agent: (leg, "voice" or "agent", gain in millibel).
+    def hear(
+        self, leg: str, sources: Iterable[tuple[str, str]], gains: Mapping[str, int] | None = None
+    ) -> None:
+        """What the leg's party hears beside its agent: (leg, "voice" or "agent"), all of it.
 
-        Replaces what it heard; both legs are in the same media process.
+        `gains` of those legs in millibel. All are in the same media process.
         """
-        heard = [
-            {"leg": other, "what": what, "gain_millibel": gain} for other, what, gain in sources
+        given = gains or {}
+        listed = [
+            {"leg": source, "what": what, "gain_millibel": given.get(source, 0)}
+            for source, what in sources
         ]
-        self._send({"cmd": "hear", "leg": leg, "sources": heard})
+        self._send({"cmd": "hear", "leg": leg, "sources": listed})
 
     def mute(self, leg: str, voice: bool) -> None:
         """Whether the party's voice goes to nobody: to no other leg, and not to be understood."""

@@ -392,9 +392,11 @@ def chunk_event(sealed: Sealed) -> Event:
             "key_id": chunk.track.key_id,
             "first_sample": chunk.first_sample,
             "samples": len(chunk.samples),
+            "rate": chunk.rate,
             "sha256": sealed.sha256,
             "bytes": sealed.size,
             "path": sealed.path,
+            "offset": sealed.offset,
             "at_us": sealed.job.at_us,
         }
     )

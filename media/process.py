@@ -17,6 +17,7 @@ from pathlib import Path
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import cast
 
+from media.appending import Appender
 from media.bank.reception import Datagrams
 from media.link import LinkLost, NodeLink
 from media.net import Batch, Sockets
@@ -319,9 +320,10 @@ def chunk_ms(go: dict[str, object]) -> int:
 def serve(control: socket.socket) -> None:
     """Stand by, then run until the keeper dies, which raises KeeperGone."""
     go = wait_for_go(control)
-    sealer = Sealer(Path(str(go.get("recordings", "."))))
+    boot = os.urandom(8).hex()
+    sealer = Sealer(Appender(Path(str(go.get("recordings", "."))), boot))
     sealer.start()
-    plane = Plane(os.urandom(8).hex(), chunk_ms(go))
+    plane = Plane(boot, chunk_ms(go))
     # What exists by now lives as long as the process: no collection need look at it.
     gc.collect()
     gc.freeze()

@@ -37,6 +37,7 @@ from sessions.house import House, Settings
 from sessions.lines import end
 from sessions.switchboard import Switchboard
 from telephony.address import Address
+from telephony.flow import Listener, Transport
 from telephony.sip import UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
@@ -45,6 +46,7 @@ from web.secret import load_or_create as load_secret
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
 DAMAGE_CHARS_MAX = 2_000
+SWEEP_EVERY_S = 600.0
 GOODBYE_S = 5.0
 """How long calls may take to be sealed when the server is told to stop."""
 
@@ -63,6 +65,14 @@ def note(what: str, **facts: Any) -> None:
 def _token(value: object) -> str:
     """What is sealed shows the name of its key; of what nobody foresaw only its kind is told."""
     return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
+
+
+async def _sweep(house: House) -> None:
+    """What crashes left of audio is removed, now and from time to time, for ever."""
+    done: set[str] = set()
+    while True:
+        await recovery.sweep_audio(house, done)
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 class Node:
@@ -103,6 +113,7 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
+        board_tasks["sweep"] = asyncio.create_task(_sweep(board.house))
         endpoint = await self._pick_up(board)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
         desk = Desk(
@@ -175,7 +186,9 @@ class Node:
         sock = await self._sip_socket
         host, port = sock.getsockname()[:2]
         local = Address(_advertised(self._config, host), port)
-        user_agent = UserAgent(local, "parley", secrets.token_bytes)
+        user_agent = UserAgent(
+            [Listener(Transport.UDP, Address(host, port), local)], "parley", secrets.token_bytes
+        )
         unoffered = await recovery.dialogs(board, user_agent)
         endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
         board.house.sip = endpoint

@@ -6,9 +6,13 @@ from runtime import table
 
 
 class RecordingState(StrEnum):
-    """A recording is open while its gate is, sealed once its last chunk is a row."""
+    """A recording is open while its gate is, sealed once its last chunk is a row.
+
+    Suspended, its gate is closed and may be opened again: somebody who has not agreed is heard.
+    """
 
     OPEN = "open"
+    SUSPENDED = "suspended"
     SEALED = "sealed"
 
 
@@ -28,13 +32,16 @@ class Recording:
     began_us: int
     lost: str | None
     sealed_us: int | None
+    suspended_us: int | None = None
+    """Since when it is suspended: nothing captured from then on is taken."""
 
 
-@table(name="chunk", index=(("call",),), append_only=True)
+@table(name="chunk", index=(("call",), ("path",)), append_only=True)
 class Chunk:
-    """One ciphertext file: about a second of one party (16-bit samples, 8 kHz).
+    """One piece of ciphertext: about a second of one party (16-bit samples, `rate` a second).
 
-    `first_sample` counts from the moment the call's media was opened.
+    It lies in the file `path` from `offset` on, `bytes` long with its tag. `first_sample` counts,
+    at `rate`, from the moment the call's media was opened.
     """
 
     id: str
@@ -50,3 +57,5 @@ class Chunk:
     path: str
     captured_from_us: int
     at_us: int
+    offset: int = 0
+    rate: int = 8_000

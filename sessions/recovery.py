@@ -5,7 +5,8 @@ import asyncio
 from consent.rules import LISTENING
 from consent.tables import ConsentEvent
 from conversation.tables import Memory
-from recordings.tables import Chunk, Recording
+from recordings import segments
+from recordings.tables import Recording, RecordingState
 from recordings.vault import purge_orphans
 from runtime.keystore import KeystoreError
 from sessions.callers import RESPONSES_KEPT_S
@@ -19,6 +20,11 @@ from telephony.tables import Dialog
 
 STRAY_AGE_US = 60_000_000
 """Ciphertext without a row is left alone for so long: its row may be on the way."""
+
+RECORDING = f"SELECT id FROM recording WHERE state != '{RecordingState.SEALED.value}'"
+NAMED = "SELECT path, offset, bytes FROM chunk WHERE path = ?"
+ALONE = "SELECT path FROM chunk WHERE path LIKE '%.chunk'"
+"""Chunks of before there were segments, each in a file of its own."""
 
 
 async def calls(board: Switchboard) -> None:
@@ -67,7 +73,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
 
 
 async def sweep(house: House) -> None:
-    """Destroy keys that no commit gave a right to be used, and ciphertext without a row."""
+    """Destroy keys that no commit gave a right to be used."""
     reader = house.store.reader
     rows = await reader.rows(Call)
     events = await reader.rows(ConsentEvent)
@@ -81,14 +87,39 @@ async def sweep(house: House) -> None:
     except KeystoreError as full:
         house.note("stray keys are left for the next start", why=str(full))
     house.keys.fill()
-    known = {chunk.path for chunk in await reader.rows(Chunk)}
-    for row in rows:
-        if row.state is not CallState.SEALED:
-            folder = house.settings.recordings / row.id
-            known |= {f"{row.id}/{path.name}" for path in folder.glob("*.chunk")}
-    strays = purge_orphans(house.settings.recordings, known, now - STRAY_AGE_US)
-    if strays:
-        house.note("stray chunks removed", chunks=len(strays))
+
+
+async def sweep_audio(house: House, done: set[str]) -> None:
+    """Remove ciphertext that has no row and never will. What cannot be now is left for later.
+
+    A chunk becomes a row only until its recording is sealed. So which are not is asked first: of
+    all others, every row that there will ever be is there when the rows are read. `done` are the
+    segments in which nothing is left to be found; it grows.
+    """
+    folder, reader = house.settings.recordings, house.store.reader
+    before_us = house.clock() - STRAY_AGE_US
+    recording = {call for (call,) in await reader.sql(RECORDING)}
+    gone = 0
+    try:
+        for path in await asyncio.to_thread(segments.abandoned, folder, before_us):
+            if path in done:
+                continue
+            named = [segments.Range(*row) for row in await reader.sql(NAMED, (path,))]
+            swept = await asyncio.to_thread(segments.sweep, folder, path, named, recording)
+            gone += swept.gone
+            done |= {path} if swept.done else set()
+        known = {path for (path,) in await reader.sql(ALONE)}
+        known |= {
+            path.relative_to(folder).as_posix()
+            for call in recording
+            for path in (folder / call).glob("*.chunk")
+        }
+        strays = await asyncio.to_thread(purge_orphans, folder, known, before_us)
+    except OSError as error:
+        house.note("stray audio is left for the next sweep", why=str(error))
+        return
+    if gone or strays:
+        house.note("stray audio removed", bytes=gone, files=len(strays))
 
 
 def _matters(row: Dialog, now_us: int) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from media.recorder import Track
+from recordings import segments
 from recordings.reducers import chunk_sealed, gate_reopened, recording_sealed
 from recordings.tables import Chunk, Recording, RecordingState
 from runtime.errors import Refused
@@ -36,14 +37,15 @@ class Sealing:
         live = self._calls.get(effect.scope or "")
         (recording,) = await self._house.store.reader.rows(Recording, id=effect.scope)
         if live is not None and recording.state is RecordingState.OPEN:
-            self._open(recording, recording.epoch)
+            self._open(live, recording, recording.epoch)
         return None
 
     async def reopen_gate(self, live: LiveCall, why: str) -> None:
         """The gate was lost: open one under the next epoch, and let the record say why."""
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         if rows and rows[0].state is RecordingState.OPEN:
-            self._open(rows[0], await self._house.surely(gate_reopened, live.id, why=why))
+            epoch = await self._house.surely(gate_reopened, live.id, why=why)
+            self._open(live, rows[0], epoch)
 
     async def gate_lost(self, live: LiveCall, why: str) -> None:
         """The media process could not write and closed the gate by itself: try again, later."""
@@ -52,7 +54,8 @@ class Sealing:
         if not live.ended.is_set():
             await self.reopen_gate(live, why)
 
-    def _open(self, recording: Recording, epoch: int) -> None:
+    def _open(self, live: LiveCall, recording: Recording, epoch: int) -> None:
+        live.gate_closed.clear()
         keys = {"caller": recording.caller_key, "agent": recording.agent_key}
         tracks = [
             Track(party, key_id, self._house.keystore.key(key_id)) for party, key_id in keys.items()
@@ -77,11 +80,24 @@ class Sealing:
             path=header["path"],
             captured_from_us=header["at_us"],
             at_us=0,
+            offset=header["offset"],
+            rate=header["rate"],
         )
         try:
             await self._house.surely(chunk_sealed, call, request=f"chunk/{name}", chunk=chunk)
         except Refused as why:
             self._house.note("chunk refused", call=call, chunk=name, why=str(why))
+            await self._erase_stray(chunk)
+
+    async def _erase_stray(self, chunk: Chunk) -> None:
+        """Ciphertext that was not let in is no part of a record."""
+        if await self._house.store.reader.rows(Chunk, id=chunk.id):
+            return
+        where = segments.Range(chunk.path, chunk.offset, chunk.bytes)
+        try:
+            await asyncio.to_thread(segments.erase, self._house.settings.recordings, [where])
+        except OSError as error:
+            self._house.note("a stray chunk stays for now", chunk=chunk.id, why=str(error))
 
     async def seal(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Close the gate, wait for what was begun, forget what nobody agreed to."""

@@ -143,4 +143,4 @@ class Recorders:
         samples[-length:] = 0
         self._base[row] += length
         self._n[row] += 1
-        return Chunk(gate.call, track, gate.epoch, n, first, cut)
+        return Chunk(gate.call, track, gate.epoch, n, first, cut, self._rate)

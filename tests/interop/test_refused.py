@@ -67,7 +67,7 @@ async def test_a_refused_call_leaves_no_audio_and_no_words(server: Server) -> No
     shown = server.json("show", call["id"])
     assert shown["recording"] is None
     assert [said for said in shown["transcript"] if said["party"] == "caller"] == []
-    assert list(server.data.rglob("*.chunk")) == []
+    assert [path for end in ("chunk", "seg") for path in server.data.rglob(f"*.{end}")] == []
 
 
 @pytest.mark.parametrize("lead", range(3))

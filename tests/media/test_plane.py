@@ -1,11 +1,9 @@
 """Two planes joined in memory, on virtual time."""
 
-from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from media.dtmf import EVENT
 from media.plane import LEGS_MAX, Plane
@@ -16,12 +14,8 @@ from media.seal import (
     Sealed,
     SealFailed,
     SealJob,
-    associated_data,
-    chunk_path,
-    nonce,
-    seal,
 )
-from media.units import FRAME_US, Samples, from_pcm, pcm
+from media.units import FRAME_US, Samples, pcm
 from media.wire import encode
 from tests.media.line import (
     AGENT_KEY,
@@ -43,13 +37,10 @@ KEYS = {track.party: track.key for track in (CALLER_KEY, AGENT_KEY)}
 
 
 def sealed_track(jobs: list[SealJob | GateMark], party: str) -> tuple[int, Samples]:
-    """Where a party's recording begins, and its samples, decrypted chunk by chunk."""
+    """Where a party's recording begins, and its samples, all to be sealed under its key."""
     chunks = [j.chunk for j in jobs if isinstance(j, SealJob) and j.chunk.track.party == party]
-    opened = [
-        AESGCM(KEYS[party]).decrypt(nonce(chunk), seal(chunk), associated_data(chunk))
-        for chunk in chunks
-    ]
-    return chunks[0].first_sample, np.concatenate([from_pcm(data) for data in opened])
+    assert {chunk.track.key for chunk in chunks} == {KEYS[party]}
+    return chunks[0].first_sample, np.concatenate([chunk.samples for chunk in chunks])
 
 
 def offset_of(needle: Samples, hay: Samples) -> int:
@@ -226,9 +217,10 @@ def test_a_sealed_chunk_is_told_with_its_place_in_time() -> None:
     network.run(2_000)
     job = network.far.take_jobs()[0]
     assert isinstance(job, SealJob)
-    network.far.sealed(Sealed(job, chunk_path(job.chunk), 16_016, "00"))
+    network.far.sealed(Sealed(job, "00-0.seg", 16_016, "00", offset=300))
     (chunk,) = named(events(network.far), "chunk")
-    assert Path(str(chunk.header["path"])).parts[0] == "call-1"
+    place = [chunk.header[name] for name in ("path", "offset", "bytes", "rate")]
+    assert place == ["00-0.seg", 300, 16_016, 8_000]
     first = chunk.header["first_sample"]
     assert isinstance(first, int)
     assert chunk.header["at_us"] == EPOCH + first * 125
