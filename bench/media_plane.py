@@ -142,6 +142,7 @@ class Media:
         self._tell({"peer": "node"}, peer)
         peer.close()
         self.link, self._decoder = ours, Decoder()
+        self._sending = threading.Lock()
         self.opened: dict[str, int] = {}
         self.stats: dict[str, object] = {}
         self.chunks = 0
@@ -154,7 +155,8 @@ class Media:
         return port
 
     def send(self, header: dict[str, object], payload: bytes = b"") -> None:
-        self.link.sendall(encode(header, payload))
+        with self._sending:
+            self.link.sendall(encode(header, payload))
 
     def open(self, n: int, remote: int, port: int | None) -> None:
         leg = f"leg-{n}"
@@ -162,7 +164,9 @@ class Media:
         codec = {"codec": "PCMU", "payload_type": 0, "dtmf_payload_type": 101}
         where = {"remote": [HOST, remote], "port": port, "shared": port is None}
         self.send({"cmd": "open", "leg": leg, "call": leg} | stream | codec | where)
-        tracks = [{"party": party, "key_id": "k", "key": KEY} for party in ("caller", "agent")]
+        tracks = [
+            {"party": party, "key_id": f"{leg}-{party}", "key": KEY} for party in ("caller", "agent")
+        ]
         grant = {"epoch": 1, "granted_at_us": time.time_ns() // 1_000, "tracks": tracks}
         self.send({"cmd": "gate", "leg": leg, "call": leg} | grant)
         self.send({"cmd": "listen", "leg": leg, "on": True})
@@ -240,7 +244,7 @@ def _our_plane(
     speaking.set()
     _wait_for(lambda: media.stats.get("legs") == calls)
     time.sleep(0.5)
-    assert media.chunks > calls * seconds, f"{media.chunks} chunks"
+    assert media.chunks > calls * seconds, (media.chunks, media.failed[:2], len(media.failed), media.stats)
     assert not media.failed, media.failed[:3]
     result.stats = media.stats
     return result

@@ -54,8 +54,8 @@ class Exchange:
         self._departures = Departures(slots, self.lines)
         self._tell, self._seal = tell, seal
         self._pressing: dict[int, Line] = {}
-        self._changed = False
-        self._slot = self._now = 0
+        self._changed = True
+        self._now = 0
         self._positions = np.zeros(slots, np.int64)
         self.sent = 0
         self.progress: list[tuple[Line, str, int]] = []
@@ -161,7 +161,6 @@ class Exchange:
     def tick(self, slot_us: int) -> Outgoing:
         """One 20 ms slot: listen, then speak. One datagram for each leg that sends."""
         self._arrange()
-        self._slot = slot_us
         for rate, bank in self.banks.items():
             active = bank.active
             elapsed = slot_us - self.lines.epoch[active]

@@ -243,6 +243,13 @@ def test_missed_ticks_are_skipped_on_the_clock_and_not_made_up_for() -> None:
     assert stats.header["late_ticks"] == 1
 
 
+def test_a_plane_without_legs_ticks() -> None:
+    plane = Plane("boot")
+    assert ticked(plane, EPOCH + FRAME_US) == []
+    deliver(plane, 4_000, [(b"nobody's", ("192.0.2.1", 9))], EPOCH)
+    assert ticked(plane, EPOCH + 2 * FRAME_US) == []
+
+
 def test_another_plane_goes_on_in_the_same_stream() -> None:
     sent: list[RtpPacket] = []
     for n in range(1, 7):
