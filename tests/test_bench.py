@@ -36,3 +36,10 @@ def test_the_log_is_measured() -> None:
     for line in ("bytes per action", "verify every hash", "start to first answer"):
         assert line in out
     assert "20 answered, 20 legs, 20 open effects" in out
+
+
+def test_speech_and_key_presses_over_bad_networks_are_measured() -> None:
+    out = printed("bench.lossy")
+    rows = {line[:16].strip(): line[16:].split() for line in out.splitlines()[2:]}
+    assert {"no loss", "1 %", "5 %", "10 %", "20 %", "10 % in bursts"} <= rows.keys()
+    assert all(row[5:] == ["10000", "10000", "0", "0"] for row in rows.values())
