@@ -31,6 +31,11 @@ def test_we_are_measured_beside_dbos() -> None:
     assert "synchronous_commit = on" in out or "PostgreSQL" in out
 
 
+def test_datagrams_are_measured() -> None:
+    out = printed("bench.datagrams", "20")
+    assert "one shared port, batched" in out and "20 calls" in out
+
+
 def test_the_log_is_measured() -> None:
     out = printed("bench.log", "--entries", "1000", "--calls", "20")
     for line in ("bytes per action", "verify every hash", "start to first answer"):
