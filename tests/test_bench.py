@@ -41,3 +41,8 @@ def test_the_log_is_measured() -> None:
     for line in ("bytes per action", "verify every hash", "start to first answer"):
         assert line in out
     assert "20 answered, 20 legs, 20 open effects" in out
+
+
+def test_hostile_messages_are_measured() -> None:
+    out = printed("bench.hostile", "--messages", "50")
+    assert "made to be slow" in out and "> 1 ms" in out
