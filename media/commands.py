@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 
 from media.codecs import G711, Codec
 from media.recorder import TRACKS_MAX, Track
+from media.srtp import SUITES
 from media.units import SAMPLE_RATE, Address
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,63}")
@@ -184,12 +185,12 @@ def _srtp(value: object) -> Srtp | None:
     if not isinstance(value, dict):
         raise ValueError("srtp is no object")
     fields = cast(dict[str, object], value)
-    return Srtp(
-        _text(fields, "suite"),
-        bytes.fromhex(_text(fields, "send_key")),
-        bytes.fromhex(_text(fields, "receive_key")),
-        _integer(fields, "roc", 0xFFFF_FFFF) if "roc" in fields else 0,
-    )
+    suite = _one_of(fields.get("suite"), "suite", tuple(SUITES))
+    keys = [bytes.fromhex(_text(fields, name)) for name in ("send_key", "receive_key")]
+    if any(len(key) != SUITES[suite].master_bytes for key in keys):
+        raise ValueError(f"{suite} has keys of {SUITES[suite].master_bytes} bytes, salt included")
+    roc = _integer(fields, "roc", 0xFFFF_FFFF) if "roc" in fields else 0
+    return Srtp(suite, keys[0], keys[1], roc)
 
 
 def _play(header: Header, payload: bytes) -> Command:

@@ -28,12 +28,10 @@ from media.commands import (
     Stop,
     parse,
 )
-from media.latch import Latch
 from media.lateness import Lateness
 from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
 from media.recorder import Chunk
-from media.rtp import RtpClock
 from media.seal import GateMark, Sealed, SealFailed, SealJob
 from media.units import slot_start
 from media.vad import Detector, webrtc_detector
@@ -218,8 +216,7 @@ class Plane:
             self._waiting[opening.leg] = opening
             return False
         self._waiting.pop(opening.leg, None)
-        clock = RtpClock(opening.sequence_base, opening.timestamp_base, opening.epoch)
-        line = Line(opening, self._free.pop(), port, Latch(opening.remote), clock)
+        line = Line.of(opening, self._free.pop(), port)
         self.legs[opening.leg] = line
         self._exchange.open(line)
         if not opening.shared:
@@ -239,6 +236,9 @@ class Plane:
             payload_type=opening.payload_type,
             dtmf_payload_type=opening.dtmf_payload_type,
             direction=opening.direction,
+            rtcp_port=opening.rtcp_port,
+            rtcp_mux=opening.rtcp_mux,
+            srtp=opening.srtp,
         )
         line.latch.redirect(opening.remote)
         self._exchange.follow(line, before)
@@ -276,6 +276,10 @@ class Plane:
         self._changes += [PortReleased(port) for port in self._ports.released(now)]
         self._tell_stats(now)
         return outgoing
+
+    def due_reports(self, now: int) -> Outgoing | None:
+        """The RTCP which is due beside the packets of a tick; once a tick, after it."""
+        return self._exchange.due_reports(now)
 
     def count_unsent(self, count: int) -> None:
         """Datagrams that were due could not be sent."""

@@ -18,6 +18,7 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import cast
 
 from media.appending import Appender
+from media.bank.departures import Outgoing
 from media.bank.reception import Datagrams
 from media.link import LinkLost, NodeLink
 from media.net import Batch, Sockets
@@ -107,17 +108,20 @@ class MediaProcess:
         self._receive()
         outgoing = self._plane.tick(now)
         if outgoing is not None:
-            sent = self._sockets.send(
-                outgoing.ports, outgoing.data, outgoing.lengths, outgoing.destinations
-            )
-            # As if the network had lost it: the next packet goes out in 20 ms.
-            self._plane.count_unsent(len(outgoing.ports) - sent)
+            self._send(outgoing)
+            if (reports := self._plane.due_reports(now)) is not None:
+                self._send(reports)
         self._plane.lateness.took(self._clock() - now)
         self._gather(len(self._plane.legs) > CROWD_LEGS)
         self._ticks += 1
         if self._ticks % COLLECT_TICKS == 0:
             # Only the young: the rest is frozen or long-lived, and would take its time.
             gc.collect(1)
+
+    def _send(self, out: Outgoing) -> None:
+        sent = self._sockets.send(out.ports, out.data, out.lengths, out.destinations)
+        # As if the network had lost it: the next packet goes out in 20 ms.
+        self._plane.count_unsent(len(out.ports) - sent)
 
     # RTP.
 

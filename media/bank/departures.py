@@ -72,7 +72,7 @@ class Departures:
         self._second[:count] = self._kinds
         self._lengths[:count] = HEADER_BYTES + FRAME_BYTES
         for row in self._marked:
-            self._loud[row] = True  # An event lay where its sound belongs.
+            self._loud[row] = True  # An event, or what was sealed, lies where sound belongs.
         self._marked = []
 
     def speak(self, slots: Slots, frames: Frames) -> None:
@@ -133,10 +133,15 @@ class Departures:
         row = self._row_of[slot]
         return self._rows[row, : self._lengths[row]].tobytes()
 
+    def n_of(self, slot: int) -> int:
+        """How many frames a leg is into its stream."""
+        return int(self._n[self._row_of[slot]])
+
     def replace(self, slot: int, datagram: bytes) -> None:
         row = self._row_of[slot]
         self._rows[row, : len(datagram)] = np.frombuffer(datagram, np.uint8)
         self._lengths[row] = len(datagram)
+        self._marked.append(int(row))
 
     def n(self) -> tuple[Slots, Slots]:
         """The slots, and how many frames each is into its stream."""

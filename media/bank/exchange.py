@@ -50,7 +50,11 @@ class Exchange:
         self.banks = {rate: Bank(slots, rate, chunk_ms, detector) for rate in RATES}
         self.routes = Routes()
         self.mixer = Mixer(slots, RATES)
-        self.reception = Reception(self.lines, self.routes, self.banks, self._pressed)
+        self.security = Security()
+        self.reports = Reports(slots, self.lines, self.security)
+        self.reception = Reception(
+            self.lines, self.routes, self.security, self.reports, self.banks, self._pressed
+        )
         self._departures = Departures(slots, self.lines)
         self._tell, self._seal = tell, seal
         self._pressing: dict[int, Line] = {}
@@ -65,7 +69,9 @@ class Exchange:
 
     def open(self, line: Line) -> None:
         opening = line.opening
+        self.security.follow(line)
         self.lines.open(line)
+        self.reports.open(line.slot)
         self.banks[line.rate].open(line.slot, opening.codec.clock_rate)
         remote = pack(opening.remote)
         self.routes.open(line.slot, line.port, remote, shared=opening.shared)
@@ -73,6 +79,7 @@ class Exchange:
 
     def follow(self, line: Line, before: int) -> None:
         """The node has changed a leg, whose rate was `before`; what it says goes on."""
+        self.security.follow(line)
         self.lines.follow(line)
         opening, old, new = line.opening, self.banks[before], self.banks[line.rate]
         if old is new:
@@ -90,10 +97,14 @@ class Exchange:
 
     def close(self, line: Line) -> None:
         """The gate is closed before."""
+        bank = self.banks[line.rate]
+        late, concealed = int(bank.rings.late[line.slot]), int(bank.concealed[line.slot])
+        self._tell(line, "quality", **self.reports.close(line, late, concealed))
+        self.security.close(line.slot)
         self.routes.close(line.slot, line.port, shared=line.opening.shared)
         self.mixer.forget(line.slot)
         self._pressing.pop(line.slot, None)
-        self.banks[line.rate].close(line.slot)
+        bank.close(line.slot)
         self.lines.close(line.slot)
         self._changed = True
 
@@ -175,12 +186,20 @@ class Exchange:
             self._send(bank, *self._mixed(bank, slots, frames))
         for line, tone in tones.values():
             self._departures.press(line, tone.payload, begins=tone.marker)
+        self.security.seal_rtp(self._departures)
+        self.reports.observe()
         self._tell_progress()
         self._tell_silence(slot_us)
+        for line, roc in self.security.rolled_over():
+            self._tell(line, "roc", roc=roc)
         self._cut()
         outgoing = self._departures.outgoing()
         self.sent += len(outgoing.ports)
         return outgoing
+
+    def due_reports(self, now: int) -> Outgoing | None:
+        """The RTCP that goes out beside the packets of this tick."""
+        return self.reports.due(*self._departures.n(), now)
 
     def _arrange(self) -> None:
         if self._changed:

@@ -8,9 +8,11 @@ from media.codecs import Decoder, Encoder
 from media.codecs.g711 import LAWS
 from media.commands import Open
 from media.dtmf import DtmfReceiver, DtmfSender
+from media.feedback import Feedback
 from media.latch import Latch
 from media.net import SOCKADDR_BYTES, pack
 from media.rtp import RtpClock
+from media.units import SAMPLE_RATE
 
 NO_LAW = -1
 NOWHERE = np.zeros(SOCKADDR_BYTES, np.uint8)
@@ -25,14 +27,22 @@ class Line:
     port: int
     latch: Latch
     clock: RtpClock
-    keys_heard: DtmfReceiver = field(default_factory=DtmfReceiver)
-    keys_pressed: DtmfSender = field(default_factory=DtmfSender)
+    keys_heard: DtmfReceiver
+    keys_pressed: DtmfSender
+    feedback: Feedback = field(default_factory=Feedback)
     key_began: int = 0
     gate_epoch_last: int = -1
     interrupted: str | None = None
     muted: bool = False
     decoder: Decoder | None = None
     encoder: Encoder | None = None
+
+    @classmethod
+    def of(cls, opening: Open, slot: int, port: int) -> "Line":
+        clock = RtpClock(opening.sequence_base, opening.timestamp_base, opening.epoch)
+        rate = opening.codec.clock_rate
+        latch = Latch(opening.remote)
+        return cls(opening, slot, port, latch, clock, DtmfReceiver(rate), DtmfSender(rate))
 
     @property
     def rate(self) -> int:
@@ -48,6 +58,8 @@ class Lines:
         self.law = np.full(slots, NO_LAW, np.int32)
         self.latched = np.zeros((slots, SOCKADDR_BYTES), np.uint8)
         self.destination = np.zeros((slots, SOCKADDR_BYTES), np.uint8)
+        self.ticks_per_s = np.full(slots, SAMPLE_RATE, np.int64)
+        self.secured = np.zeros(slots, np.bool_)
         self.probing = np.zeros(slots, np.bool_)
         self.heard_at = np.zeros(slots, np.int64)
         self.silent_told = np.zeros(slots, np.bool_)
@@ -71,6 +83,7 @@ class Lines:
         del self.by_slot[slot]
         self.latched[slot] = NOWHERE
         self.voice[slot] = -1
+        self.secured[slot] = False
 
     def follow(self, line: Line) -> None:
         """The node has changed the leg's codec or where it is."""
@@ -79,6 +92,8 @@ class Lines:
         self.rate[slot] = opening.codec.rate
         self.voice[slot] = opening.payload_type
         self.law[slot] = LAWS.index(name) if name in LAWS else NO_LAW
+        self.ticks_per_s[slot] = opening.codec.clock_rate
+        self.secured[slot] = opening.srtp is not None
         self.held[slot] = opening.direction != "sendrecv"
         line.decoder = line.encoder = None
         if name not in LAWS:

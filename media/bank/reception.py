@@ -10,7 +10,9 @@ from media import comfort
 from media.bank.bank import Bank
 from media.bank.lines import Line, Lines
 from media.bank.memory import Mask, Slots, ranks
+from media.bank.reports import Reports
 from media.bank.routes import Routes
+from media.bank.security import Security, overwrite
 from media.codecs.g711 import DECODE
 from media.net import unpack
 from media.rtp import RtpPacket
@@ -21,6 +23,7 @@ PAYLOAD_BYTES_MAX = 1_600
 PACKETS_A_LEG_MAX = 64
 """In one batch: more than a second of sound. Whoever sends more floods only itself."""
 
+RTCP_FIRST, RTCP_LAST = 192, 223
 STRANGERS_A_LEG_MAX = 8
 """Of those who are not believed yet, in one batch: a probation takes several batches."""
 
@@ -51,18 +54,23 @@ Told = Callable[[Line, str, RtpPacket], None]
 
 class Reception:
     def __init__(
-        self, lines: Lines, routes: Routes, banks: Mapping[int, Bank], pressed: Told
+        self,
+        lines: Lines,
+        routes: Routes,
+        security: Security,
+        reports: Reports,
+        banks: Mapping[int, Bank],
+        pressed: Told,
     ) -> None:
         self._lines, self._routes, self._banks, self._pressed = lines, routes, banks, pressed
+        self._security, self._reports = security, reports
         self.nobodys = 0
         self.flooded = 0
 
     def receive(self, datagrams: Datagrams, now: int) -> None:
         """Take a batch that came in by `now`. What is hostile is counted and ignored."""
+        rows, slots = self._admit(datagrams, now)
         headers = parse(datagrams.data, datagrams.lengths)
-        slots = self._routes.find(datagrams.ports, datagrams.sources, headers.ssrc.astype(np.int64))
-        rows = self._admit(slots, datagrams)
-        slots = slots[rows]
         lines = self._lines
         believed = (lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
         plain = (
@@ -80,16 +88,62 @@ class Reception:
             if heard.slots:
                 self._hear(self._banks[rate], heard, now)
 
-    def _admit(self, slots: Slots, datagrams: Datagrams) -> Slots:
-        """The rows that are somebody's, of nobody too many."""
+    def _admit(self, datagrams: Datagrams, now: int) -> tuple[Slots, Slots]:
+        """The rows of RTP that are somebody's, and whose; opened, where they were sealed."""
+        data, routes = datagrams.data, self._routes
+        second = data[:, 1]
+        # RFC 5761 section 4: on one port, the second octet tells RTCP from RTP.
+        muxed = (second >= RTCP_FIRST) & (second <= RTCP_LAST)
+        words = np.where(muxed[:, None], data[:, 4:8], data[:, 8:12])
+        ssrcs = words.copy().view(">u4")[:, 0].astype(np.int64)
+        slots = routes.find(datagrams.ports, datagrams.sources, ssrcs)
+        reports = routes.rtcp[datagrams.ports]
+        is_rtcp = (reports >= 0) | (muxed & (slots >= 0))
+        if is_rtcp.any():
+            slots = np.where(reports >= 0, reports, slots)
         rows = np.flatnonzero(slots >= 0)
         self.nobodys += len(slots) - len(rows)
-        np.add.at(self._lines.received, slots[rows], 1)
-        if len(rows) <= PACKETS_A_LEG_MAX:
-            return rows
-        kept = ranks(slots[rows]) < PACKETS_A_LEG_MAX
-        self.flooded += len(rows) - int(np.count_nonzero(kept))
-        return rows[kept]
+        slots = slots[rows]
+        if len(rows) > PACKETS_A_LEG_MAX:
+            kept = ranks(slots) < PACKETS_A_LEG_MAX
+            self.flooded += len(rows) - int(np.count_nonzero(kept))
+            rows, slots = rows[kept], slots[kept]
+        if is_rtcp.any():
+            told = is_rtcp[rows]
+            self._hear_reports(datagrams, rows[told], slots[told], now)
+            rows, slots = rows[~told], slots[~told]
+        np.add.at(self._lines.received, slots, 1)
+        secured = self._lines.secured[slots]
+        if secured.any():
+            kept = ~secured
+            kept[secured] = self._open_sealed(datagrams, rows[secured], slots[secured])
+            rows, slots = rows[kept], slots[kept]
+        return rows, slots
+
+    def _hear_reports(self, datagrams: Datagrams, rows: Slots, slots: Slots, now: int) -> None:
+        for row, slot in zip(rows.tolist(), slots.tolist(), strict=True):
+            data = datagrams.data[row, : datagrams.lengths[row]].tobytes()
+            source = datagrams.sources[row].tobytes()
+            try:
+                self._reports.receive(self._lines.by_slot[slot], data, source, now)
+            except ValueError:
+                self._lines.malformed[slot] += 1
+
+    def _open_sealed(self, datagrams: Datagrams, rows: Slots, slots: Slots) -> list[bool]:
+        """Open SRTP in place; false where it cannot be."""
+        opened: list[bool] = []
+        for row, slot in zip(rows.tolist(), slots.tolist(), strict=True):
+            sealed = datagrams.data[row, : datagrams.lengths[row]].tobytes()
+            try:
+                packet = self._security.open_rtp(slot, sealed)
+            except ValueError:
+                self._lines.malformed[slot] += 1
+                opened.append(False)
+                continue
+            overwrite(datagrams.data[row], packet)
+            datagrams.lengths[row] = len(packet)
+            opened.append(True)
+        return opened
 
     def _hear_plain(
         self, datagrams: Datagrams, headers: Headers, rows: Slots, slots: Slots, now: int
@@ -103,12 +157,10 @@ class Reception:
         for slot in slots[lines.probing[slots]].tolist():
             lines.by_slot[slot].latch.reassure()
             lines.probing[slot] = False
-        positions = bank.place(
-            slots,
-            headers.ssrc[rows].astype(np.int64),
-            headers.timestamp[rows].astype(np.int64),
-            self._arrived(slots, now, bank.rate),
-        )
+        ssrcs, timestamps = headers.ssrc[rows].astype(np.int64), headers.timestamp[rows]
+        self._reports.note(slots, ssrcs, headers.sequence[rows], timestamps, now)
+        arrived = self._arrived(slots, now, bank.rate)
+        positions = bank.place(slots, ssrcs, timestamps.astype(np.int64), arrived)
         laws, lengths = lines.law[slots], headers.payload_length[rows]
         for law in np.unique(laws).tolist():
             for length in np.unique(lengths[laws == law]).tolist():
@@ -158,6 +210,16 @@ class Reception:
             lines.strangers[slot] += 1
             return
         lines.heard_at[slot], lines.silent_told[slot] = now, False
+        is_sound = packet.payload_type == opening.payload_type
+        if line.latch.source in (None, address):
+            self._reports.note(
+                np.array([slot]),
+                np.array([packet.ssrc]),
+                np.array([packet.sequence], np.uint16),
+                np.array([packet.timestamp], np.uint32),
+                now,
+                timed=is_sound,
+            )
         if packet.payload_type == opening.dtmf_payload_type:
             if digit := line.keys_heard.receive(packet):
                 self._pressed(line, digit, packet)

@@ -30,14 +30,12 @@ class Batch:
         self.messages.room[:] = DATAGRAM_BYTES_MAX
         self.messages.name_lengths[:] = SOCKADDR_BYTES
 
-    def finish(
-        self, ports: NDArray[np.int32], lengths: NDArray[np.int32], whole: NDArray[np.bool_]
-    ) -> None:
-        """The first rows are written: say where they came in, leave out those cut short."""
+    def finish(self, ports: NDArray[np.int32], lengths: NDArray[np.int32]) -> None:
+        """The first rows are written: say where each came in; without those of length -1."""
         count = len(ports)
         self.ports[:count], self.lengths[:count] = ports, lengths
-        if not whole.all():
-            kept = np.flatnonzero(whole)
+        if count and lengths.min() < 0:
+            kept = np.flatnonzero(lengths >= 0)
             count = len(kept)
             for column in (self.data, self.lengths, self.sources, self.ports):
                 column[:count] = column[kept]

@@ -2,13 +2,13 @@
 
 import socket
 from collections.abc import Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.net.address import SOCKADDR_BYTES, name_lengths
 from media.net.batch import BATCH_MAX, Batch
-from media.net.held import Held
 from media.net.messages import Calls, Messages
 
 DONT_WAIT = int(socket.MSG_DONTWAIT)
@@ -22,61 +22,45 @@ class Kernel:
         self._calls = calls
         self._outgoing = Messages(BATCH_MAX)
 
-    def receive(self, ready: Sequence[Held], batch: Batch) -> int:
-        """Fill a batch from sockets that are ready. Answers how many of them had their turn."""
-        messages, recvmsg = batch.messages, self._calls.recvmsg
-        pointers = messages.pointers
-        ports: list[int] = []
-        lengths: list[int] = []
-        turns = 0
-        for held in ready:
-            if len(ports) == batch.size:
-                break
-            turns += 1
-            if held.shared:
-                first, room = len(ports), batch.size - len(ports)
-                many = self._calls.recvmmsg(held.fd, pointers[first], room, DONT_WAIT, None)
-                if many > 0:
-                    ports += [held.port] * many
-                    lengths += messages.lengths[first : first + many].tolist()
-                continue
-            # One each: a port that is flooded has its turn like all the others.
-            length = recvmsg(held.fd, pointers[len(ports)], DONT_WAIT)
-            # An error is that of a packet sent before (ICMP): the socket is still good.
-            if length >= 0:
-                ports.append(held.port)
-                lengths.append(length)
-        count = len(ports)
-        messages.name_lengths[:count] = SOCKADDR_BYTES
-        whole = messages.flags[:count] & TRUNCATED == 0
-        batch.finish(np.array(ports, np.int32), np.array(lengths, np.int32), whole)
-        return turns
+    def receive_each(self, fds: Sequence[int], batch: Batch) -> NDArray[np.int32]:
+        """One datagram from each, into the first rows: their lengths, -1 where there is none."""
+        took = map(self._calls.recvmsg, fds, batch.messages.pointers, repeat(DONT_WAIT))
+        return _whole(batch.messages, 0, np.fromiter(took, np.int32, len(fds)))
+
+    def receive_many(self, fd: int, batch: Batch, first: int) -> NDArray[np.int32]:
+        """What one has, into the rows from `first` on: their lengths, -1 for what is cut short."""
+        messages = batch.messages
+        room = batch.size - first
+        took = self._calls.recvmmsg(fd, messages.pointers[first], room, DONT_WAIT, None)
+        # An error is that of a packet sent before (ICMP): the socket is still good.
+        end = first + max(0, took)
+        return _whole(messages, first, messages.lengths[first:end].astype(np.int32))
 
     def send(
         self,
-        sockets: Sequence[Held | None],
+        fds: Sequence[int],
         starts: Sequence[int],
         data: NDArray[np.uint8],
         lengths: NDArray[np.int32],
         destinations: NDArray[np.uint8],
     ) -> int:
-        """Send runs of rows, each from one socket, which begin at `starts`."""
-        messages, sendmsg, count = self._outgoing, self._calls.sendmsg, len(data)
+        """Send runs of rows, each from one socket, which begin at `starts`: how many went."""
+        messages, count = self._outgoing, len(data)
         messages.point(data, destinations)
         messages.room[:count] = lengths
         messages.name_lengths[:count] = name_lengths(destinations)
-        pointers, sent = messages.pointers, 0
-        for held, start, end in zip(sockets, starts, [*starts[1:], count], strict=True):
-            if held is None:
-                continue
-            if end - start > 1:
-                sent += self._send_run(held.fd, start, end)
-            elif (
-                sendmsg(held.fd, pointers[start], DONT_WAIT) >= 0
-                or sendmsg(held.fd, pointers[start], DONT_WAIT) >= 0
-            ):
-                sent += 1
-        return sent
+        if len(fds) == count:
+            return self._send_each(fds)
+        ends = [*starts[1:], count]
+        return sum(self._send_run(*run) for run in zip(fds, starts, ends, strict=True))
+
+    def _send_each(self, fds: Sequence[int]) -> int:
+        pointers = self._outgoing.pointers
+        took = list(map(self._calls.sendmsg, fds, pointers, repeat(DONT_WAIT)))
+        failed = [row for row, sent in enumerate(took) if sent < 0] if min(took) < 0 else []
+        # The error may be that of a packet sent before: then this one was not tried.
+        again = sum(self._calls.sendmsg(fds[row], pointers[row], DONT_WAIT) >= 0 for row in failed)
+        return len(took) - len(failed) + again
 
     def _send_run(self, fd: int, start: int, end: int) -> int:
         sent, row, again = 0, start, False
@@ -85,8 +69,15 @@ class Kernel:
             if done > 0:
                 sent, row, again = sent + done, row + done, False
             elif not again:
-                # The error may be that of a packet sent before: this one was not tried then.
                 again = True
             else:
                 row, again = row + 1, False
         return sent
+
+
+def _whole(messages: Messages, first: int, lengths: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Lengths of what came in whole; and room for a name, of which the call took what it used."""
+    rows = slice(first, first + len(lengths))
+    messages.name_lengths[rows] = SOCKADDR_BYTES
+    lengths[messages.flags[rows] & TRUNCATED != 0] = -1
+    return lengths

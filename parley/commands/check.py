@@ -17,6 +17,7 @@ from conversation.speech.engines import SpeechError
 from parley.agents import Agents
 from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
+from parley.config import Media
 from parley.keeper.sockets import SHARED_BUFFER_BYTES
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
@@ -98,17 +99,19 @@ def the_media(here: Place) -> Iterator[Finding]:
     crowded = media.processes > cores
     hint = "; more processes than cores only make each other late: lower media.processes"
     yield Finding(not crowded, "media", f"{detail}{hint if crowded else ''}")
-    if not media.shared_ports:
+    if media.shared_ports:
+        yield shared_ports(media, ports.buffer_bytes(SHARED_BUFFER_BYTES))
+    else:
         yield Finding(True, "media", "each call has a pair of ports of its own")
-        return
+
+
+def shared_ports(media: Media, granted: int) -> Finding:
+    """Of so many bytes that the kernel grants a buffer: while a process is replaced, all wait."""
     pairs = ", ".join(f"{port}-{port + 1}" for port in media.shared_ports)
-    granted = ports.buffer_bytes(SHARED_BUFFER_BYTES)
+    detail = f"shared ports on {media.address}: {pairs}; {granted} bytes wait before each"
     small = granted < SHARED_BUFFER_BYTES
-    detail = (
-        f"shared ports on {media.address}: {pairs}; the kernel buffers {granted} bytes for each"
-    )
-    hint = f"; for hundreds of calls: sysctl net.core.rmem_max={SHARED_BUFFER_BYTES}"
-    yield Finding(not small, "media", f"{detail}{hint if small else ''}")
+    hint = f", few for hundreds of calls: sysctl net.core.rmem_max={SHARED_BUFFER_BYTES}"
+    return Finding(not small, "media", f"{detail}{hint if small else ''}")
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:

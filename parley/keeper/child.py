@@ -53,6 +53,8 @@ class Child:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)
         self._outbox: deque[Parcel] = deque()
+        self.is_full = False
+        """Whether its socket took no more, and says when it does."""
         with theirs:
             try:
                 self._process = _start(module, theirs.fileno())
@@ -88,12 +90,14 @@ class Child:
 
     def flush(self) -> None:
         """Send what the kernel takes; the rest stays for the next time. Raises Unreachable."""
+        self.is_full = False
         while self._outbox:
             parcel = self._outbox[0]
             try:
                 socket.send_fds(self.control, [parcel.content], parcel.fds)
             except OSError as error:
                 if error.errno in FULL:
+                    self.is_full = error.errno == errno.EAGAIN
                     return
                 raise Unreachable(str(error)) from error
             self._outbox.popleft().drop()

@@ -23,7 +23,7 @@ PROGRAMS: Mapping[str, str] = {
     "speech": "conversation.speech.process",
 }
 
-# How soon to try again what the kernel had no room for.
+# How soon to try again what the kernel had no room for, and will not say when it has.
 RETRY_S = 0.02
 # The node ends its calls while media still plays and seals; then the others stop.
 STOP_STAGES = (((Role.NODE,), 10.0), ((Role.MEDIA, Role.SPEECH), 5.0))
@@ -77,11 +77,13 @@ class Keeper:
         backlog = any(child.has_backlog for child in self._children.values())
         times = [wake_at - monotonic()] if wake_at is not None else []
         timeout = min([*times, RETRY_S] if backlog else times, default=None)
-        for ready, _ in self._selector.select(None if timeout is None else max(0.0, timeout)):
-            if isinstance(ready.data, Child):
-                self._hear(ready.data)
-            else:
+        for child in self._children.values():
+            self._watch(child)
+        for ready, events in self._selector.select(None if timeout is None else max(0.0, timeout)):
+            if not isinstance(ready.data, Child):
                 signals.drain()
+            elif events & selectors.EVENT_READ:
+                self._hear(ready.data)
         for child in self._children.values():
             self._flush(child)
         self._reap()
@@ -157,6 +159,14 @@ class Keeper:
             child.flush()
         except Unreachable as error:
             self._lose(child, str(error))
+
+    def _watch(self, child: Child) -> None:
+        """A full socket is flushed as soon as it has room: a thousand ports must not wait long."""
+        if child.control not in self._selector.get_map():
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.is_full else 0)
+        if self._selector.get_key(child.control).events != events:
+            self._selector.modify(child.control, events, child)
 
     def _lose(self, child: Child, why: str) -> None:
         """A child that can be told nothing is of no use: its successor is told everything."""

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+
+from parley.keeper.sockets import DESCRIPTORS, raise_descriptor_limit
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0
@@ -302,6 +305,8 @@ def test_each_media_process_keeps_its_number_its_ports_and_its_link(
     second.ask_keeper(want_rtp=1)
     theirs = second.told("rtp")["rtp"]
     second.ask_keeper(release_rtp=mine)  # It is not its own: nothing happens.
+    second.ask_keeper(want_rtp=1)
+    second.told("rtp")  # What was asked before was heard.
     spare = server.all_puppets(6)[-2:]
     speech.told("go")
     assert server.pids() == {
@@ -350,6 +355,17 @@ def test_a_shared_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert process.wait(WAIT_S) == 2
     assert "udp:127.0.0.1:23300 and the port above it cannot be bound" in said
     assert "change media.shared_port" in said
+
+
+def test_as_many_descriptors_as_allowed_are_taken() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        raise_descriptor_limit()
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert allowed == DESCRIPTORS or allowed == hard < DESCRIPTORS
 
 
 def test_a_released_rtp_port_is_closed_and_not_handed_on(server: Server) -> None:
