@@ -223,6 +223,8 @@ class Switchboard:
             case "dtmf" | "heard":
                 self.attending.deliver(live.id, header, payload)
                 return
+            case "quality" | "roc":
+                pass  # Kept until somebody has seen it.
             case _:
                 return
         self.house.media.ack([header["id"]])

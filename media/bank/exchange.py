@@ -12,7 +12,9 @@ from media.bank.memory import Frames, Slots
 from media.bank.mixer import Edge, Mixer
 from media.bank.reception import Datagrams, Reception
 from media.bank.recorder import Opened
+from media.bank.reports import Reports
 from media.bank.routes import Routes
+from media.bank.security import Security
 from media.bank.utterances import Utterances
 from media.commands import WAYS
 from media.dtmf import Tone
