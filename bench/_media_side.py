@@ -4,12 +4,14 @@ Run: python -m bench._media_side KIND FD..., where the descriptors are bound UDP
 """
 
 import asyncio
+import secrets
 import socket
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from media.appending import Appender
 from media.codecs import CODECS
 from media.commands import Open, OpenGate, Play
 from media.leg import Leg
@@ -47,14 +49,14 @@ def echo_plainly(sockets: list[socket.socket]) -> None:
 class Call(asyncio.DatagramProtocol):
     """One call: jitter buffer, decoder, detector, recorder, playout and encoder of its own."""
 
-    def __init__(self, sealer: Sealer, port: int) -> None:
+    def __init__(self, sealer: Sealer, port: int, ssrc: int) -> None:
         self._sealer = sealer
         now = _now()
         opening = Open(
-            f"l{port}", f"c{port}", CODECS["PCMU"], 0, 101, ("127.0.0.1", 9), 1, 0, 0, now, None
+            f"l{port}", f"c{port}", CODECS["PCMU"], 0, 101, ("127.0.0.1", 9), ssrc, 0, 0, now, None
         )
         self._leg = Leg(opening, port, webrtc_detector())
-        tracks = tuple(Track(party, "k", bytes(32)) for party in ("caller", "agent"))
+        tracks = tuple(Track(party, f"{port}-{party}", bytes(32)) for party in ("caller", "agent"))
         self._leg.do(OpenGate(opening.leg, opening.call, 1, now, tracks), now)
         self._said = 0
 
@@ -85,13 +87,13 @@ class Call(asyncio.DatagramProtocol):
 
 async def one_protocol_each(sockets: list[socket.socket], recordings: Path) -> None:
     """How an asyncio telephony server is usually written."""
-    sealer = Sealer(recordings)
+    sealer = Sealer(Appender(recordings, secrets.token_hex(8)))
     sealer.start()
     loop = asyncio.get_running_loop()
     loop.add_reader(sealer.fileno(), sealer.results)
-    for sock in sockets:
-        port = sock.getsockname()[1]
-        await loop.create_datagram_endpoint(lambda port=port: Call(sealer, port), sock=sock)
+    for ssrc, sock in enumerate(sockets, 1):
+        call = Call(sealer, sock.getsockname()[1], ssrc)
+        await loop.create_datagram_endpoint(lambda call=call: call, sock=sock)
     await asyncio.Event().wait()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TypeAlias, cast
 
-from media.codecs import G711, Codec
+from media.codecs import CODECS, Codec
 from media.recorder import TRACKS_MAX, Track
 from media.srtp import SUITES
 from media.units import SAMPLE_RATE, Address
@@ -153,7 +153,7 @@ def parse(header: Header, payload: bytes = b"") -> Command:
 
 
 def _open(header: Header, payload: bytes) -> Command:
-    codec = G711.get(_text(header, "codec"))
+    codec = CODECS.get(_text(header, "codec"))
     if codec is None:
         raise ValueError("unknown codec")
     port, dtmf = header.get("port"), header.get("dtmf_payload_type")

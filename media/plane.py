@@ -295,7 +295,7 @@ class Plane:
             "event": "stats",
             "legs": len(self.legs),
             **self.lateness.told(),
-            "received": int(lines.received[slots].sum()),
+            "received": reception.received,
             "malformed": int(lines.malformed[slots].sum()),
             "strangers": int(lines.strangers[slots].sum()),
             "nobodys": reception.nobodys,

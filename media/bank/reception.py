@@ -64,6 +64,7 @@ class Reception:
     ) -> None:
         self._lines, self._routes, self._banks, self._pressed = lines, routes, banks, pressed
         self._security, self._reports = security, reports
+        self.received = 0
         self.nobodys = 0
         self.flooded = 0
 
@@ -112,6 +113,7 @@ class Reception:
             told = is_rtcp[rows]
             self._hear_reports(datagrams, rows[told], slots[told], now)
             rows, slots = rows[~told], slots[~told]
+        self.received += len(slots)
         np.add.at(self._lines.received, slots, 1)
         secured = self._lines.secured[slots]
         if secured.any():

@@ -40,6 +40,7 @@ class Recorders:
         self._takes = {sent: np.zeros(rows, np.bool_) for sent in (False, True)}
         self._open: dict[int, Opened] = {}
         self._rows: Slots = np.empty(0, np.int64)
+        self._is_listed = True
         self.cuts_max = CUTS_A_TICK_MIN
 
     def gate(self, slot: int) -> Opened | None:
@@ -53,7 +54,7 @@ class Recorders:
             self._samples[row] = 0
             self._base[row], self._n[row] = start, 0
             self._takes[track.party == AGENT][row] = True
-        self._list()
+        self._is_listed = False
 
     def close(self, slot: int, now: int) -> list[Chunk]:
         """All that is left up to position `now`; the last chunk of a track may be short."""
@@ -72,7 +73,7 @@ class Recorders:
             rows = slice(slot * TRACKS_MAX, (slot + 1) * TRACKS_MAX)
             for takes in self._takes.values():
                 takes[rows] = False
-            self._list()
+            self._is_listed = False
 
     def write(self, slots: Slots, positions: Slots, samples: Frames, *, sent: bool) -> None:
         """Each row of samples at its place, where a gate takes what was sent, or received."""
@@ -89,6 +90,8 @@ class Recorders:
 
         So many in a tick and no more: who began together is not cut together.
         """
+        if not self._is_listed:
+            self._list()
         rows = self._rows
         ages = now[rows // TRACKS_MAX] - self._base[rows]
         complete = np.flatnonzero(ages >= self._chunk + self._grace)
@@ -106,7 +109,7 @@ class Recorders:
 
     def _list(self) -> None:
         tracks = [s * TRACKS_MAX + n for s, g in self._open.items() for n in range(len(g.tracks))]
-        self._rows = np.array(tracks, np.int64)
+        self._rows, self._is_listed = np.array(tracks, np.int64), True
         # A quarter more than come to be complete in a tick.
         per_tick = len(tracks) * self._frame * 5 // (self._chunk * 4)
         self.cuts_max = max(CUTS_A_TICK_MIN, per_tick)

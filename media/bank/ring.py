@@ -55,9 +55,7 @@ class Rings:
         places = positions % self.length
         view = self._frames if width == self.frame else windows(self._rows, width)
         view[self._starts[slots] + places] = samples
-        for n in np.flatnonzero(places + width > self.length).tolist():
-            row, over = self._rows[slots[n]], int(places[n]) + width - self.length
-            row[:over] = row[self.length : self.length + over]
+        self._close_rings(slots, places, width)
 
     def release(self, slots: Slots) -> tuple[Slots, Frames, Mask]:
         """The next frame of each slot: positions, samples, and where samples are missing."""
@@ -73,8 +71,9 @@ class Rings:
 
     def amend(self, slots: Slots, positions: Slots, frames: Frames) -> None:
         """Write what was made up for a lost frame where it would have been."""
-        for slot, position, frame in zip(slots.tolist(), positions.tolist(), frames, strict=True):
-            self._write(slot, position, frame)
+        places = positions % self.length
+        self._frames[self._starts[slots] + places] = frames
+        self._close_rings(slots, places, self.frame)
 
     def span(self, slot: int, start: int, count: int) -> Samples:
         """A copy of what was released; silent where nothing was."""
@@ -112,6 +111,12 @@ class Rings:
             self.late[slot] += 1
         else:
             self._write(slot, first, samples[first - position : last - position])
+
+    def _close_rings(self, slots: Slots, places: Slots, width: int) -> None:
+        """What was written into the pads belongs at the beginning."""
+        for n in np.flatnonzero(places + width > self.length).tolist():
+            row, over = self._rows[slots[n]], int(places[n]) + width - self.length
+            row[:over] = row[self.length : self.length + over]
 
     def _write(self, slot: int, position: int, samples: Samples) -> None:
         row, start = self._rows[slot], position % self.length
