@@ -1,4 +1,4 @@
-"""Many callers in one process: a thousand RTP streams of talk spurts, sent and counted in batches."""
+"""Many callers in one process: RTP streams of talk spurts, sent and counted in batches."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from media.units import FRAME_US, SAMPLE_RATE, Samples
 FRAME = 160
 PACKET = FIXED_BYTES + FRAME
 CYCLE_FRAMES = 250
-"""Five seconds: two of speech and three of faint noise, which is how people talk on the telephone."""
+"""Five seconds: two of speech and three of faint noise, as people talk on the telephone."""
 
 SPEECH_FRAMES = 100
 READ_US = 5_000
@@ -32,7 +32,8 @@ def cycle(speech_frames: int) -> NDArray[np.uint8]:
     """µ-law of one cycle: (CYCLE_FRAMES, 160)."""
     sound = np.random.default_rng(1).integers(-20, 20, CYCLE_FRAMES * FRAME).astype(np.int16)
     sound[: speech_frames * FRAME] = voice(speech_frames)
-    return ENCODE[0][sound.view(np.uint16)].reshape(CYCLE_FRAMES, FRAME)
+    octets: NDArray[np.uint8] = ENCODE[0][sound.view(np.uint16)].reshape(CYCLE_FRAMES, FRAME)
+    return octets
 
 
 @dataclass
@@ -57,7 +58,8 @@ class Callers:
         self._ssrcs = np.arange(1, count + 1)
         self._offsets = np.arange(count) * 37 % CYCLE_FRAMES
         order = np.argsort(np.arange(count) % len(self.ports), kind="stable")
-        self._from = np.array([self.ports[n % len(self.ports)] for n in range(count)], np.int32)[order]
+        ports = np.array(self.ports, np.int32)
+        self._from = ports[order % len(ports)]
         self._ssrcs, self._offsets = self._ssrcs[order], self._offsets[order]
         to = [pack(("127.0.0.1", self.targets[n])) for n in order.tolist()]
         self._to = np.frombuffer(b"".join(to), np.uint8).reshape(count, -1)

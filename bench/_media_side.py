@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from media.appending import Appender
@@ -60,7 +61,8 @@ class Call(asyncio.DatagramProtocol):
         self._leg.do(OpenGate(opening.leg, opening.call, 1, now, tracks), now)
         self._said = 0
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport), "a protocol of datagrams"
         self._transport = transport
         self._schedule()
 
@@ -93,8 +95,12 @@ async def one_protocol_each(sockets: list[socket.socket], recordings: Path) -> N
     loop.add_reader(sealer.fileno(), sealer.results)
     for ssrc, sock in enumerate(sockets, 1):
         call = Call(sealer, sock.getsockname()[1], ssrc)
-        await loop.create_datagram_endpoint(lambda call=call: call, sock=sock)
+        await loop.create_datagram_endpoint(partial(_same, call), sock=sock)
     await asyncio.Event().wait()
+
+
+def _same(call: Call) -> Call:
+    return call
 
 
 def _now() -> int:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,8 @@ class Result:
     def line(self, name: str) -> str:
         tick = self.stats.get("tick_us")
         times = tick if isinstance(tick, dict) else {}
-        ticks = "".join(f"{times.get(k, ''):>{w}}" for k, w in (("p50", 10), ("p99", 7), ("max", 7)))
+        widths = {"p50": 10, "p99": 7, "max": 7}
+        ticks = "".join(f"{times.get(name, ''):>{width}}" for name, width in widths.items())
         late = f"{self.stats.get('late_ticks', ''):>6}{self.stats.get('missed_ticks', ''):>7}"
         return (
             f"{name:<34}{self.calls:>6}{self.us:>9.1f}{self.cores:>9.0%}"
@@ -170,11 +172,15 @@ class Media:
         where = {"remote": [HOST, remote], "port": port, "shared": port is None}
         self.send({"cmd": "open", "leg": leg, "call": leg} | stream | codec | where)
         tracks = [
-            {"party": party, "key_id": f"{leg}-{party}", "key": KEY} for party in ("caller", "agent")
+            {"party": party, "key_id": f"{leg}-{party}", "key": KEY}
+            for party in ("caller", "agent")
         ]
         grant = {"epoch": 1, "granted_at_us": time.time_ns() // 1_000, "tracks": tracks}
         self.send({"cmd": "gate", "leg": leg, "call": leg} | grant)
         self.send({"cmd": "listen", "leg": leg, "on": True})
+
+    def has_opened(self, legs: int) -> bool:
+        return len(self.opened) >= legs
 
     def close(self) -> None:
         self.child.kill()
@@ -236,7 +242,7 @@ def _our_plane(
         for call in some:
             port = None if shared else ports[call]
             media.open(call, callers.ports[call % CALLER_PORTS], port)
-        _wait_for(lambda some=some: len(media.opened) > some[-1])
+        _wait_for(partial(media.has_opened, some[-1] + 1))
         # On a shared port, the first packet of each binds its SSRC to its leg.
         only = np.zeros(calls, np.bool_)
         only[some.start : some.stop] = True
@@ -249,8 +255,8 @@ def _our_plane(
     speaking.set()
     _wait_for(lambda: media.stats.get("legs") == calls)
     time.sleep(0.5)
-    assert media.chunks > calls * seconds, (media.chunks, media.failed[:2], len(media.failed), media.stats)
     assert not media.failed, media.failed[:3]
+    assert media.chunks > calls * seconds, f"{media.chunks} chunks were sealed"
     result.stats = media.stats
     return result
 
@@ -276,6 +282,8 @@ def _wait_for(true: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def runs(calls: int, seconds: float) -> dict[str, Callable[[], Result]]:
+    few = calls // 10
+
     def ours(shared: bool, speech: int = SPEECH_FRAMES, count: int = calls) -> Callable[[], Result]:
         return lambda: our_plane(count, seconds, shared=shared, speech_frames=speech)
 
@@ -286,7 +294,7 @@ def runs(calls: int, seconds: float) -> dict[str, Callable[[], Result]]:
         "Parley, one shared port": ours(shared=True),
         "Parley, a port a call": ours(shared=False),
         "Parley, all speak always": ours(shared=True, speech=CYCLE_FRAMES),
-        "an asyncio protocol a call": lambda: beside("asyncio", calls // 10, seconds, ports=calls // 10),
+        "an asyncio protocol a call": lambda: beside("asyncio", few, seconds, ports=few),
     }
 
 

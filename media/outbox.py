@@ -4,9 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-KEPT = frozenset(
-    {"dtmf", "heard", "played", "chunk", "gate_closed", "silent", "quality", "roc"}
-)
+KEPT = frozenset({"dtmf", "heard", "played", "chunk", "gate_closed", "silent", "quality", "roc"})
 KEPT_EVENTS_MAX = 32_768
 """Eight seconds of chunks of a full media process, whose node is away."""
 

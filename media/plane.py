@@ -207,9 +207,9 @@ class Plane:
         self._transient.append(Event({"event": "opened", **fields}))
 
     def _open_new(self, opening: Open) -> bool:
-        if len(self.legs) + len(self._waiting) >= self._legs_max:
-            if opening.leg not in self._waiting:
-                raise ValueError(f"more than {self._legs_max} legs")
+        full = len(self.legs) + len(self._waiting) >= self._legs_max
+        if full and opening.leg not in self._waiting:
+            raise ValueError(f"more than {self._legs_max} legs")
         ports = self._ports
         port = ports.shared if opening.shared else ports.take(opening.port)
         if port is None:

@@ -146,7 +146,7 @@ class MediaProcess:
         self._receive_at = self._clock() + GATHER_US
 
     def _gather(self, is_crowded: bool) -> None:
-        """Where there are many legs, let datagrams gather: one batch costs as much as one packet."""
+        """Where there are many legs, let datagrams gather: a batch costs as much as a packet."""
         if is_crowded == self._is_crowded:
             return
         self._is_crowded = is_crowded

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from media import comfort, plc
 from media.bank.memory import Frames, Mask, Slots, ranks
@@ -13,10 +14,8 @@ from media.bank.ring import Rings
 from media.bank.speech import Found, Speech
 from media.bank.stage import Stage
 from media.delay import Delay
+from media.units import FRAME_MS
 from media.vad import Detector
-
-RELEASES_MAX = 128
-"""Frames one tick releases for a leg after ticks were missed: more than a ring holds."""
 
 US = 1_000_000
 
@@ -93,29 +92,21 @@ class Bank:
 
     def listen(self, now: Slots) -> Heard:
         """Release what is due at the positions `now`, of all slots: one frame a tick, mostly."""
-        active = self.active
-        self._adapt(active)
-        due = now - self._waits
-        cursor = self.rings.cursor[active]
-        for slot in active[due[active] - cursor >= self.rings.ahead].tolist():
+        ready = self.active
+        self._adapt(ready)
+        due, cursor = now - self._waits, self.rings.cursor
+        for slot in ready[due[ready] - cursor[ready] >= self.rings.ahead].tolist():
             self.rings.skip(slot, int(due[slot]))
         found: Found = []
-        speaking: list[Slots] = []
-        slots, frames = active[:0], np.empty((0, self.frame), np.int16)
-        for turn in range(RELEASES_MAX):
-            ready = active[self.rings.cursor[active] <= due[active]]
-            if not ready.size:
-                break
+        speaking: list[Slots] = [NOBODY]
+        slots, frames = NOBODY, np.empty((0, self.frame), np.int16)
+        while (ready := ready[cursor[ready] <= due[ready]]).size:
             positions, frames = self._release(ready)
             heard, talking = self.speech.push(ready, positions, frames)
             found += heard
             speaking.append(talking)
             slots = ready
-            active = ready
-        talked = (
-            np.unique(np.concatenate(speaking)) if len(speaking) > 1 else (speaking or [slots])[0]
-        )
-        return Heard(found, talked, slots, frames)
+        return Heard(found, np.unique(np.concatenate(speaking)), slots, frames)
 
     def _adapt(self, slots: Slots) -> None:
         """Wait longer at once, and less by a frame at a time, while nothing is heard."""
@@ -127,38 +118,30 @@ class Bank:
             self._waits[slots] = np.where(grown, wanted, waits)
 
     def _wanted(self, slots: Slots) -> Slots:
-        frames = -(-self.delay.target(slots.astype(np.int32)) // 20)
+        """How long received sound waits, in samples: whole frames."""
+        frames = -(-self.delay.target(slots.astype(np.int32)) // FRAME_MS)
         return frames.astype(np.int64) * self.frame
 
     def _release(self, slots: Slots) -> tuple[Slots, Frames]:
         positions, frames, missing = self.rings.release(slots)
-        holes = missing.any(axis=1)
+        gone: Mask = np.all(missing, axis=1)
         lost = self._lost[slots]
-        if holes.any():
+        if missing.any():
             frames[missing] = 0
-            gone = missing.all(axis=1)
-            self._lost[slots] = np.where(gone, lost + 1, 0)
-            self._fill(slots, positions, frames, gone, lost)
-        else:
-            gone = holes
-            self._lost[slots] = 0
+            self._fill(slots, positions, frames, gone)
         back = np.flatnonzero(~gone & (lost > 0) & (lost < plc.LOST_FRAMES_MAX))
         if back.size:
-            frames[back] = plc.join(
-                self._before(slots[back], positions[back], lost[back]),
-                lost[back],
-                frames[back],
-                self.rate,
-            )
+            history = self._before(slots[back], positions[back], lost[back])
+            frames[back] = plc.join(history, lost[back], frames[back], self.rate)
+        self._lost[slots] = np.where(gone, lost + 1, 0)
         return positions, frames
 
-    def _fill(
-        self, slots: Slots, positions: Slots, frames: Frames, gone: Mask, lost: np.ndarray
-    ) -> None:
-        """Make up for lost frames: what went before, then silence; or the comfort they asked for."""
-        quiet = gone & (self._noise[slots] > 0)
+    def _fill(self, slots: Slots, positions: Slots, frames: Frames, gone: Mask) -> None:
+        """Make up for lost frames: what went before, then silence; or the comfort asked for."""
+        lost, noise = self._lost[slots], self._noise[slots]
+        quiet = gone & (noise > 0)
         if quiet.any():
-            frames[quiet] = comfort.noise(self._noise[slots[quiet]], self._generator, self.frame)
+            frames[quiet] = comfort.noise(noise[quiet], self._generator, self.frame)
         rows = np.flatnonzero(gone & ~quiet & (lost < plc.LOST_FRAMES_MAX))
         if rows.size:
             history = self._before(slots[rows], positions[rows], lost[rows])
@@ -166,7 +149,10 @@ class Bank:
             self.rings.amend(slots[rows], positions[rows], frames[rows])
             self.concealed[slots[rows]] += 1
 
-    def _before(self, slots: Slots, positions: Slots, lost: np.ndarray) -> Frames:
+    def _before(self, slots: Slots, positions: Slots, lost: NDArray[np.int32]) -> Frames:
         """What was heard before a loss."""
         count = plc.HISTORY_MS * self.rate // 1_000
         return self.rings.spans(slots, positions - lost * self.frame, count)
+
+
+NOBODY = np.empty(0, np.int64)

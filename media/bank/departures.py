@@ -14,6 +14,7 @@ from media.units import FRAME_US
 PACKET_BYTES_MAX = 512
 HEADER_BYTES = FIXED_HEADER.size
 FRAME_BYTES = 160
+SENDING = ("sendrecv", "sendonly")
 SILENT = np.array([ENCODE[law][0] for law in range(len(LAWS))], np.uint8)
 """The octet of silence in each law."""
 

@@ -15,6 +15,9 @@ Mask: TypeAlias = NDArray[np.bool_]
 Frames: TypeAlias = NDArray[np.int16]
 """Samples of many legs: (legs, samples)."""
 
+Levels: TypeAlias = NDArray[np.float32]
+"""One number for each leg, or samples before they are rounded."""
+
 NEVER = -(1 << 60)
 """Stands for "no position", and comes before every one of them."""
 

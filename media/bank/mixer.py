@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from media.bank.memory import Frames, Slots, lazily
+from media.bank.memory import Frames, Levels, Slots, lazily
 from media.commands import WAYS
 from media.resample import Resampler
 
@@ -28,7 +28,7 @@ class Mixer:
             (a, b): Resampler(sources, a, b) for a in rates for b in rates if a != b
         }
         self._crossing: dict[tuple[int, int], Slots] = {}
-        self._sums: dict[int, tuple[Slots, Slots, Slots, Frames]] = {}
+        self._sums: dict[int, tuple[Slots, Slots, Slots, Levels]] = {}
         self.is_source = np.zeros((slots, len(WAYS)), np.bool_)
 
     def hear(self, slot: int, edges: list[Edge]) -> None:
@@ -78,7 +78,7 @@ class Mixer:
             resampled = self._resamplers[rate, wanted].run(sources, self.said[rate][sources])
             self.said[wanted][sources] = resampled
 
-    def mixed(self, rate: int) -> tuple[Slots, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
+    def mixed(self, rate: int) -> tuple[Slots, Levels]:
         """Who hears others at this rate, and the sum of what each hears: (legs, frame)."""
         if rate not in self._sums:
             return NOBODY, NOTHING

@@ -31,7 +31,7 @@ class Placements:
         self._clock = np.full(slots, rate, np.int64)
 
     def open(self, slot: int, clock_rate: int) -> None:
-        """`clock_rate`: how fast the timestamps of this codec count (RFC 3551: not always right)."""
+        """`clock_rate` of the timestamps, in Hz: not always that of the samples (RFC 3551)."""
         self._ssrc[slot] = -1
         self._clock[slot] = clock_rate
 

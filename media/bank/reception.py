@@ -40,7 +40,7 @@ class Datagrams:
 
 @dataclass(slots=True)
 class Voices:
-    """Sound that one batch brought, of legs of one rate."""
+    """Sound that packets brought one by one, of legs of one rate."""
 
     slots: list[int] = field(default_factory=list[int])
     ssrcs: list[int] = field(default_factory=list[int])

@@ -110,7 +110,8 @@ class Reports:
         if not turn.size:
             return None
         self.observe()
-        ports, rows = np.empty(len(turn), np.int32), np.zeros((len(turn), REPORT_BYTES_MAX), np.uint8)
+        rows = np.zeros((len(turn), REPORT_BYTES_MAX), np.uint8)
+        ports = np.empty(len(turn), np.int32)
         lengths = np.empty(len(turn), np.int32)
         destinations = np.empty((len(turn), SOCKADDR_BYTES), np.uint8)
         for row, slot in enumerate(turn.tolist()):

@@ -78,14 +78,14 @@ class Rings:
     def span(self, slot: int, start: int, count: int) -> Samples:
         """A copy of what was released; silent where nothing was."""
         places = np.arange(start, start + count) % self.length
-        samples = self._rows[slot][places]
+        samples: Samples = self._rows[slot][places]
         samples[samples == EMPTY] = 0
         return samples
 
     def spans(self, slots: Slots, before: Slots, count: int) -> Frames:
         """The `count` samples before a position, for many slots."""
         places = (before - count)[:, None] + np.arange(count)
-        samples = self._rows[slots[:, None], places % self.length]
+        samples: Frames = self._rows[slots[:, None], places % self.length]
         samples[samples == EMPTY] = 0
         return samples
 

@@ -67,7 +67,8 @@ class Routes:
     def _find_shared(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
         found = self._look_up(sources, ssrcs)
         unknown = np.flatnonzero(found == NOBODY)[:UNKNOWN_MAX]
-        if any([self._bind(sources[n].tobytes(), int(ssrcs[n])) for n in unknown.tolist()]):
+        bound = [self._bind(sources[n].tobytes(), int(ssrcs[n])) for n in unknown.tolist()]
+        if any(bound):
             self._sort()
             found = self._look_up(sources, ssrcs)
         return found

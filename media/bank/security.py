@@ -12,7 +12,7 @@ RTCP_INDEX_MASK = 0x7FFF_FFFF
 
 
 class Security:
-    """A sender and a receiver for each leg with keys. A packet's index is a function of the clock."""
+    """A sender and a receiver for each leg with keys; indexes are functions of the clock."""
 
     def __init__(self) -> None:
         self._ends: dict[int, tuple[Line, Srtp, Sender, Receiver]] = {}
@@ -25,8 +25,8 @@ class Security:
             self.close(line.slot)
         elif known is None or known[1] != srtp:
             suite = SUITES[srtp.suite]
-            sender, receiver = Sender(suite, srtp.send_key), Receiver(suite, srtp.receive_key, srtp.roc)
-            self._ends[line.slot] = (line, srtp, sender, receiver)
+            receiver = Receiver(suite, srtp.receive_key, srtp.roc)
+            self._ends[line.slot] = (line, srtp, Sender(suite, srtp.send_key), receiver)
             self._told[line.slot] = srtp.roc
 
     def close(self, slot: int) -> None:

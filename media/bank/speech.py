@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from media.bank.memory import NEVER, Frames, Mask, Slots, lazily, windows
+from media.bank.memory import NEVER, Frames, Levels, Mask, Slots, lazily, windows
 from media.bank.ring import HISTORY_FRAMES, Rings
 from media.units import FRAME_MS
 from media.vad import (
@@ -30,11 +30,11 @@ RECALLED_FRAMES_MAX = HISTORY_FRAMES - 1
 Found = list[tuple[int, SpeechStarted | SpeechEnded]]
 
 
-def energies(frames: Frames) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def energies(frames: Frames) -> Levels:
     """The mean square of each frame."""
     wide = frames.astype(np.float32)
-    sums: np.ndarray[tuple[int], np.dtype[np.float32]] = np.einsum("ij,ij->i", wide, wide)
-    return sums / frames.shape[1]
+    means: Levels = np.einsum("ij,ij->i", wide, wide) / frames.shape[1]
+    return means
 
 
 class Speech:
