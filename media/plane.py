@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from media.bank.admission import Datagrams
 from media.bank.departures import Outgoing
-from media.bank.exchange import Exchange, at
+from media.bank.exchange import Exchange
 from media.bank.lines import Line
 from media.bank.mixer import Edge
-from media.bank.reception import Datagrams
-from media.bank.recorder import Opened
 from media.bank.utterances import Said
 from media.commands import (
     WAYS,
@@ -28,6 +27,7 @@ from media.commands import (
     Stop,
     parse,
 )
+from media.gates import CLOSED, CODEC_CHANGED, Gates
 from media.lateness import Lateness
 from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
@@ -42,8 +42,6 @@ LEGS_MAX = 2_048
 CHUNK_MS = 1_000
 REASON_CHARACTERS_MAX = 200
 STATS_US = 5_000_000
-CLOSED = "closed"
-CODEC_CHANGED = "the codec changed"
 
 PortChange: TypeAlias = PortTaken | PortLeft | PortReleased
 
@@ -60,6 +58,7 @@ class Plane:
         self.lateness = Lateness()
         self.legs: dict[str, Line] = {}
         self._exchange = Exchange(legs_max, chunk_ms, detector, self._tell, self._seal)
+        self._gates = Gates(self._exchange, self._emit)
         self._free = list(reversed(range(legs_max)))
         self._boot = boot
         self._legs_max = legs_max
@@ -67,7 +66,6 @@ class Plane:
         self._waiting: dict[str, Open] = {}
         self._changes: list[PortChange] = []
         self._transient: list[Event] = []
-        self._jobs: list[SealJob | GateMark] = []
         self._last_slot: int | None = None
         self._stats_at = 0
         self._unsent = 0
@@ -108,7 +106,7 @@ class Plane:
                 "leg": name,
                 "port": line.port,
                 "playing": self._playing(line),
-                "gate_epoch": self._gate_epoch(line),
+                "gate_epoch": self._gates.epoch(line),
             }
             for name, line in self.legs.items()
         ]
@@ -123,7 +121,8 @@ class Plane:
 
     def take_transient(self) -> list[Event]:
         """The events that are not kept, since the last time this was asked."""
-        progress, self._exchange.progress = self._exchange.progress, []
+        news = self._exchange.news
+        progress, news.progress = news.progress, []
         if progress:
             played = [
                 [line.opening.leg, utterance, samples * 1_000 // line.rate]
@@ -157,9 +156,9 @@ class Plane:
             case Listen():
                 self._exchange.listen(line, command.on)
             case OpenGate():
-                self._open_gate(line, command, now)
+                self._gates.open(line, command, now)
             case CloseGate():
-                self._close_gate(line, now, CLOSED)
+                self._gates.close(line, now, CLOSED)
             case Press():
                 if line.opening.dtmf_payload_type is None:
                     raise ValueError("the leg has no payload type for DTMF")
@@ -227,7 +226,7 @@ class Plane:
     def _reopen(self, line: Line, opening: Open, now: int) -> None:
         """Take over a changed remote or codec; the stream itself, and its clock, go on."""
         if line.rate != opening.codec.rate:
-            self._close_gate(line, now, CODEC_CHANGED)
+            self._gates.close(line, now, CODEC_CHANGED)
         before = line.rate
         line.opening = replace(
             line.opening,
@@ -248,7 +247,7 @@ class Plane:
         if (line := self.legs.pop(name, None)) is None:
             return
         self._exchange.stop(line)
-        self._close_gate(line, now, CLOSED)
+        self._gates.close(line, now, CLOSED)
         self._exchange.close(line)
         self._free.append(line.slot)
         if not line.opening.shared:
@@ -289,17 +288,17 @@ class Plane:
         if now < self._stats_at:
             return
         self._stats_at = now + STATS_US
-        lines, reception = self._exchange.lines, self._exchange.reception
+        lines, admission = self._exchange.lines, self._exchange.admission
         slots = [line.slot for line in self.legs.values()]
         stats: dict[str, object] = {
             "event": "stats",
             "legs": len(self.legs),
             **self.lateness.told(),
-            "received": reception.received,
+            "received": admission.received,
             "malformed": int(lines.malformed[slots].sum()),
             "strangers": int(lines.strangers[slots].sum()),
-            "nobodys": reception.nobodys,
-            "flooded": reception.flooded,
+            "nobodys": admission.nobodys,
+            "flooded": admission.flooded,
             "sent": self._exchange.sent,
             "unsent": self._unsent,
             "kept": len(self.outbox),
@@ -307,44 +306,11 @@ class Plane:
         }
         self._transient.append(Event(stats))
 
-    # The recording gate, and the sealer's side.
-
-    def _gate_epoch(self, line: Line) -> int | None:
-        gate = self._exchange.gate(line)
-        return None if gate is None else gate.epoch
-
-    def _open_gate(self, line: Line, command: OpenGate, now: int) -> None:
-        if command.epoch == self._gate_epoch(line):
-            return
-        if command.epoch <= line.gate_epoch_last:
-            raise ValueError(f"gate epoch {command.epoch} was used before")
-        self._close_gate(line, now, CLOSED)
-        # Rounded up: nothing of before the grant.
-        granted = -(-(command.granted_at - line.opening.epoch) * line.rate // 1_000_000)
-        line.gate_epoch_last = command.epoch
-        opened = Opened(command.call, command.epoch, command.tracks)
-        self._exchange.open_gate(line, opened, max(granted, position(line, now)))
-
-    def _close_gate(self, line: Line, now: int, reason: str) -> None:
-        if (gate := self._exchange.gate(line)) is not None:
-            self._seal(line, self._exchange.close_gate(line, position(line, now)))
-            self._jobs.append(GateMark(line.opening.leg, gate.epoch, reason))
-
-    def _fail_gate(self, job: SealJob, reason: str) -> None:
-        """Fail closed: what cannot be sealed is not recorded."""
-        line = self.legs.get(job.leg)
-        if line is not None and job.chunk.epoch == self._gate_epoch(line):
-            self._exchange.drop_gate(line)
-            self._jobs.append(GateMark(job.leg, job.chunk.epoch, reason))
-
-    def _seal(self, line: Line, chunks: Sequence[Chunk]) -> None:
-        leg = line.opening.leg
-        self._jobs += [SealJob(leg, chunk, at(line, chunk.first_sample)) for chunk in chunks]
+    # The sealer's side.
 
     def take_jobs(self) -> list[SealJob | GateMark]:
         """What is to be sealed, in order, since the last time this was asked."""
-        jobs, self._jobs = self._jobs, []
-        return jobs
+        return self._gates.take_jobs()
 
     def seal_refused(self, job: SealJob) -> None:
         """The sealer's queue is full."""
@@ -352,14 +318,17 @@ class Plane:
 
     def sealed(self, result: Sealed | SealFailed | GateMark) -> None:
         """The sealer has done a job, or could not."""
-        match result:
-            case Sealed():
-                self._emit(chunk_event(result))
-            case SealFailed():
-                self._fail_gate(result.job, result.reason)
-            case GateMark():
-                fields = {"leg": result.leg, "epoch": result.epoch, "reason": result.reason}
-                self._emit(Event({"event": "gate_closed", **fields}))
+        if isinstance(result, SealFailed):
+            self._fail_gate(result.job, result.reason)
+        else:
+            self._gates.sealed(result)
+
+    def _fail_gate(self, job: SealJob, reason: str) -> None:
+        if (line := self.legs.get(job.leg)) is not None:
+            self._gates.fail(line, job.chunk.epoch, reason)
+
+    def _seal(self, line: Line, chunks: Sequence[Chunk]) -> None:
+        self._gates.seal(line, chunks)
 
     def _tell(self, line: Line, event: str, payload: bytes = b"", /, **fields: object) -> None:
         self._emit(Event({"event": event, "leg": line.opening.leg, **fields}, payload))
@@ -371,36 +340,7 @@ class Plane:
             self._transient.append(event)
 
 
-def position(line: Line, now: int) -> int:
-    """Where `now` is on the leg's timeline, in samples."""
-    return (now - line.opening.epoch) * (line.rate // 1_000) // 1_000
-
-
 def refused_event(header: Header, reason: str) -> Event:
     """What could not be done; an echo never longer than its header may be."""
     echo = {key: str(header.get(key))[:REASON_CHARACTERS_MAX] for key in ("cmd", "leg")}
     return Event({"event": "refused", **echo, "reason": reason[:REASON_CHARACTERS_MAX]})
-
-
-def chunk_event(sealed: Sealed) -> Event:
-    """The row the node will commit: where the chunk is and what is in it."""
-    chunk = sealed.job.chunk
-    return Event(
-        {
-            "event": "chunk",
-            "leg": sealed.job.leg,
-            "call": chunk.call,
-            "party": chunk.track.party,
-            "epoch": chunk.epoch,
-            "n": chunk.n,
-            "key_id": chunk.track.key_id,
-            "first_sample": chunk.first_sample,
-            "samples": len(chunk.samples),
-            "rate": chunk.rate,
-            "sha256": sealed.sha256,
-            "bytes": sealed.size,
-            "path": sealed.path,
-            "offset": sealed.offset,
-            "at_us": sealed.job.at_us,
-        }
-    )

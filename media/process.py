@@ -19,8 +19,8 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import cast
 
 from media.appending import Appender
+from media.bank.admission import Datagrams
 from media.bank.departures import Outgoing
-from media.bank.reception import Datagrams
 from media.link import LinkLost, NodeLink
 from media.net import Batch, Sockets
 from media.plane import CHUNK_MS, Plane

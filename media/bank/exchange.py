@@ -1,16 +1,17 @@
 """All legs of a media process, by slot: what one tick and one batch of datagrams do to them."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
+from media.bank.admission import Admission, Datagrams
 from media.bank.bank import Bank, Heard
 from media.bank.departures import Departures, Outgoing
 from media.bank.lines import Line, Lines
 from media.bank.memory import Frames, Slots
 from media.bank.mixer import Edge, Mixer
-from media.bank.reception import Datagrams, Reception
+from media.bank.news import News, Told, at
+from media.bank.reception import Reception
 from media.bank.recorder import Opened
 from media.bank.reports import Reports
 from media.bank.routes import Routes
@@ -20,23 +21,12 @@ from media.commands import WAYS
 from media.dtmf import Tone
 from media.net import pack
 from media.recorder import Chunk
-from media.rtp import RtpPacket
 from media.units import pcm
 from media.vad import Detector, SpeechStarted
 
 RATES = (8_000, 16_000)
-PROGRESS_TICKS = 5
-SILENT_US = 30_000_000
 Tones = dict[int, tuple[Line, Tone]]
 VOICE, AGENT = (WAYS.index(way) for way in ("voice", "agent"))
-
-
-class Told(Protocol):
-    """Where events of a leg go."""
-
-    def __call__(
-        self, line: Line, event: str, payload: bytes = b"", /, **fields: object
-    ) -> None: ...
 
 
 class Exchange:
@@ -54,18 +44,15 @@ class Exchange:
         self.mixer = Mixer(slots, RATES)
         self.security = Security()
         self.reports = Reports(slots, self.lines, self.security)
-        self.reception = Reception(
-            self.lines, self.routes, self.security, self.reports, self.banks, self._pressed
-        )
+        self.news = News(self.lines, self.banks, tell)
+        self.admission = Admission(self.lines, self.routes, self.security, self.reports)
+        self._reception = Reception(self.lines, self.reports, self.banks, self.news.pressed)
         self._departures = Departures(slots, self.lines)
         self._tell, self._seal = tell, seal
         self._pressing: dict[int, Line] = {}
         self._changed = True
-        self._now = 0
         self._positions = np.zeros(slots, np.int64)
         self.sent = 0
-        self.progress: list[tuple[Line, str, int]] = []
-        """Who played how much, in samples, since this was taken."""
 
     # Legs come, change, and go.
 
@@ -117,7 +104,7 @@ class Exchange:
         stage = self.banks[line.rate].stage
         stage.settle(line.slot).stop(name)
         stage.cue(line.slot)
-        self._tell_played(line)
+        self.news.tell_played(line)
 
     def listen(self, line: Line, on: bool) -> None:
         speech = self.banks[line.rate].speech
@@ -163,13 +150,15 @@ class Exchange:
     def cue(self, line: Line) -> None:
         """The utterances of a leg have changed: stage what is to be played now."""
         self.banks[line.rate].stage.cue(line.slot)
-        self._tell_played(line)
+        self.news.tell_played(line)
 
     # The network and the clock.
 
     def receive(self, datagrams: Datagrams, now: int) -> None:
-        self._now = now
-        self.reception.receive(datagrams, now)
+        self.news.now = now
+        rows, slots = self.admission.admit(datagrams, now)
+        if rows.size:
+            self._reception.receive(datagrams, rows, slots, now)
 
     def tick(self, slot_us: int) -> Outgoing:
         """One 20 ms slot: listen, then speak. One datagram for each leg that sends."""
@@ -190,8 +179,7 @@ class Exchange:
             self._departures.press(line, tone.payload, begins=tone.marker)
         self.security.seal_rtp(self._departures)
         self.reports.observe()
-        self._tell_progress()
-        self._tell_silence(slot_us)
+        self.news.tick(*self._departures.n(), slot_us)
         for line, roc in self.security.rolled_over():
             self._tell(line, "roc", roc=roc)
         self._cut()
@@ -299,53 +287,3 @@ class Exchange:
         for bank in self.banks.values():
             for slot, chunk in bank.recorders.due(self._positions):
                 self._seal(self.lines.by_slot[slot], [chunk])
-
-    # What the node is told.
-
-    def _pressed(self, line: Line, digit: str, packet: RtpPacket) -> None:
-        # A successor of this process may hear the rest of the same event: whoever
-        # stores digits tells them apart by SSRC and timestamp.
-        at_us, ssrc, timestamp = self._now, packet.ssrc, packet.timestamp
-        self._tell(line, "dtmf", digit=digit, at_us=at_us, ssrc=ssrc, timestamp=timestamp)
-
-    def _tell_played(self, line: Line) -> None:
-        for played in self.banks[line.rate].stage.take_ended(line.slot):
-            self._tell(
-                line,
-                "played",
-                utterance=played.utterance,
-                played_ms=to_ms(played.played, line.rate),
-                total_ms=to_ms(played.total, line.rate),
-                interrupted=played.interrupted,
-                refused=played.refused,
-            )
-
-    def _tell_progress(self) -> None:
-        slots, n = self._departures.n()
-        turn = slots[n % PROGRESS_TICKS == 0]
-        for rate, bank in self.banks.items():
-            mine = turn[(self.lines.rate[turn] == rate)]
-            for slot in mine[bank.stage.playing_now(mine)].tolist():
-                if (playing := bank.stage.playing(slot)) is not None:
-                    self.progress.append((self.lines.by_slot[slot], *playing))
-
-    def _tell_silence(self, slot_us: int) -> None:
-        lines, (slots, _) = self.lines, self._departures.n()
-        unheard = slots[lines.heard_at[slots] == 0]
-        lines.heard_at[unheard] = slot_us
-        held = slots[lines.held[slots]]
-        lines.heard_at[held] = slot_us
-        silent = (slot_us - lines.heard_at[slots] >= SILENT_US) & ~lines.silent_told[slots]
-        for slot in slots[silent].tolist():
-            lines.silent_told[slot] = True
-            self._tell(lines.by_slot[slot], "silent", seconds=SILENT_US // 1_000_000)
-
-
-def at(line: Line, position: int) -> int:
-    """When a position is, in microseconds UTC."""
-    return line.opening.epoch + position * 1_000_000 // line.rate
-
-
-def to_ms(samples: int, rate: int) -> int:
-    """Whole milliseconds, rounded down."""
-    return samples * 1_000 // rate

@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 
-from media.bank.reception import Datagrams
+from media.bank.admission import Datagrams
 from media.net import DATAGRAM_BYTES_MAX, pack, unpack
 from media.outbox import Event
 from media.plane import Plane
