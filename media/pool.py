@@ -109,6 +109,7 @@ class MediaPool:
     gate = _routed(MediaClient.gate)
     close_gate = _routed(MediaClient.close_gate)
     dtmf = _routed(MediaClient.dtmf)
+    hear = _routed(MediaClient.hear)
 
     def close(self, leg: str, process: int | None = None) -> None:
         """Close a leg: its own, or one of that name which another process should not have."""
