@@ -9,6 +9,7 @@ from media.units import pcm
 from recordings.tables import Recording, RecordingState
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions.bridge_reducers import agent_presence_changed
 from sessions.house import House
 from sessions.live import LiveCall
 from telephony.bridge import Bridge, Hearing, Member, Part, Presence
@@ -31,6 +32,13 @@ class Bridging:
         if live is not None:
             await self._gate_closed(live)
         return None
+
+    async def leave(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """All that the agent said was played: it goes."""
+        live = self._calls.get(effect.scope or "")
+        if live is None or live.ended.is_set():
+            return None
+        return Closing(agent_presence_changed, {"call": live.id, "presence": Presence.GONE})
 
     async def hear(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Bring the media of all who are, or were, in a bridge to what its rows say."""
