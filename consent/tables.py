@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from runtime import table
+from runtime import Sealed, table
 
 
 class Scope(StrEnum):
@@ -41,3 +41,27 @@ class ConsentEvent:
     wording: str | None
     method: str | None
     at_us: int
+
+
+class BasisKind(StrEnum):
+    """Why somebody may be called: the lawful grounds of article 6 (1) GDPR."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTERESTS = "legitimate_interests"
+
+
+@table(name="basis")
+class Basis:
+    """Who may be called (a URI) and why. Both are sealed under a key of this row's own."""
+
+    id: str
+    party: Sealed[str]
+    kind: BasisKind
+    source: Sealed[str]
+    granted_us: int
+    expires_us: int | None
+    withdrawn_us: int | None

@@ -59,6 +59,31 @@ class RunContext:
         return await self.session.act(reducer, request=f"{self.idempotency_key}/{name}", **args)
 
 
+@dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """How a transfer ended, as a SIP status: 486 is busy, 603 a no, 487 a caller who left first.
+
+    202: it was accepted, and nobody told what became of it.
+    """
+
+    status: int
+
+    @property
+    def completed(self) -> bool:
+        """Whether the caller is with somebody else now, and no longer with you."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultOutcome:
+    """What became of asking a colleague. `call` is the call to them."""
+
+    call: str
+    accepted: bool
+    cause: str | None
+    """Why nobody answered, as `parley show` has it: "busy", "no_answer"; None if they declined."""
+
+
 class SpeechHandle(Protocol):
     """Words on their way to the caller; await it to wait until they were played."""
 
@@ -86,6 +111,11 @@ class AgentSession(Protocol):
         """Whether the caller agreed to be recorded."""
         ...
 
+    @property
+    def outbound(self) -> bool:
+        """Whether we called them."""
+        ...
+
     async def say(self, text: str, *, allow_interruptions: bool = True) -> SpeechHandle:
         """Say it; answers once the intent is on disk. Await the handle for the end of it."""
         ...
@@ -109,6 +139,57 @@ class AgentSession(Protocol):
 
     async def hang_up(self) -> None:
         """End the call after what is being said."""
+        ...
+
+    async def transfer(self, uri: str) -> TransferOutcome:
+        """Have the caller's side call `uri` instead, after what is being said; once.
+
+        The call is over where it completed, and goes on where it did not. Raises ValueError for
+        what is no SIP or tel URI.
+        """
+        ...
+
+    async def transfer_to(self, call: str) -> TransferOutcome:
+        """Connect the caller with whom you dialled: `call` is what `dial` answered."""
+        ...
+
+    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+        """Ask a colleague whether they take the call, while the caller hears music.
+
+        They are called, told `brief`, and answer by key or word. Where they accept, all three of
+        you are joined: introduce them, then `leave`. Raises Refused as `dial` does.
+        """
+        ...
+
+    async def leave(self) -> None:
+        """Leave the caller with whom they are joined to, after what is being said, for good."""
+        ...
+
+    async def brief(self) -> str:
+        """What the colleague whom you called is to be told; for the agent on their line."""
+        ...
+
+    async def answer_consultation(self, accepted: bool) -> None:
+        """The colleague on this line takes the call they were asked about, or does not."""
+        ...
+
+    async def press(self, keys: str) -> None:
+        """Press keys such as "123#", after what is being said, at most once.
+
+        Raises ToolError where a crash leaves it unknown whether they were pressed.
+        """
+        ...
+
+    async def dial(self, uri: str, *, basis: str) -> str:
+        """Call somebody, with an agent of their own; answers the id of that call at once.
+
+        `basis` is why they may be called (see `parley dial`). Raises Refused without one that
+        holds now and is about them.
+        """
+        ...
+
+    async def picked_up(self, call: str) -> bool:
+        """Wait until whom you dialled has answered; False where they did not."""
         ...
 
 

@@ -60,6 +60,12 @@ def action_proposed(
     ctx: Context, action: str, tool: str, idempotent: bool, args: Sealed[str]
 ) -> None:
     """The agent wants a tool called; it will be, once, under this id."""
+    propose(ctx, action, tool, idempotent, args)
+    ctx.effect("conversation.tool", lane=action, action=action)
+
+
+def propose(ctx: Context, action: str, tool: str, idempotent: bool, args: Sealed[str]) -> None:
+    """The row of something that the agent wants done."""
     ctx.table(Action).insert(
         Action(
             id=action,
@@ -73,7 +79,6 @@ def action_proposed(
             finished_us=None,
         )
     )
-    ctx.effect("conversation.tool", lane=action, action=action)
 
 
 @reducer

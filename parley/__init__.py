@@ -4,9 +4,11 @@ from conversation.agent import (
     Agent,
     AgentSession,
     ChatMessage,
+    ConsultOutcome,
     RunContext,
     SpeechHandle,
     ToolError,
+    TransferOutcome,
     function_tool,
 )
 
@@ -14,8 +16,10 @@ __all__ = [
     "Agent",
     "AgentSession",
     "ChatMessage",
+    "ConsultOutcome",
     "RunContext",
     "SpeechHandle",
     "ToolError",
+    "TransferOutcome",
     "function_tool",
 ]

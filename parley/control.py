@@ -7,7 +7,7 @@ result} or {"error": kind, "why": text}; see `operations.py`.
 import asyncio
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,9 @@ IDLE_SECONDS_MAX = 300.0
 BACKLOG = 16
 
 
-async def serve(data: Path, store: Store) -> None:
+async def serve(
+    data: Path, store: Store, doing: Mapping[str, operations.Operation] = operations.OPERATIONS
+) -> None:
     """Answer operators until cancelled. A file that a dead node left is replaced."""
     with _bound(data) as bound:
         seats = asyncio.Semaphore(CONNECTIONS_MAX)
@@ -36,7 +38,7 @@ async def serve(data: Path, store: Store) -> None:
                     await _say(writer, _no("busy", "too many operators are here: try again"))
                 else:
                     async with seats:
-                        await _converse(store, reader, writer)
+                        await _converse(store, doing, reader, writer)
             except ConnectionError:
                 return  # Whoever asked has gone; what was asked stands.
             finally:
@@ -50,7 +52,10 @@ async def serve(data: Path, store: Store) -> None:
 
 
 async def _converse(
-    store: Store, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    store: Store,
+    doing: Mapping[str, operations.Operation],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     with suppress(asyncio.IncompleteReadError, TimeoutError):
         while True:
@@ -60,17 +65,19 @@ async def _converse(
             except asyncio.LimitOverrunError:
                 await _say(writer, _no("too_large", f"a line has at most {LINE_BYTES_MAX} bytes"))
                 return
-            await _say(writer, await _answer(store, line))
+            await _say(writer, await _answer(store, doing, line))
 
 
-async def _answer(store: Store, line: bytes) -> dict[str, Any]:
+async def _answer(
+    store: Store, doing: Mapping[str, operations.Operation], line: bytes
+) -> dict[str, Any]:
     try:
         asked = canonical.decode(line)
     except ValueError as error:
         return _no("bad_request", f"this is not JSON as we take it: {error}")
     if not isinstance(asked, dict):
         return _no("bad_request", 'send an object with "op": the name of an operation')
-    return await operations.answer(store, cast("dict[str, Any]", asked))
+    return await operations.answer(store, cast("dict[str, Any]", asked), doing)
 
 
 async def _say(writer: asyncio.StreamWriter, told: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
+import sessions.consult_reducers
+import sessions.outbound
 import sessions.reducers
 import telephony.reducers
 from runtime import fresh
@@ -45,7 +47,9 @@ DECLARING = (
     conversation.reducers,
     recordings.reducers,
     sessions.bridge_reducers,
+    sessions.consult_reducers,
     sessions.reducers,
+    sessions.outbound,
 )
 
 

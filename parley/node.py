@@ -20,8 +20,10 @@ from conversation.speech.client import SpeechClient
 from media.codecs import G711
 from media.pool import MediaPool
 from parley.agents import Agents
+from parley.calling import Calling
 from parley.config import Config, from_json
 from parley.control import serve as serve_operators
+from parley.operations import OPERATIONS
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
 from runtime.key_pool import KeyPool
@@ -35,9 +37,10 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
 from sessions.lines import end
+from sessions.routing import directly
 from sessions.switchboard import Switchboard
 from telephony.address import Address
-from telephony.flow import Listener, Transport
+from telephony.flow import Listener, Transport, written
 from telephony.sip import UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
@@ -123,7 +126,11 @@ class Node:
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
         )
-        operators = serve_operators(Path(go["data"]), board.house.store)
+        operators = serve_operators(
+            Path(go["data"]),
+            board.house.store,
+            {**OPERATIONS, "call.dial": Calling(board.house).dial},
+        )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
         note("ready", calls=len(board.calls))
@@ -192,6 +199,7 @@ class Node:
         unoffered = await recovery.dialogs(board, user_agent)
         endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
         board.house.sip = endpoint
+        board.house.route = directly(f"sip:parley@{written(local)}")
         await recovery.resume(board, unoffered)
         return endpoint
 

@@ -3,10 +3,11 @@
 Who reaches this is the operator: through the control socket, or by holding the data directory.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
+from parley.calling import nobody_dials
 from parley.deployments import module_deploy, module_rollback, pause, resume
 from runtime.identities.reducers import (
     identity_activated,
@@ -22,16 +23,20 @@ Operation = Callable[[Store, Args], Awaitable[Any]]
 """Answers a plain value. Raises Misused, and what the store raises."""
 
 
-async def answer(store: Store, asked: Args) -> dict[str, Any]:
+async def answer(
+    store: Store, asked: Args, doing: Mapping[str, Operation] | None = None
+) -> dict[str, Any]:
     """Perform {"op": name, ...its arguments}: {"ok": result}, or {"error", "why", ...}.
 
-    With a "request" of the asker's own, asked again it is answered again and done once.
+    `doing` is the table to look it up in. With a "request" of the asker's own, asked again it is
+    answered again and done once.
     """
+    known = OPERATIONS if doing is None else doing
     try:
         name = text(asked, "op")
-        if name not in OPERATIONS:
-            raise Misused(f"there is no operation {name!r}: take {', '.join(sorted(OPERATIONS))}")
-        return {"ok": await OPERATIONS[name](store, asked)}
+        if name not in known:
+            raise Misused(f"there is no operation {name!r}: take {', '.join(sorted(known))}")
+        return {"ok": await known[name](store, asked)}
     except Misused as error:
         return {"error": "bad_args", "why": str(error)}
     except Exception as error:  # The answer belongs to its asker; the server goes on.
@@ -77,6 +82,7 @@ async def identity_revoke(store: Store, asked: Args) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "call.dial": nobody_dials,
     "identity.new": identity_new,
     "identity.suspend": identity_suspend,
     "identity.resume": identity_resume,

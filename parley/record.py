@@ -7,13 +7,13 @@ from typing import Any
 
 import apsw
 
-from consent.tables import ConsentEvent
+from consent.tables import Basis, ConsentEvent
 from conversation.tables import Action
 from recordings.tables import Chunk, Recording
 from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed, unseal
 from runtime.tables import select
-from sessions.tables import Call, CallState
+from sessions.tables import Call, CallState, Dial
 from transcripts.tables import Segment
 
 LAST = "last"
@@ -54,6 +54,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
     (row,) = select(rows, Call, ("id",), (call,))
     return {
         "call": _call(row, key),
+        "dial": _dial(rows, call, key),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "transcript": [
             _segment(segment, key)
@@ -102,6 +103,17 @@ def _common(one: str, other: str) -> int:
 def _call(row: Call, key: Key) -> Plain:
     remote, local = opened(row.remote, key), opened(row.local, key)
     return {**_fields(row), "remote": remote, "local": local, "erased": remote is None}
+
+
+def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
+    """Of a call that we made: the order, and the basis it was made on."""
+    found = select(rows, Dial, ("id",), (call,))
+    if not found:
+        return None
+    (basis,) = select(rows, Basis, ("id",), (found[0].basis,))
+    source = opened(basis.source, key)
+    kept = _fields(basis, "id", "party", "source")
+    return {**_fields(found[0], "id"), **kept, "source": source, "erased": source is None}
 
 
 def _consent(event: ConsentEvent) -> Plain:

@@ -13,6 +13,7 @@ def told(record: Plain) -> Iterator[str]:
     call = record["call"]
     zero_us = call["answered_us"] or call["offered_us"]
     yield from _header(call, zero_us)
+    yield from _dial(record["dial"])
     yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
@@ -21,16 +22,27 @@ def told(record: Plain) -> Iterator[str]:
 
 def _header(call: Plain, zero_us: int) -> Iterator[str]:
     yield f"Call {call['id']}: {call['state']}"
+    is_outbound = call["direction"] == "outbound"
     remote, local = words.party(call["remote"]), words.party(call["local"])
-    yield f"  {call['direction']}, from {remote} to {local}, agent {call['agent']}"
+    who = f"from {local} to {remote}" if is_outbound else f"from {remote} to {local}"
+    yield f"  {call['direction']}, {who}, agent {call['agent']}"
     yield f"  offered   {moment.clock(call['offered_us'])}"
     if call["answered_us"] is not None:
         yield f"  answered  {moment.clock(call['answered_us'])}  (times count from here)"
     if call["ended_us"] is not None:
         ended, after = moment.clock(call["ended_us"]), moment.after(call["ended_us"], zero_us)
-        yield f"  ended     {ended}  {after}, by {call['ended_by']}"
+        cause = f" ({call['cause']})" if call["cause"] else ""
+        yield f"  ended     {ended}  {after}, by {call['ended_by']}{cause}"
+    if call["replaces"]:
+        yield f"  took the place of {call['replaces']}"
     if call["forgotten"]:
         yield "  nobody agreed to a recording: what was said has been forgotten"
+
+
+def _dial(dial: Plain | None) -> Iterator[str]:
+    if dial is not None:
+        source = words.ERASED if dial["erased"] else dial["source"]
+        yield f"  dialled by {dial['by']} on {dial['basis']}: {dial['kind']}, {source}"
 
 
 def _part(title: str, lines: list[str]) -> Iterator[str]:

@@ -11,9 +11,16 @@ from recordings import reducers as recordings
 from runtime import Context, Refused, reducer
 from sessions.tables import Call, CallState
 from telephony import bridging
-from telephony.bridge import HEARD, SPEAKS, Bridge, Part, Presence, may_record
-
-ALIVE = (CallState.OFFERED, CallState.ANSWERED)
+from telephony.bridge import (
+    HEARD,
+    SPEAKS,
+    Bridge,
+    Member,
+    Part,
+    Presence,
+    may_record,
+    refusal,
+)
 
 
 @reducer(by=("supervisor", "operator"))
@@ -21,12 +28,7 @@ def calls_joined(
     ctx: Context, call: str, other: str, part: Part = Part.TALKS, coached: str | None = None
 ) -> str:
     """`other` joins the bridge that `call` leads or is in; without one, it is opened."""
-    _must_be_up(ctx, call)
-    _must_be_up(ctx, other)
-    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
-    bridging.took_part(ctx, bridge, other, part, coached)
-    _follow(ctx, bridge)
-    return bridge.id
+    return join(ctx, call, other, part, coached)
 
 
 @reducer(by=("supervisor", "operator"))
@@ -41,24 +43,6 @@ def part_changed(
     _follow(ctx, bridge)
 
 
-@reducer
-def party_held(ctx: Context, call: str) -> None:
-    """The party of `call` hears music, and nobody hears them."""
-    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
-    bridging.took_part(ctx, bridge, call, Part.HELD, None)
-    _follow(ctx, bridge)
-
-
-@reducer
-def party_unheld(ctx: Context, call: str) -> None:
-    """The party of `call` talks and hears again; a bridge of nobody else is closed."""
-    bridge = _bridge(ctx, call)
-    bridging.took_part(ctx, bridge, call, Part.TALKS, None)
-    _follow(ctx, bridge)
-    if len(bridging.members_of(ctx, bridge.id)) == 1 and bridge.agent is Presence.PRESENT:
-        bridging.closed(ctx, bridge)
-
-
 @reducer(by=("supervisor", "operator"))
 def agent_presence_changed(ctx: Context, call: str, presence: Presence) -> None:
     """The agent of the call that leads the bridge is muted, back, or gone for good."""
@@ -67,10 +51,59 @@ def agent_presence_changed(ctx: Context, call: str, presence: Presence) -> None:
     _end_if_nobody_talks(ctx, bridge)
 
 
+@reducer
+def leaving_decided(ctx: Context, call: str) -> None:
+    """The agent has introduced the others to each other: it is gone once all it said was played."""
+    _bridge(ctx, call)
+    ctx.effect("telephony.leave", lane=f"{call}/voice")
+
+
 @reducer(by=("supervisor", "operator"))
 def call_parted(ctx: Context, call: str, other: str) -> None:
     """`other` leaves the bridge of `call`; its line stays open."""
     _part(ctx, _bridge(ctx, call), other)
+
+
+def join(ctx: Context, call: str, other: str, part: Part, coached: str | None) -> str:
+    """`other` joins `call`. Answers the bridge. Refused where one of them cannot."""
+    if why := why_not(ctx, call, other, part, coached):
+        raise Refused(why)
+    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
+    bridging.took_part(ctx, bridge, other, part, coached)
+    _follow(ctx, bridge)
+    return bridge.id
+
+
+def why_not(ctx: Context, call: str, other: str, part: Part, coached: str | None) -> str | None:
+    """Why `other` cannot join `call` now; none where it can."""
+    for one in (call, other):
+        row = ctx.table(Call).one(one)
+        if row.state is not CallState.ANSWERED:
+            return f"{one} is {row.state}: only calls that were answered are joined"
+    bridge, there = bridging.bridge_of(ctx, call), bridging.bridge_of(ctx, other)
+    if there is not None and (bridge is None or there.id != bridge.id):
+        return f"{other} is in bridge {there.id} already"
+    alone = [Member("", "", call, Part.TALKS, None, ctx.now, left_us=None)]
+    members = alone if bridge is None else bridging.members_of(ctx, bridge.id)
+    return refusal(members, other, part, coached)
+
+
+def hold(ctx: Context, call: str) -> None:
+    """The party of `call` hears music, and nobody hears them."""
+    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
+    bridging.took_part(ctx, bridge, call, Part.HELD, None)
+    _follow(ctx, bridge)
+
+
+def unhold(ctx: Context, call: str) -> None:
+    """The party of `call` talks and hears again; a bridge of nobody else is closed."""
+    bridge = bridging.bridge_of(ctx, call)
+    if bridge is None:
+        return
+    bridging.took_part(ctx, bridge, call, Part.TALKS, None)
+    if len(bridging.members_of(ctx, bridge.id)) == 1:
+        bridging.closed(ctx, bridge)
+    _follow(ctx, bridge)
 
 
 def ended(ctx: Context, call: str) -> None:
@@ -136,9 +169,3 @@ def _bridge(ctx: Context, call: str) -> Bridge:
     if bridge is None:
         raise Refused(f"{call} is in no bridge: join another call to it first")
     return bridge
-
-
-def _must_be_up(ctx: Context, call: str) -> None:
-    row = ctx.table(Call).one(call)
-    if row.state is not CallState.ANSWERED:
-        raise Refused(f"{call} is {row.state}: only calls that were answered are joined")

@@ -9,6 +9,7 @@ from media.units import pcm
 from recordings.tables import Recording, RecordingState
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions.bridge_reducers import agent_presence_changed
 from sessions.house import House
 from sessions.live import LiveCall
 from telephony.bridge import Bridge, Hearing, Member, Part, Presence
@@ -32,6 +33,13 @@ class Bridging:
             await self._gate_closed(live)
         return None
 
+    async def leave(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """All that the agent said was played: it goes."""
+        live = self._calls.get(effect.scope or "")
+        if live is None or live.ended.is_set():
+            return None
+        return Closing(agent_presence_changed, {"call": live.id, "presence": Presence.GONE})
+
     async def hear(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Bring the media of all who are, or were, in a bridge to what its rows say."""
         members = await self._house.store.reader.rows(Member, bridge=args["bridge"])
@@ -47,9 +55,12 @@ class Bridging:
     async def follow(self, live: LiveCall) -> None:
         """Bring the media of one call to what the rows say; said again, it changes nothing."""
         part = await self._place(live)
-        if live.ended.is_set() or not self._house.media.attached:
+        if live.ended.is_set() or not self._house.media.has(live.id):
             return
         rows = await self._house.store.reader.rows(Hearing, listener=live.id)
+        here = self._house.media.process_of(live.id)
+        if any(self._house.media.process_of(row.source) != here for row in rows):
+            self._house.note("joined calls are at different media processes", call=live.id)
         self._house.media.hear(live.id, sorted((row.source, str(row.what)) for row in rows))
         self._house.media.listen(live.id, live.presence is not Presence.GONE)
         if live.presence is not Presence.PRESENT:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
+from sessions.routing import Routing, directly
 from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
@@ -62,6 +63,8 @@ class House:
     note: Callable[..., None]
     """Tell the operator a fact: never a word that was spoken, never who called, never a key."""
     sip: SipEndpoint | None = None
+    route: Routing = field(default_factory=directly)
+    """Which way a call of ours takes."""
 
     async def act(
         self, reducer: Callable[..., Any], call: str, /, *, request: str | None = None, **args: Any

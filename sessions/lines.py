@@ -13,9 +13,10 @@ from sessions.callers import Callers
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
-from sessions.tables import Leg
+from sessions.tables import Dial, Leg
 from telephony import sdp
 from telephony.address import Address
+from telephony.causes import Cause
 from telephony.sip import DialogState
 from telephony.udp import SipEndpoint
 
@@ -61,12 +62,25 @@ class Lines:
             leg, body = await self._negotiate(live, dialog)
         except sdp.SdpError:
             self._sip.do(lambda ua, now: ua.reject(live.id, 488, now))
-            return Closing(call_ended, {"call": live.id, "by": "no codec in common"})
+            return Closing(
+                call_ended,
+                {"call": live.id, "by": "no codec in common", "cause": Cause.INCOMPATIBLE.value},
+            )
         await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
         self._sip.do(lambda ua, now: ua.accept(live.id, body, now))
         await self._sip.flushed()
         self._house.media.listen(live.id, True)
         return Closing(call_answered, {"call": live.id, "policy": self._house.settings.policy})
+
+    async def offer(self, live: LiveCall) -> bytes:
+        """Open a leg for a call of ours, commit how it runs; our offer. Media goes nowhere yet."""
+        codecs = self._house.settings.codecs
+        payload_type = CODECS[codecs[0]].payload_type
+        anywhere = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, "sendrecv")
+        leg = await self._plan(live, anywhere)
+        await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
+        local = Address(self._house.settings.media_address, leg.port)
+        return sdp.build_offer(codecs, local, leg.epoch_us // 1_000_000, 1)
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """End the call from our side."""
@@ -75,11 +89,15 @@ class Lines:
             return None
         self._sip.do(lambda ua, now: ua.bye(live.id, now))
         await self._sip.flushed()
-        return Closing(call_ended, {"call": live.id, "by": "agent"})
+        return Closing(call_ended, {"call": live.id, "by": "agent", "cause": Cause.NORMAL.value})
 
     def reject(self, call: str, status: int) -> None:
         """Refuse a call that was only offered."""
         self._sip.do(lambda ua, now: ua.reject(call, status, now))
+
+    def decline_transfer(self, call: str) -> None:
+        """The peer wants us to call somebody: no."""
+        self._sip.do(lambda ua, now: ua.reject_refer(call, 603, now))
 
     def drop(self, call: str) -> None:
         """Say goodbye to a line on which nobody is heard any more."""
@@ -92,7 +110,7 @@ class Lines:
             await self.open_leg(rows[0])
             self._house.media.listen(live.id, True)
 
-    async def open_leg(self, leg: Leg) -> Address:
+    async def open_leg(self, leg: Leg, beside: str | None = None) -> Address:
         """Have the media process run a leg: a new one, or one that its forerunner lost."""
         host, port = await self._house.media.open(
             leg.id,
@@ -107,6 +125,7 @@ class Lines:
             dtmf_payload_type=leg.dtmf_payload_type,
             port=leg.port or None,
             process=leg.process if leg.port else None,
+            beside=beside,
         )
         return Address(host, port)
 
@@ -153,6 +172,7 @@ class Lines:
             remote_port=audio.remote.port,
             payload_type=audio.payload_type,
             dtmf_payload_type=audio.dtmf_payload_type,
+            codec=audio.codec,
         )
         (leg,) = await self._house.store.reader.rows(Leg, id=leg.id)
         await self.open_leg(leg)
@@ -202,13 +222,15 @@ class Lines:
             ts0=int.from_bytes(self._house.entropy(4), "big"),
             epoch_us=self._house.clock(),
         )
-        address = await self.open_leg(leg)
+        orders = await self._house.store.reader.rows(Dial, id=live.id)
+        # Who is to be heard by somebody has to be at the same media process.
+        address = await self.open_leg(leg, beside=orders[0].joins if orders else None)
         return replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
 
 
-async def end(house: House, call: str, by: str) -> None:
+async def end(house: House, call: str, by: str, cause: Cause | None = None) -> None:
     """The line closed from the other side; a second reason changes nothing."""
     try:
-        await house.surely(call_ended, call, request=f"{call}/ended", by=by)
+        await house.surely(call_ended, call, request=f"{call}/ended", by=by, cause=cause)
     except Refused:
         return

@@ -46,6 +46,8 @@ class LiveCall:
     id: str
     words_key: str
     agent: Agent
+    is_outbound: bool = False
+    """Whether we called."""
     playing: dict[str, Playing] = field(default_factory=dict[str, Playing])
     spoken: dict[str, asyncio.Future[Utterance]] = field(
         default_factory=dict[str, "asyncio.Future[Utterance]"]
@@ -54,6 +56,10 @@ class LiveCall:
         default_factory=dict[str, "asyncio.Future[None]"]
     )
     """Tool calls that are waited for."""
+    dialled: dict[str, asyncio.Future[None]] = field(
+        default_factory=dict[str, "asyncio.Future[None]"]
+    )
+    """Orders to call somebody, by their call, whose end is waited for."""
     heard: dict[str, asyncio.Future[ChatMessage]] = field(
         default_factory=dict[str, "asyncio.Future[ChatMessage]"]
     )

@@ -3,19 +3,22 @@
 import asyncio
 
 from consent.rules import LISTENING
-from consent.tables import ConsentEvent
+from consent.tables import Basis, ConsentEvent
 from conversation.tables import Memory
 from recordings import segments
 from recordings.tables import Recording, RecordingState
 from recordings.vault import purge_orphans
+from runtime import canonical
 from runtime.keystore import KeystoreError
+from runtime.outbox import Effect, EffectState
 from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
 from sessions.tables import Call, CallState, Leg
+from telephony.causes import Cause
 from telephony.sip import UserAgent
-from telephony.sip.dialog import EARLY, TERMINATED, DialogState
+from telephony.sip.dialog import CONFIRMED, EARLY, TERMINATED, DialogState
 from telephony.tables import Dialog
 
 STRAY_AGE_US = 60_000_000
@@ -61,11 +64,21 @@ async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState
 async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     """Go on: offer what was not offered, end what is gone, perform what is open."""
     for dialog in unoffered:
-        await board.offered(dialog.id, dialog.remote_uri, dialog.local_uri)
+        replaces = dialog.replaces or None
+        await board.offered(dialog.id, dialog.remote_uri, dialog.local_uri, replaces)
+    reader = board.house.store.reader
+    orders = await reader.rows(Effect, state=EffectState.OPEN, kind="telephony.dial")
+    placing = {canonical.decode(order.args.encode())["call"] for order in orders}
+    offered = await reader.rows(Call, state=CallState.OFFERED)
+    unanswered = {row.id for row in offered if row.direction == "outbound"}
     for live in list(board.calls.values()):
         there = board.dialogs.get(live.id)
+        if live.id in placing and there is None:
+            continue  # Its INVITE was never sent: that is done next.
+        if live.id in unanswered and there is not None and there.status == CONFIRMED:
+            await board.dialling.answered(live, there.remote_sdp)
         if not live.ended.is_set() and (there is None or there.status == TERMINATED):
-            await end(board.house, live.id, "gone while the node was down")
+            await end(board.house, live.id, "gone while the node was down", Cause.FAILED)
         elif await board.asking.state(live.id) in LISTENING:
             live.question = ""
         board.attending.touch(live)
@@ -81,6 +94,7 @@ async def sweep(house: House) -> None:
     keys += [row.caller_key for row in rows]
     now = house.clock()
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
+    keys += [basis.party.key_id for basis in await reader.rows(Basis)]
     keys += [event.key_id for event in events if event.key_id is not None]
     try:
         await asyncio.to_thread(house.keystore.sweep, keys)

@@ -11,7 +11,9 @@ from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
 from runtime.modules.reducers import pin
 from sessions import bridge_reducers as joined
-from sessions.tables import Call, CallState, Leg
+from sessions import consult_reducers as consultations
+from sessions import dials
+from sessions.tables import Call, CallState, DialState, Leg
 from transcripts import reducers as transcripts
 from transcripts.tables import Segment
 
@@ -29,8 +31,37 @@ def call_offered(
     local: Sealed[str],
     agent: str,
     words_key: str,
+    replaces: str | None = None,
 ) -> str:
-    """Somebody calls: let it ring. Answers the key that seals what will be said.
+    """Somebody calls: let it ring. Answers the key that seals what will be said."""
+    begin(
+        ctx,
+        call=call,
+        direction="inbound",
+        line=line,
+        remote=remote,
+        local=local,
+        agent=agent,
+        words_key=words_key,
+        replaces=replaces,
+    )
+    ctx.effect("telephony.ring")
+    return words_key
+
+
+def begin(
+    ctx: Context,
+    *,
+    call: str,
+    direction: str,
+    line: str,
+    remote: Sealed[str],
+    local: Sealed[str],
+    agent: str,
+    words_key: str,
+    replaces: str | None,
+) -> None:
+    """The row of a call which nobody has answered yet.
 
     An agent out of a deployed module is pinned: the call keeps its version.
     """
@@ -40,7 +71,7 @@ def call_offered(
         Call(
             id=call,
             state=CallState.OFFERED,
-            direction="inbound",
+            direction=direction,
             line=line,
             remote=remote,
             local=local,
@@ -52,23 +83,22 @@ def call_offered(
             ended_us=None,
             ended_by=None,
             forgotten=False,
+            replaces=replaces,
         )
     )
-    ctx.effect("telephony.ring")
-    return words_key
 
 
 @reducer
 def call_rang(ctx: Context, call: str) -> None:
     """It has rung long enough: answer it."""
-    _in_state(ctx, call, CallState.OFFERED)
+    in_state(ctx, call, CallState.OFFERED)
     ctx.effect("telephony.answer")
 
 
 @reducer
 def leg_planned(ctx: Context, leg: Leg) -> None:
     """How the call's media will run; committed before the media process is told."""
-    _in_state(ctx, leg.call, CallState.OFFERED)
+    in_state(ctx, leg.call, CallState.OFFERED)
     ctx.table(Leg).insert(leg)
 
 
@@ -81,26 +111,36 @@ def leg_changed(
     remote_port: int,
     payload_type: int,
     dtmf_payload_type: int | None,
+    codec: str | None = None,
 ) -> None:
     """The caller's media moved, or is named at last."""
     legs = ctx.table(Leg)
+    row = legs.one(call)
     legs.replace(
         replace(
-            legs.one(call),
+            row,
             remote_host=remote_host,
             remote_port=remote_port,
             payload_type=payload_type,
             dtmf_payload_type=dtmf_payload_type,
+            codec=codec or row.codec,
         )
     )
 
 
 @reducer
 def call_answered(ctx: Context, call: str, policy: str) -> None:
-    """The 200 OK is out. The policy says whether the caller is asked about a recording."""
-    row = _in_state(ctx, call, CallState.OFFERED)
+    """The 200 OK is out, or came. The policy says whether the caller is asked about a recording."""
+    row = in_state(ctx, call, CallState.OFFERED)
     ctx.table(Call).replace(replace(row, state=CallState.ANSWERED, answered_us=ctx.now))
-    if policy == "ask":
+    dial = dials.came_to(ctx, call, DialState.ANSWERED, None)
+    if dial is not None and dial.joins is not None:
+        if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
+            joined.join(ctx, dial.joins, call, dial.part, dial.coached)
+        else:
+            # Whom it was for has left meanwhile.
+            ctx.effect("telephony.hang_up", lane=f"{call}/voice")
+    elif policy == "ask":
         consent.due(ctx, call)
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
     else:
@@ -110,7 +150,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
 @reducer
 def question_put(ctx: Context, call: str, utterance: str, wording: str, text: Sealed[str]) -> None:
     """A question about consent begins to be played; it can not be talked over."""
-    _in_state(ctx, call, CallState.ANSWERED)
+    in_state(ctx, call, CallState.ANSWERED)
     consent.asked(ctx, call, wording)
     conversation.plan(ctx, utterance, text, False)
 
@@ -118,7 +158,7 @@ def question_put(ctx: Context, call: str, utterance: str, wording: str, text: Se
 @reducer
 def question_heard(ctx: Context, call: str) -> None:
     """The question was played past its must-hear mark: from now on an answer counts."""
-    _in_state(ctx, call, CallState.ANSWERED)
+    in_state(ctx, call, CallState.ANSWERED)
     consent.notice_completed(ctx, call)
 
 
@@ -127,7 +167,7 @@ def consent_answered(
     ctx: Context, call: str, answer: Answer, method: str, keys: dict[str, str]
 ) -> bool:
     """The caller answered. A grant, its keys and the recording are born in this one commit."""
-    _in_state(ctx, call, CallState.ANSWERED)
+    in_state(ctx, call, CallState.ANSWERED)
     grant = consent.answered(ctx, call, answer, method, keys)
     if grant is not None:
         recordings.begin(ctx, grant)
@@ -146,7 +186,7 @@ def caller_acted(ctx: Context, call: str, turn: str, cause: str, segment: Segmen
 
     Words come with it only where they may be kept.
     """
-    _in_state(ctx, call, CallState.ANSWERED)
+    in_state(ctx, call, CallState.ANSWERED)
     if segment is not None:
         if consent.state_of(ctx, call) is not State.GRANTED:
             raise Refused("words are kept only of a caller who agreed to it")
@@ -178,12 +218,16 @@ def hang_up_decided(ctx: Context, call: str) -> None:
 
 
 @reducer
-def call_ended(ctx: Context, call: str, by: str) -> None:
-    """The line is closed; what is open is sealed next."""
+def call_ended(ctx: Context, call: str, by: str, cause: str | None = None) -> None:
+    """The line is closed; what is open is sealed next. `cause` is one of `telephony.causes`."""
     row = ctx.table(Call).one(call)
     if row.state not in (CallState.OFFERED, CallState.ANSWERED):
         raise Refused(f"{call} has already ended")
-    ctx.table(Call).replace(replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by))
+    if row.state is CallState.OFFERED:
+        dials.came_to(ctx, call, DialState.FAILED, cause)
+    ended = replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by, cause=cause)
+    ctx.table(Call).replace(ended)
+    consultations.over(ctx, call, cause)
     joined.ended(ctx, call)
     ctx.effect("sessions.seal", lane=f"{call}/seal")
 
@@ -191,14 +235,15 @@ def call_ended(ctx: Context, call: str, by: str) -> None:
 @reducer
 def call_sealed(ctx: Context, call: str, forgotten: bool) -> None:
     """The record is complete, and what may not be kept can no longer be read."""
-    row = _in_state(ctx, call, CallState.ENDED)
+    row = in_state(ctx, call, CallState.ENDED)
     recording = ctx.table(Recording).get(call)
     if recording is not None and recording.state is not RecordingState.SEALED:
         raise Refused(f"the recording of {call} is still open")
     ctx.table(Call).replace(replace(row, state=CallState.SEALED, forgotten=forgotten))
 
 
-def _in_state(ctx: Context, call: str, state: CallState) -> Call:
+def in_state(ctx: Context, call: str, state: CallState) -> Call:
+    """The call. Raises Refused where it is in another state."""
     row = ctx.table(Call).one(call)
     if row.state is not state:
         raise Refused(f"{call} is {row.state}, not {state}")

@@ -13,16 +13,21 @@ from sessions.asking import Asking
 from sessions.attending import Attending
 from sessions.bridging import Bridging
 from sessions.callers import Callers
+from sessions.consult_reducers import Consultation
+from sessions.consulting import Consulting
+from sessions.dialling import Dialling
 from sessions.discreet import discreet
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played
 from sessions.reducers import call_offered
 from sessions.sealing import Sealing
-from sessions.tables import Call, CallState
+from sessions.tables import Call, CallState, DialState
+from sessions.transferring import Transferring
 from sessions.turns import Turns
 from sessions.voice import Voice, played, progressed
-from telephony import dtmf_info, sip
+from telephony import causes, dtmf_info, sip
+from telephony.causes import Cause
 from telephony.reducers import dialog_saved
 from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
@@ -43,9 +48,19 @@ class Switchboard:
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
         self.bridging = Bridging(house, self.calls)
+        self.consulting = Consulting(house)
         self._voice = Voice(house, self.calls)
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
+        self.transferring = Transferring(house, self.calls, self.dialogs)
+        self.dialling = Dialling(
+            house,
+            self.calls,
+            self.dialogs,
+            callers=self.callers,
+            lines=self.lines,
+            prepare_agent=self._prepare_agent,
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._agents: dict[str, tuple[str, Agent]] = {}
         self.line: asyncio.Queue[sip.Event] = asyncio.Queue()
@@ -53,11 +68,16 @@ class Switchboard:
             ("telephony.ring", self.lines.ring),
             ("telephony.answer", self.lines.answer),
             ("telephony.hang_up", self.lines.hang_up),
+            ("telephony.dial", self.dialling.dial),
+            ("telephony.transfer", self.transferring.transfer),
+            ("telephony.press", self.transferring.press),
             ("sessions.ask", self.asking.ask),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
+            ("telephony.leave", self.bridging.leave),
+            ("sessions.consult", self.consulting.consult),
             ("conversation.speak", self._voice.speak),
             ("conversation.turn", self.turns.run),
             ("conversation.tool", self.turns.tool),
@@ -85,15 +105,31 @@ class Switchboard:
     async def _line_event(self, event: sip.Event) -> None:
         match event:
             case sip.Invited(dialog_id=call, from_uri=remote, request_uri=local):
-                await self.offered(call, remote, local)
-            case sip.Cancelled(dialog_id=call):
-                await end(self.house, call, "caller, before the answer")
-            case sip.HungUp(dialog_id=call, reason="remote"):
-                await end(self.house, call, "caller")
+                await self.offered(call, remote, local, event.replaces or None)
+            case sip.Cancelled(dialog_id=call, reasons=reasons):
+                cause = causes.of_giving_up(reasons)
+                await end(self.house, call, "caller, before the answer", cause)
+            case sip.HungUp(dialog_id=call, reason="remote", reasons=reasons):
+                who = "callee" if self._is_outbound(call) else "caller"
+                await end(self.house, call, who, causes.of_hanging_up(reasons))
             case sip.HungUp(dialog_id=call, reason=reason):
-                await end(self.house, call, reason)
+                await end(self.house, call, reason, causes.of_ours(reason))
+            case sip.Rejected(dialog_id=call, status=status, reasons=reasons):
+                cause = causes.of_refusal(status, reasons)
+                await end(self.house, call, f"callee: {causes.WORDS[cause]}", cause)
             case sip.Failed(dialog_id=call, reason=reason):
-                await end(self.house, call, reason)
+                cause = causes.of_ours(reason)
+                by = f"network: {causes.WORDS[cause]}" if self._is_outbound(call) else reason
+                await end(self.house, call, by, cause)
+            case sip.Ringing(dialog_id=call) if self._is_outbound(call):
+                await self.dialling.rang(self.calls[call])
+            case sip.Accepted(dialog_id=call, sdp=body) if self._is_outbound(call):
+                self._soon(self.dialling.answered(self.calls[call], body))
+            case sip.Transferred():
+                self.transferring.told(event)
+            case sip.Referred(dialog_id=call):
+                # Whoever calls us has no say in whom we call.
+                self.lines.decline_transfer(call)
             case sip.InfoReceived(dialog_id=call, content_type=kind, body=body):
                 digit = dtmf_info.parse(kind, body)
                 if digit is not None and call in self.calls:
@@ -105,15 +141,19 @@ class Switchboard:
             case _:
                 return
 
-    async def offered(self, call: str, remote: str, local: str) -> None:
+    def _is_outbound(self, call: str) -> bool:
+        return call in self.calls and self.calls[call].is_outbound
+
+    async def offered(
+        self, call: str, remote: str, local: str, replaces: str | None = None
+    ) -> None:
         """Somebody calls. A repetition of the same INVITE is the same call."""
         house = self.house
         if len(self.calls) >= CALLS_MAX:
             self.lines.reject(call, 503)
             return
         try:
-            app = house.agent_for(call)
-            self._agents[call] = app, house.new_agent(app)
+            self._prepare_agent(call)
         except Refused as why:
             house.note("nobody can answer", why=str(why))
             self.lines.reject(call, 503)
@@ -134,6 +174,7 @@ class Switchboard:
                 local=await self.callers.seal(call, local),
                 agent=house.settings.agent,
                 words_key=key,
+                replaces=replaces,
             )
         except Refused as why:
             house.note("the call is not taken", call=call, why=str(why))
@@ -141,12 +182,21 @@ class Switchboard:
         if used != key:
             await house.discard_key(key)
 
+    def _prepare_agent(self, call: str, named: str = "") -> str:
+        """Make the agent of a call that has no row yet; what its row is to name.
+
+        Raises Refused where there is none.
+        """
+        app = named or self.house.agent_for(call)
+        self._agents[call] = app, self.house.new_agent(app)
+        return named or self.house.settings.agent
+
     def admit(self, row: Call, memory: Memory | None) -> LiveCall:
         """Take a call into memory, with the agent that serves it and what it remembers."""
         app, agent = self._agents.pop(row.id, (None, None))
         if agent is None or app != row.agent:
             agent = self.house.new_agent(row.agent)
-        live = LiveCall(row.id, row.words_key, agent)
+        live = LiveCall(row.id, row.words_key, agent, row.direction == "outbound")
         live.turns_idle.set()
         if row.state is CallState.ENDED:
             live.ended.set()
@@ -230,8 +280,11 @@ class Switchboard:
         self.house.media.ack([header["id"]])
 
     async def _silent(self, live: LiveCall) -> None:
-        """No media for so long that the line must be dead."""
-        await end(self.house, live.id, "no media")
+        """No media for so long that the line must be dead, or that it still rings there."""
+        (row,) = await self.house.store.reader.rows(Call, id=live.id)
+        if row.direction == "outbound" and row.state is CallState.OFFERED:
+            return
+        await end(self.house, live.id, "no media", Cause.NO_MEDIA)
         self.lines.drop(live.id)
 
     # -- what was committed --
@@ -245,6 +298,12 @@ class Switchboard:
     def _changed(self, table: str, old: Header | None, new: Header) -> None:
         if table == "call":
             self._call_changed(typed_row(Call, new))
+            return
+        if table == "consultation":
+            self.consulting.changed(typed_row(Consultation, new))
+            return
+        if table == "dial" and new["state"] in (DialState.ANSWERED, DialState.FAILED):
+            self._dial_ended(new["id"])
             return
         live = self.calls.get(new.get("call", ""))
         if live is None:
@@ -265,6 +324,12 @@ class Switchboard:
             live.heard.pop(new["id"], None)
             self.attending.acknowledge(live.unacknowledged.pop(new["id"], None))
             self.attending.touch(live)
+
+    def _dial_ended(self, call: str) -> None:
+        for live in self.calls.values():
+            waiting = live.dialled.pop(call, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
 
     def _call_changed(self, row: Call) -> None:
         if row.state is CallState.OFFERED and row.id not in self.calls:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from runtime import Sealed, table
+from telephony.bridge import Part
 
 
 class CallState(StrEnum):
@@ -37,6 +38,10 @@ class Call:
     ended_us: int | None
     ended_by: str | None
     forgotten: bool
+    cause: str | None = None
+    """Why it ended, as `telephony.causes` has it."""
+    replaces: str | None = None
+    """The call whose place it took (RFC 3891)."""
 
 
 @table(name="leg", index=(("call",),))
@@ -57,3 +62,31 @@ class Leg:
     epoch_us: int
     process: int = 0
     """Which media process has it, and its port."""
+
+
+class DialState(StrEnum):
+    """`PLACED`: the INVITE is out. A call exists from then on, with the same id."""
+
+    ORDERED = "ordered"
+    PLACED = "placed"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+@table(name="dial", index=(("basis",),))
+class Dial:
+    """An order to call whom a basis names, and how far it came. The id is the call's."""
+
+    id: str
+    basis: str
+    by: str
+    state: DialState
+    cause: str | None
+    ordered_us: int
+    agent: str = ""
+    """Who speaks for us; empty for the agent that answers here."""
+    joins: str | None = None
+    """The call that it joins when it is answered, as `part` says."""
+    part: Part = Part.TALKS
+    coached: str | None = None

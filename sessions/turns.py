@@ -9,7 +9,17 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, ToolError, message, tool_of
+from consent.tables import Basis
+from conversation.agent import (
+    Agent,
+    ChatMessage,
+    ConsultOutcome,
+    RunContext,
+    ToolError,
+    TransferOutcome,
+    message,
+    tool_of,
+)
 from conversation.reducers import (
     action_finished,
     action_proposed,
@@ -18,14 +28,21 @@ from conversation.reducers import (
     utterance_planned,
 )
 from conversation.tables import Action, ActionState, Memory, Turn, Utterance, UtteranceState
+from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from runtime.reducers import find
 from runtime.sealed import Sealed
+from sessions.bridge_reducers import leaving_decided
+from sessions.consult_reducers import Consultation, consult_answered, consult_asked
 from sessions.house import House
 from sessions.live import LiveCall
+from sessions.outbound import call_dialled, keys_pressed, transfer_asked
+from sessions.parties import callable_uri, is_same
 from sessions.reducers import hang_up_decided
+from sessions.tables import Dial, DialState
+from telephony.dtmf_info import DIGITS
 from transcripts.tables import Segment
 
 WORDS_WAIT_S = 20.0
@@ -33,6 +50,9 @@ WORDS_WAIT_S = 20.0
 
 EXIT_S = 20.0
 """How long `on_exit` may take."""
+
+KEYS_MAX = 64
+"""Keys pressed in one step."""
 
 STEPS_MAX = 1_000
 """Steps of one turn; an agent that takes more is in a loop."""
@@ -76,6 +96,10 @@ class Session:
     def recording(self) -> bool:
         return self._live.recording
 
+    @property
+    def outbound(self) -> bool:
+        return self._live.is_outbound
+
     async def say(self, text: str, *, allow_interruptions: bool = True) -> Speaking:
         utterance = self._step("say")
         ended: asyncio.Future[Utterance] = asyncio.get_running_loop().create_future()
@@ -99,16 +123,22 @@ class Session:
     async def call(self, tool: Callable[..., Awaitable[Any]], /, **args: Any) -> str:
         known = tool_of(tool)
         action = self._step(known.name)
+        kind = {"tool": known.name, "idempotent": known.idempotent}
+        return await self._done(action_proposed, action, args, **kind)
+
+    async def _done(
+        self, reducer: Callable[..., Any], action: str, args: dict[str, Any], **kind: Any
+    ) -> str:
+        """Have an action done, and wait for its result. Raises ToolError."""
         finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._live.acted[action] = finished
         await self._house.surely(
-            action_proposed,
+            reducer,
             self._live.id,
             request=action,
             action=action,
-            tool=known.name,
-            idempotent=known.idempotent,
             args=self._house.seal(json.dumps(args), self._live.words_key),
+            **kind,
         )
         (row,) = await self._house.store.reader.rows(Action, id=action)
         if row.result is None:
@@ -143,6 +173,70 @@ class Session:
 
     async def hang_up(self) -> None:
         await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))
+
+    async def transfer(self, uri: str) -> TransferOutcome:
+        return await self._transferred({"to": callable_uri(uri)})
+
+    async def transfer_to(self, call: str) -> TransferOutcome:
+        return await self._transferred({"call": call})
+
+    async def _transferred(self, asked: dict[str, str]) -> TransferOutcome:
+        told = await self._done(transfer_asked, self._step("transfer"), asked)
+        return TransferOutcome(json.loads(told)["status"])
+
+    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+        await self._must_name(basis, uri)
+        told = await self._done(
+            consult_asked,
+            self._step("consult"),
+            {"to": uri},
+            basis=basis,
+            brief=self._house.seal(brief, self._live.words_key),
+        )
+        return ConsultOutcome(**json.loads(told))
+
+    async def leave(self) -> None:
+        await self._house.surely(leaving_decided, self._live.id, request=self._step("leave"))
+
+    async def brief(self) -> str:
+        (row,) = await self._house.store.reader.rows(Consultation, id=self._live.id)
+        return self._house.unseal(row.brief)
+
+    async def answer_consultation(self, accepted: bool) -> None:
+        await self._house.surely(
+            consult_answered, self._live.id, request=self._step("consulted"), accepted=accepted
+        )
+
+    async def press(self, keys: str) -> None:
+        if not keys or len(keys) > KEYS_MAX or not DIGITS.issuperset(keys):
+            raise ValueError(f"keys are 1 to {KEYS_MAX} of {''.join(sorted(DIGITS))}")
+        await self._done(keys_pressed, self._step("press"), {"keys": keys})
+
+    async def dial(self, uri: str, *, basis: str) -> str:
+        await self._must_name(basis, uri)
+        call: str = await self.act(call_dialled, basis=basis)
+        return call
+
+    async def _must_name(self, basis: str, uri: str) -> None:
+        rows = await self._house.store.reader.rows(Basis, id=basis)
+        if rows and not self._is_named(rows[0], callable_uri(uri)):
+            raise Refused(f"{basis} is about somebody else: record one for who is to be called")
+
+    async def picked_up(self, call: str) -> bool:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._live.dialled[call] = waiting
+        while True:
+            rows = await self._house.store.reader.rows(Dial, id=call)
+            if not rows or rows[0].state in (DialState.ANSWERED, DialState.FAILED):
+                self._live.dialled.pop(call, None)
+                return bool(rows) and rows[0].state is DialState.ANSWERED
+            await waiting
+
+    def _is_named(self, basis: Basis, uri: str) -> bool:
+        try:
+            return is_same(self._house.unseal(basis.party), uri)
+        except KeyDestroyed:
+            return False
 
     def _step(self, what: str) -> str:
         self._steps += 1

@@ -1,5 +1,6 @@
 """Digits in SIP INFO: application/dtmf-relay and application/dtmf."""
 
+RELAY = "application/dtmf-relay"
 BODY_BYTES_MAX = 512
 DIGITS = frozenset("0123456789*#ABCD")
 # Some senders give the event number of RFC 4733 for the keys which are no digits.
@@ -13,7 +14,14 @@ def parse(content_type: str, body: bytes) -> str | None:
     text = body.decode("ascii", errors="replace")
     if content_type == "application/dtmf":
         return _digit(text)
-    return _signal(text) if content_type == "application/dtmf-relay" else None
+    return _signal(text) if content_type == RELAY else None
+
+
+def relay(digit: str, duration_ms: int) -> bytes:
+    """The body of an INFO of type `RELAY`. ValueError for what is no digit."""
+    if digit not in DIGITS:
+        raise ValueError("not a DTMF digit")
+    return f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()
 
 
 def _signal(text: str) -> str | None:

@@ -79,6 +79,7 @@ SHELLS = {
     "sessions.callers": "waits before it destroys the key of a dialog that is over",
     "sessions.sealing": "waits before it opens a lost gate again",
     "sessions.house": "waits for a full queue or disk",
+    "sessions.transferring": "waits for the end of a transfer on the event loop",
     "sessions.turns": "runs the agent on the event loop",
     "sessions.voice": "waits for playout on the event loop",
 }

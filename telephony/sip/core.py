@@ -26,7 +26,15 @@ TOKEN_BYTES = 10
 ANSWER_ALARM = "answer"
 UNANSWERED_ALARM = "unanswered"
 CANCELLED_ALARM = "cancelled"
-DIALOG_ALARMS = (ANSWER_ALARM, UNANSWERED_ALARM, CANCELLED_ALARM)
+REFER_ALARM = "refer"
+REFERRED_ALARM = "referred"
+DIALOG_ALARMS = (
+    ANSWER_ALARM,
+    UNANSWERED_ALARM,
+    CANCELLED_ALARM,
+    REFER_ALARM,
+    REFERRED_ALARM,
+)
 
 
 @dataclass(slots=True)
@@ -42,6 +50,8 @@ class Dialog:
     sent_cancel: bool = False
     ending_reason: str = "local"
     invited_as: str = ""
+    # A REFER of the peer which waits for an answer.
+    referral: Request | None = None
 
     @property
     def is_pending(self) -> bool:

@@ -73,6 +73,23 @@ class DialogState:
     created_us: int = 0
     answered_us: int = 0
     ended_us: int = 0
+    # Of our INVITE: redirections which may still be followed, where else it was sent to
+    # meanwhile and is to be tried, and every place which it was or will be.
+    redirects_left: int = 0
+    targets: str = ""
+    tried: str = ""
+    # The dialog which this one takes the place of once it is answered (RFC 3891).
+    replaces: str = ""
+    # The REFER we sent last: whose order it was, its CSeq, its bytes until it is answered, how
+    # the transfer ended (a SIP status, 0 while nobody knows), and until when that is waited for.
+    refer_id: str = ""
+    refer_cseq: int = 0
+    refer_request: bytes = b""
+    refer_status: int = 0
+    refer_until_us: int = 0
+    # The REFER we accepted and tell the peer about: its CSeq, and until when.
+    referred_cseq: int = 0
+    referred_until_us: int = 0
 
     @property
     def destination(self) -> Address:

@@ -8,12 +8,15 @@ from types import MappingProxyType
 
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import Core, Dialog
 from telephony.sip.headers import Lines
 from telephony.sip.incoming import IncomingCalls
 from telephony.sip.message import Request
 from telephony.sip.outputs import Cancelled, HungUp, InfoReceived
-from telephony.sip.requests import ALLOW
+from telephony.sip.refer import Transfers
+from telephony.sip.referrals import Referrals
+from telephony.sip.requests import ALLOW, SUPPORTED
 from telephony.sip.responses import respond
 from telephony.sip.transactions import server_key
 
@@ -21,7 +24,8 @@ CAPABILITIES: Lines = (
     ("Allow", ALLOW),
     ("Accept", "application/sdp, application/dtmf-relay, application/dtmf"),
     ("Accept-Encoding", "identity"),
-    ("Supported", ""),
+    ("Supported", SUPPORTED),
+    ("Allow-Events", "refer"),
 )
 
 
@@ -31,15 +35,21 @@ Door = Callable[[Dialog, Request, Flow, float], None]
 class InDialog:
     """Keeps the order of the peer's requests, and does what they ask for."""
 
-    def __init__(self, core: Core, incoming: IncomingCalls) -> None:
+    def __init__(
+        self, core: Core, incoming: IncomingCalls, transfers: Transfers, referrals: Referrals
+    ) -> None:
         self._core = core
         self._incoming = incoming
+        self._referrals = referrals
         self._doors: Mapping[str, Door] = MappingProxyType(
             {
                 "INVITE": incoming.reinvited,
                 "BYE": self._bye,
                 "INFO": self._info,
                 "OPTIONS": self._options,
+                "REFER": referrals.referred,
+                "NOTIFY": transfers.notified,
+                "SUBSCRIBE": self._subscribe,
             }
         )
 
@@ -67,8 +77,11 @@ class InDialog:
         is_last = request.cseq.number == dialog.state.remote_cseq
         if is_last and request.method == "INVITE" and self._incoming.repeat_to(dialog, request):
             return
-        is_repeated = is_last and request.method in ("INFO", "OPTIONS")
-        self._core.reply(request, flow, 200 if is_repeated else 500)
+        is_repeated = is_last and request.method in ("INFO", "OPTIONS", "NOTIFY")
+        status = 200 if is_repeated else 500
+        if request.method == "REFER":
+            status = self._referrals.repeat_to(dialog, request) or status
+        self._core.reply(request, flow, status)
 
     def _bye(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
@@ -77,7 +90,11 @@ class InDialog:
         core.end(dialog, now)
         self._answer(dialog, request, flow, now)
         dialog_id = dialog.state.id
-        core.tell(HungUp(dialog_id, "remote") if was_answered else Cancelled(dialog_id))
+        reasons = reason.read(request)
+        if was_answered:
+            core.tell(HungUp(dialog_id, "remote", reasons))
+        else:
+            core.tell(Cancelled(dialog_id, reasons))
 
     def _info(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
@@ -96,3 +113,8 @@ class InDialog:
         # A keep-alive is not worth a write: the number is saved with the next request.
         dialog.state = replace(dialog.state, remote_cseq=request.cseq.number)
         self._core.reply(request, flow, 200, headers=CAPABILITIES)
+
+    def _subscribe(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        # We tell of transfers only, and only who asked for one by REFER.
+        dialog.state = replace(dialog.state, remote_cseq=request.cseq.number)
+        self._core.reply(request, flow, 489, headers=(("Allow-Events", "refer"),))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog, invite_key
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError
@@ -22,7 +23,8 @@ from telephony.sip.outputs import (
     Unacknowledged,
 )
 from telephony.sip.parser import parse
-from telephony.sip.requests import ALLOW
+from telephony.sip.replaces import replaced_by
+from telephony.sip.requests import ALLOW, SUPPORTED
 from telephony.sip.responses import respond
 from telephony.sip.transactions import branch_of, server_key, way_back
 from telephony.sip.transactions.timers import T1, T2
@@ -64,19 +66,23 @@ class IncomingCalls:
         if (status := self._refusal(request)) is not None:
             self._refuse(request, flow, status)
             return
+        refusal, replaced = replaced_by(core, request)
+        if refusal:
+            core.reply(request, flow, refusal)
+            return
         dialog_id = core.token()
         try:
             state = _early(dialog_id, core.token(), request, flow, now)
         except GrammarError:
             core.reply(request, flow, 400)
             return
-        state = replace(state, trunk=trunk)
+        state = replace(state, trunk=trunk, replaces=replaced.state.id if replaced else "")
         core.transactions.serve(request, flow)
         dialog = core.add(state)
         core.transactions.respond(server_key(request), respond(request, 100), flow, now)
         core.save(dialog, state)
         core.alarms.set(UNANSWERED_ALARM, dialog_id, now + UNANSWERED_SECONDS_MAX)
-        core.tell(_told(dialog_id, request, flow, trunk))
+        core.tell(replace(_told(dialog_id, request, flow, trunk), replaces=state.replaces))
 
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
@@ -146,7 +152,7 @@ class IncomingCalls:
         dialog = self._dialog_with(request)
         core.reply(request, flow, 200, to_tag=dialog.state.local_tag if dialog else "")
         if dialog is not None and dialog.is_pending:
-            self._refuse_waiting(dialog, 487, Cancelled(dialog.state.id), now)
+            self._refuse_waiting(dialog, 487, Cancelled(dialog.state.id, reason.read(request)), now)
 
     def _dialog_with(self, request: Request) -> Dialog | None:
         """The dialog whose last INVITE this CANCEL means."""
@@ -230,7 +236,7 @@ class IncomingCalls:
         if status < 300:
             headers = (("Contact", self._core.sender.contact(dialog.state.flow)), ("Allow", ALLOW))
         if sdp:
-            headers = (*headers, ("Supported", ""), ("Content-Type", SDP))
+            headers = (*headers, ("Supported", SUPPORTED), ("Content-Type", SDP))
         return respond(request, status, dialog.state.local_tag, headers=headers, body=sdp)
 
     # --- the 2xx, until it is acknowledged (section 13.3.1.4) ---------------------------

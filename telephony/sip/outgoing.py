@@ -8,6 +8,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
+from telephony.sip import reason
 from telephony.sip.core import CANCELLED_ALARM, UNANSWERED_ALARM, Core, Dialog, way_of
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError, NoListener
@@ -15,6 +16,7 @@ from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.name_addr import NameAddr
 from telephony.sip.outputs import Accepted, Failed, Rejected, Ringing
+from telephony.sip.redirect import REDIRECTS_MAX, redirected
 from telephony.sip.requests import cancel, within
 from telephony.sip.transactions import Client, State
 from telephony.sip.transactions.timers import T1
@@ -44,13 +46,15 @@ class OutgoingCalls:
         *,
         headers: Lines = (),
         trunk: str = "",
+        dialog_id: str = "",
+        redirects_max: int = REDIRECTS_MAX,
     ) -> str:
         """Call. ValueError when one of the URIs is none, or nothing leads to the first hop."""
         core = self._core
         origin = session_description.origin(sdp)
         flow = core.sender.towards(hops[0])
         state = DialogState(
-            id=core.token(),
+            id=dialog_id or core.token(),
             role=rows.UAC,
             status=rows.EARLY,
             call_id=core.token(),
@@ -67,6 +71,7 @@ class OutgoingCalls:
             trunk=trunk,
             hops="\n".join(rows.written_hop(hop) for hop in hops[1:HOPS_MAX]),
             invite_headers="\n".join(f"{name}: {value}" for name, value in headers),
+            redirects_left=redirects_max,
             client_branch=core.branch(),
             client_cseq=1,
             local_sdp=sdp,
@@ -106,6 +111,31 @@ class OutgoingCalls:
             return True
         return False
 
+    def _tried_again(self, dialog: Dialog, response: Response, now: float) -> bool:
+        """Whether a failure leaves somewhere to call: another hop, or where a 3xx says."""
+        if response.status == 503 and self._elsewhere(dialog, now):
+            return True
+        dialog.state = redirected(dialog.state, response)
+        # A 6xx is said for every place where they could be (RFC 3261 section 21.6).
+        return response.status < 600 and self._redirected(dialog, now)
+
+    def _redirected(self, dialog: Dialog, now: float) -> bool:
+        """Try the next target. One which names no address goes where the call went before."""
+        core = self._core
+        state = dialog.state
+        while state.targets and not dialog.wants_cancel:
+            target, _, rest = state.targets.partition("\n")
+            state = replace(state, targets=rest, hops="")
+            hop = rows.contact_hop([], target)
+            try:
+                flow = core.sender.towards(hop) if hop else state.flow
+            except NoListener:
+                continue
+            changed = replace(rows.travelling(state, flow), remote_target=target)
+            self.again(dialog, changed, now)
+            return True
+        return False
+
     def restore(self, dialog: Dialog, now: float) -> None:
         """Go on after a restart: the same INVITE again is one retransmission more."""
         if dialog.state.status == rows.EARLY:
@@ -128,6 +158,11 @@ class OutgoingCalls:
             body=state.local_sdp,
         )
 
+    def unanswered(self, dialog: Dialog, now: float) -> None:
+        """It has rung too long."""
+        dialog.ending_reason = "unanswered"
+        self.cancel(dialog, now)
+
     def cancel(self, dialog: Dialog, now: float) -> None:
         """Give up. The CANCEL is held back until a provisional response came (section 9.1)."""
         dialog.wants_cancel = True
@@ -136,7 +171,7 @@ class OutgoingCalls:
         if dialog.sent_cancel or invite is None or invite.state is not State.PROCEEDING:
             return
         dialog.sent_cancel = True
-        core.start(cancel(invite.request), dialog.state, now)
+        core.start(cancel(invite.request, reason.line(dialog.ending_reason)), dialog.state, now)
         core.alarms.set(CANCELLED_ALARM, dialog.state.id, now + 64 * T1)
 
     def responded(self, client: Client, response: Response, flow: Flow, now: float) -> None:
@@ -147,8 +182,13 @@ class OutgoingCalls:
         elif dialog is not None and dialog.state.status == rows.EARLY:
             if response.status < 200:
                 self._provisional(dialog, response, now)
-            elif response.status != 503 or not self._elsewhere(dialog, now):
-                rejected = Rejected(dialog.state.id, response.status, readable(response.reason))
+            elif not self._tried_again(dialog, response, now):
+                rejected = Rejected(
+                    dialog.state.id,
+                    response.status,
+                    readable(response.reason),
+                    reason.read(response) or reason.ours(dialog.ending_reason),
+                )
                 self._core.end(dialog, now)
                 self._core.tell(rejected)
 
@@ -224,7 +264,9 @@ class OutgoingCalls:
 
     def timed_out(self, client: Client, now: float) -> None:
         dialog = self._core.dialog(client.owner)
-        if dialog is not None and not self._elsewhere(dialog, now):
+        if dialog is None or self._elsewhere(dialog, now):
+            return
+        if dialog.state.status != rows.EARLY or not self._redirected(dialog, now):
             self._core.end(dialog, now)
             self._core.tell(Failed(dialog.state.id, "timed out"))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telephony.address import Address
 from telephony.flow import Flow
 from telephony.sip.dialog import DialogState
 from telephony.sip.message import Response
+from telephony.sip.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Invited:
     trunk: str
     # Of the headers in incoming.KEPT_HEADERS, those present, in order.
     headers: tuple[tuple[str, str], ...]
+    # Our dialog which it takes the place of; accepting it hangs that one up.
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Cancelled:
     """The caller gave up before we answered."""
 
     dialog_id: str
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Rejected:
     dialog_id: str
     status: int
     reason: str
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class HungUp:
 
     dialog_id: str
     reason: str
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,41 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Transferring:
+    """A transfer which we asked for goes on: the status is what its target last said."""
+
+    dialog_id: str
+    refer_id: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """A transfer is over: 2xx and we hang up, else the call goes on.
+
+    202: it was accepted, and nobody told how it ended.
+    """
+
+    dialog_id: str
+    refer_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The peer asks us to call somebody: accept_refer and tell how it goes, or reject_refer.
+
+    `replaces` is the header the INVITE shall have; `referred_by` is what they claim to be.
+    """
+
+    dialog_id: str
+    refer_to: str
+    replaces: str
+    referred_by: str
+
+
 Event = (
     Invited
     | Cancelled
@@ -141,5 +182,8 @@ Event = (
     | Unacknowledged
     | Failed
     | Responded
+    | Transferring
+    | Transferred
+    | Referred
 )
 Output = Transmit | Save | Event

@@ -9,7 +9,8 @@ from telephony.sip.name_addr import NameAddr
 from telephony.sip.sender import Sender
 
 MAX_FORWARDS = "70"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY"
+SUPPORTED = "replaces, norefersub"
 
 
 def within(
@@ -36,7 +37,11 @@ def within(
         ("CSeq", f"{cseq} {method}"),
     ]
     if method == "INVITE":
-        lines += [("Contact", sender.contact(state.flow)), ("Allow", ALLOW)]
+        lines += [
+            ("Contact", sender.contact(state.flow)),
+            ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
+        ]
     lines += headers
     if content_type:
         lines.append(("Content-Type", content_type))
@@ -68,12 +73,12 @@ def ack_of_failure(invite: Request, response: Response) -> Request:
     return _companion(invite, "ACK", response.required("to"))
 
 
-def cancel(invite: Request) -> Request:
+def cancel(invite: Request, headers: Lines = ()) -> Request:
     """The CANCEL of an INVITE (section 9.1)."""
-    return _companion(invite, "CANCEL", invite.required("to"))
+    return _companion(invite, "CANCEL", invite.required("to"), headers)
 
 
-def _companion(invite: Request, method: str, to: str) -> Request:
+def _companion(invite: Request, method: str, to: str, headers: Lines = ()) -> Request:
     lines = [
         ("Via", invite.required("via")),
         *(("Route", route) for route in invite.headers.all("route")),
@@ -82,5 +87,6 @@ def _companion(invite: Request, method: str, to: str) -> Request:
         ("To", to),
         ("Call-ID", invite.call_id),
         ("CSeq", f"{invite.cseq.number} {method}"),
+        *headers,
     ]
     return Request(Headers(lines), method=method, uri=invite.uri)

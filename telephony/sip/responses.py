@@ -15,6 +15,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
         100: "Trying",
         180: "Ringing",
         200: "OK",
+        202: "Accepted",
         400: "Bad Request",
         403: "Forbidden",
         404: "Not Found",
@@ -29,6 +30,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
         486: "Busy Here",
         487: "Request Terminated",
         488: "Not Acceptable Here",
+        489: "Bad Event",
         491: "Request Pending",
         500: "Server Internal Error",
         503: "Service Unavailable",
@@ -59,8 +61,13 @@ def respond(
     # Those which form a dialog hand its route back (section 12.1.1).
     if request.method == "INVITE" and 100 < status < 300:
         lines += [("Record-Route", route) for route in request.headers.all("record-route")]
-    reason = REASONS.get(status) or _CLASSES[status // 100]
-    return Response(Headers((*lines, *headers)), status=status, reason=reason, body=body)
+    headers = (*lines, *headers)
+    return Response(Headers(headers), status=status, reason=reason_of(status), body=body)
+
+
+def reason_of(status: int) -> str:
+    """The reason phrase of a status."""
+    return REASONS.get(status) or _CLASSES[status // 100]
 
 
 def _has_tag(to: str) -> bool:

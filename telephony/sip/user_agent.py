@@ -9,6 +9,8 @@ from telephony.sip import dialog as rows
 from telephony.sip.core import (
     ANSWER_ALARM,
     CANCELLED_ALARM,
+    REFER_ALARM,
+    REFERRED_ALARM,
     UNANSWERED_ALARM,
     Core,
     Dialog,
@@ -23,10 +25,14 @@ from telephony.sip.in_dialog import CAPABILITIES, InDialog
 from telephony.sip.incoming import IncomingCalls, invite_of
 from telephony.sip.message import Request, Response
 from telephony.sip.outgoing import OutgoingCalls
-from telephony.sip.outputs import Output, Responded
+from telephony.sip.outputs import Output, Responded, Transferred
 from telephony.sip.parser import MessageError, parse
-from telephony.sip.requests import ALLOW
-from telephony.sip.responses import respond
+from telephony.sip.redirect import REDIRECTS_MAX
+from telephony.sip.refer import Transfers
+from telephony.sip.referrals import Referrals
+from telephony.sip.replaces import Replaces
+from telephony.sip.requests import ALLOW, SUPPORTED
+from telephony.sip.responses import reason_of, respond
 from telephony.sip.sender import Sender
 from telephony.sip.transactions import Client, server_key, way_back
 from telephony.sip.transactions.timers import T1
@@ -38,7 +44,9 @@ DIALOGS_MAX = 1_000
 TRANSACTIONS_MAX = 10_000
 ENDED_DIALOGS_MAX = 1_000
 
-METHODS = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"})
+METHODS = frozenset(
+    {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE"}
+)
 SCHEMES = frozenset({"sip", "sips", "tel"})
 FORGET_ALARM = "forget"
 
@@ -65,9 +73,13 @@ class UserAgent:
         self._within = Within(self._core)
         self._incoming = IncomingCalls(self._core, self._within)
         self._outgoing = OutgoingCalls(self._core, self._within)
-        self._in_dialog = InDialog(self._core, self._incoming)
+        self._transfers = Transfers(self._core, self._within)
+        self._referrals = Referrals(self._core, self._within)
+        self._in_dialog = InDialog(self._core, self._incoming, self._transfers, self._referrals)
         # What dialogs answered that ended shortly before a restart.
         self._ended: dict[str, DialogState] = {}
+        # Those whose place was taken by dialogs from before a restart.
+        self._replaced: set[str] = set()
 
     # --- the run loop -------------------------------------------------------------------
 
@@ -119,7 +131,10 @@ class UserAgent:
     def accept(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer an INVITE or re-INVITE with 200; once more, and the same 200 is sent again."""
         if dialog := self._core.dialog(dialog_id):
+            is_first = dialog.is_pending and dialog.state.status == rows.EARLY
             self._incoming.accept(dialog, sdp, now)
+            if is_first and dialog.state.replaces:
+                self.bye(dialog.state.replaces, now, "replaced")
 
     def reject(self, dialog_id: str, status: int, now: float) -> None:
         """Answer an INVITE or re-INVITE with a failure, 300 to 699."""
@@ -136,13 +151,25 @@ class UserAgent:
         *,
         headers: Lines = (),
         trunk: str = "",
+        dialog_id: str = "",
+        redirects_max: int = REDIRECTS_MAX,
     ) -> str:
         """Call, and return the dialog's id. Hops are tried in their order.
+
+        A `dialog_id` of the caller's own is new: no dialog may have had it before.
 
         ValueError when a URI is none, or nothing of ours leads to the first hop.
         """
         return self._outgoing.invite(
-            target_uri, sdp, from_uri, hops, now, headers=headers, trunk=trunk
+            target_uri,
+            sdp,
+            from_uri,
+            hops,
+            now,
+            headers=headers,
+            trunk=trunk,
+            dialog_id=dialog_id,
+            redirects_max=redirects_max,
         )
 
     def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
@@ -155,13 +182,13 @@ class UserAgent:
         if dialog and dialog.state.role == rows.UAC and dialog.state.status == rows.EARLY:
             self._outgoing.cancel(dialog, now)
 
-    def bye(self, dialog_id: str, now: float) -> None:
+    def bye(self, dialog_id: str, now: float, reason: str = "local") -> None:
         """Hang up; before the answer this cancels our call, or declines theirs with 480."""
         dialog = self._core.dialog(dialog_id)
         if dialog is None:
             return
         if dialog.state.status == rows.CONFIRMED:
-            self._within.bye(dialog, now)
+            self._within.bye(dialog, now, reason)
         elif dialog.state.role == rows.UAC:
             self._outgoing.cancel(dialog, now)
         else:
@@ -173,6 +200,47 @@ class UserAgent:
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._within.info(dialog, content_type, body, now)
 
+    def refer(
+        self,
+        dialog_id: str,
+        refer_id: str,
+        target: str,
+        now: float,
+        *,
+        replaces: str = "",
+        subscribe: bool = True,
+    ) -> None:
+        """Have the peer call `target`, in the place of our dialog `replaces` if one is named.
+
+        `Transferred` says how it ended. The same `refer_id` once more is the same order.
+        ValueError where `target` is no URI.
+        """
+        dialog = self._core.dialog(dialog_id)
+        if dialog is None or dialog.state.status != rows.CONFIRMED or dialog.is_ending:
+            return
+        other = self._core.dialog(replaces) if replaces else None
+        if replaces and other is None:
+            self._core.tell(Transferred(dialog_id, refer_id, 481, reason_of(481)))
+            return
+        named = None if other is None else Replaces.of(other.state)
+        self._transfers.refer(dialog, refer_id, target, now, replaces=named, subscribe=subscribe)
+
+    def accept_refer(self, dialog_id: str, now: float) -> None:
+        """Answer a REFER with 202; tell how the call goes with `notify_refer`."""
+        if dialog := self._core.dialog(dialog_id):
+            self._referrals.accept(dialog, now)
+
+    def reject_refer(self, dialog_id: str, status: int, now: float) -> None:
+        """Answer a REFER with a failure, 300 to 699."""
+        if dialog := self._core.dialog(dialog_id):
+            self._referrals.reject(dialog, status, now)
+
+    def notify_refer(self, dialog_id: str, status: int, now: float) -> None:
+        """Tell the peer what the call it asked for was answered last; 200 to 699 is final."""
+        dialog = self._core.dialog(dialog_id)
+        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+            self._referrals.tell(dialog, status, now)
+
     def restore(self, state: DialogState, now: float) -> None:
         """Go on with a dialog from its row, after a restart."""
         if state.status == rows.TERMINATED:
@@ -182,6 +250,18 @@ class UserAgent:
         if state.role == rows.UAC:
             self._outgoing.restore(dialog, now)
         self._incoming.restore(dialog, now)
+        if state.status == rows.CONFIRMED:
+            self._transfers.restore(dialog, now)
+            self._referrals.restore(dialog)
+            self._replaced_before(dialog, now)
+
+    def _replaced_before(self, dialog: Dialog, now: float) -> None:
+        """Hang up what was replaced just before a restart, in whatever order they come back."""
+        if dialog.state.replaces:
+            self._replaced.add(dialog.state.replaces)
+            self.bye(dialog.state.replaces, now, "replaced")
+        elif dialog.state.id in self._replaced:
+            self.bye(dialog.state.id, now, "replaced")
 
     def _remember(self, state: DialogState, now: float) -> None:
         if state.final_response and len(self._ended) < ENDED_DIALOGS_MAX:
@@ -241,6 +321,10 @@ class UserAgent:
                 self._incoming.invited(request, flow, verdict.trunk, now)
         elif request.method == "OPTIONS":
             core.reply(request, flow, 200, headers=CAPABILITIES)
+        elif request.method == "SUBSCRIBE":
+            core.reply(request, flow, 489, headers=(("Allow-Events", "refer"),))
+        elif request.method == "REFER":
+            core.reply(request, flow, 603)
         else:
             core.reply(request, flow, 481)
 
@@ -255,6 +339,10 @@ class UserAgent:
                 self._core.tell(Responded(client.owner, response))
         elif response.cseq.method == "INVITE":
             self._outgoing.responded(client, response, flow, now)
+        elif response.cseq.method == "REFER":
+            self._transfers.responded(client, response, now)
+        elif response.cseq.method == "NOTIFY":
+            self._referrals.responded(client, response)
         else:
             self._within.responded(client, response, now)
 
@@ -282,6 +370,10 @@ class UserAgent:
             self._core.tell(Responded(client.owner, respond(request, 408)))
         elif client.machine.request.method == "INVITE":
             self._outgoing.timed_out(client, now)
+        elif request.method == "REFER":
+            self._transfers.timed_out(client, now)
+        elif request.method == "NOTIFY":
+            self._referrals.gone(client)
         else:
             self._within.timed_out(client, now)
 
@@ -291,9 +383,13 @@ class UserAgent:
         elif kind == UNANSWERED_ALARM and dialog.is_pending:
             self._incoming.unanswered(dialog, now)
         elif kind == UNANSWERED_ALARM:
-            self._outgoing.cancel(dialog, now)
+            self._outgoing.unanswered(dialog, now)
         elif kind == CANCELLED_ALARM:
             self._outgoing.cancelled(dialog, now)
+        elif kind == REFER_ALARM:
+            self._transfers.expired(dialog, now)
+        elif kind == REFERRED_ALARM:
+            self._referrals.come_due(dialog, now)
 
 
 def _refusal(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
@@ -304,6 +400,12 @@ def _refusal(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None
         return 405, (("Allow", ALLOW),)
     if Uri.parse(request.uri).scheme not in SCHEMES:
         return 416, ()
-    if required := request.headers.all("require"):
-        return 420, (("Unsupported", ", ".join(required)),)
+    known = _options(SUPPORTED)
+    required = _options(",".join(request.headers.all("require")))
+    if unknown := [option for option in required if option.lower() not in known]:
+        return 420, (("Unsupported", ", ".join(unknown)),)
     return None
+
+
+def _options(text: str) -> list[str]:
+    return [option for part in text.split(",") if (option := part.strip())]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from telephony.sip import reason
 from telephony.sip.core import Core, Dialog
+from telephony.sip.headers import Lines
 from telephony.sip.message import Response
 from telephony.sip.outputs import HungUp
 from telephony.sip.requests import within
@@ -20,14 +22,14 @@ class Within:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def bye(self, dialog: Dialog, now: float, reason: str = "local") -> None:
+    def bye(self, dialog: Dialog, now: float, ending: str = "local") -> None:
         """Hang up. The row is terminated once the BYE is answered or given up.
 
         Until then a restarted process may be asked to hang up again.
         """
         if dialog.is_ending or dialog.wants_bye:
             return
-        dialog.ending_reason = reason
+        dialog.ending_reason = ending
         # A callee waits for the ACK, or until none will come (section 15).
         if dialog.awaits_ack:
             dialog.wants_bye = True
@@ -36,14 +38,22 @@ class Within:
 
     def bye_at_once(self, dialog: Dialog, now: float) -> None:
         dialog.is_ending = True
-        self._send(dialog, "BYE", now)
+        self.send(dialog, "BYE", now, headers=reason.line(dialog.ending_reason))
 
     def info(self, dialog: Dialog, content_type: str, body: bytes, now: float) -> None:
-        self._send(dialog, "INFO", now, content_type, body)
+        self.send(dialog, "INFO", now, content_type=content_type, body=body)
 
-    def _send(
-        self, dialog: Dialog, method: str, now: float, content_type: str = "", body: bytes = b""
+    def send(
+        self,
+        dialog: Dialog,
+        method: str,
+        now: float,
+        *,
+        headers: Lines = (),
+        content_type: str = "",
+        body: bytes = b"",
     ) -> None:
+        """Send a request within the dialog until it is answered."""
         core = self._core
         cseq = dialog.state.local_cseq + 1
         request = within(
@@ -52,6 +62,7 @@ class Within:
             core.sender,
             core.branch(),
             cseq,
+            headers=headers,
             content_type=content_type,
             body=body,
         )
@@ -77,7 +88,7 @@ class Within:
         else:
             self.bye(dialog, now, "unreachable")
 
-    def end(self, dialog: Dialog, reason: str, now: float) -> None:
+    def end(self, dialog: Dialog, ending: str, now: float) -> None:
         """The call is over."""
         self._core.end(dialog, now)
-        self._core.tell(HungUp(dialog.state.id, reason))
+        self._core.tell(HungUp(dialog.state.id, ending))

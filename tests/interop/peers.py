@@ -72,6 +72,26 @@ def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
     )
 
 
+def sipp_called(
+    scenario: str, folder: Path, port: int = 0
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start one telephone of a scenario on loopback, which waits to be called at the port."""
+    need("sipp", "sip-tester")
+    port = port or free_port()
+    running = subprocess.Popen(
+        [
+            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),
+            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1"),
+            *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
+            *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return running, port
+
+
 def passed(running: "subprocess.Popen[bytes]", folder: Path) -> None:
     """Wait for SIPp to end well."""
     try:
@@ -91,7 +111,7 @@ CONFIG = """\
 poll_method epoll
 sip_listen 127.0.0.1:{sip}
 call_local_timeout 120
-call_max_calls 1
+call_max_calls 2
 audio_buffer 20-160
 audio_source aufile,{microphone}
 audio_player aubridge,ear{sip}

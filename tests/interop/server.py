@@ -33,15 +33,21 @@ ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
 {media}
 [agent]
-app = "tests.interop.agents:Clerk"
+app = "{app}"
 """
 
 
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
-    def __init__(self, folder: Path, media: str = "") -> None:
-        """`media`: more keys of that section."""
+    def __init__(
+        self,
+        folder: Path,
+        app: str = "tests.interop.agents:Clerk",
+        more: str = "",
+        media: str = "",
+    ) -> None:
+        """`more`: sections of the configuration; `media`: keys of that section."""
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -57,8 +63,10 @@ class Server:
                 sip=self.port,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
+                app=app,
                 media=media,
             )
+            + more
         )
         self._pids: set[int] = set()
         with self.log.open("wb") as log:

@@ -4,7 +4,14 @@ import json
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from conversation.agent import Agent, ChatMessage, RunContext, ToolError, tool_of
+from conversation.agent import (
+    Agent,
+    ChatMessage,
+    RunContext,
+    ToolError,
+    TransferOutcome,
+    tool_of,
+)
 
 
 class Spoken:
@@ -24,6 +31,7 @@ class SmallSession:
     def __init__(self, agent: Agent, userdata: str = "{}") -> None:
         self.userdata: dict[str, Any] = json.loads(userdata)
         self.recording = True
+        self.outbound = False
         self.said: list[str] = []
         self.booked: list[tuple[str, dict[str, Any]]] = []
         self.hung_up = False
@@ -54,6 +62,21 @@ class SmallSession:
     async def hang_up(self) -> None:
         self.hung_up = True
 
+    async def transfer(self, uri: str) -> TransferOutcome:
+        raise AssertionError("this agent hands nobody over")
+
+    async def transfer_to(self, call: str) -> TransferOutcome:
+        raise AssertionError("this agent hands nobody over")
+
+    async def press(self, keys: str) -> None:
+        raise AssertionError("this agent presses no keys")
+
+    async def dial(self, uri: str, *, basis: str) -> str:
+        raise AssertionError("this agent calls nobody")
+
+    async def picked_up(self, call: str) -> bool:
+        raise AssertionError("this agent calls nobody")
+
     # -- what a test does to it --
 
     async def enter(self) -> str:
@@ -65,7 +88,7 @@ class SmallSession:
         await self._agent.on_user_turn_completed(ChatMessage(text, confident))
         return self.said[-1]
 
-    async def press(self, digit: str) -> str:
+    async def key(self, digit: str) -> str:
         await self._agent.on_dtmf_received(digit)
         return self.said[-1]
 

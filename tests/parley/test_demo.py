@@ -33,7 +33,7 @@ async def test_an_appointment_is_booked_in_four_answers() -> None:
 async def test_an_appointment_is_booked_by_keys_alone() -> None:
     session = await entered()
     for key in "1191":
-        await session.press(key)
+        await session.key(key)
     assert session.booked == BOOKED
     assert session.hung_up
 
@@ -42,7 +42,7 @@ async def test_a_no_starts_again_with_the_day() -> None:
     session = await entered()
     for text in ("make an appointment", "friday", "ten thirty"):
         await session.hear(text)
-    assert await session.press("2") == "Let us start again. Which day suits you?"
+    assert await session.key("2") == "Let us start again. Which day suits you?"
     for text in ("monday", "nine o'clock", "yes please"):
         await session.hear(text)
     assert session.booked == BOOKED
@@ -50,7 +50,7 @@ async def test_a_no_starts_again_with_the_day() -> None:
 
 async def test_who_always_says_no_is_taken_leave_of() -> None:
     session = await entered()
-    await session.press("1")
+    await session.key("1")
     for _ in range(REPROMPTS_MAX + 1):
         for text in ("tomorrow", "ten o'clock", "no thank you"):
             await session.hear(text)
@@ -61,7 +61,7 @@ async def test_who_always_says_no_is_taken_leave_of() -> None:
 async def test_each_question_is_put_again_twice_then_the_call_ends_politely() -> None:
     session = await entered()
     assert await session.hear("the weather is fine") == f"Sorry. {STEPS['wish'].again}"
-    assert await session.press("7") == f"Sorry. {STEPS['wish'].again}"
+    assert await session.key("7") == f"Sorry. {STEPS['wish'].again}"
     await session.hear("book an appointment")
     assert await session.wait() == f"Sorry. {STEPS['day'].again}"
     await session.wait()
@@ -76,7 +76,7 @@ async def test_a_yes_from_dictation_books_nothing() -> None:
         await session.hear(text, confident=False)
     assert await session.hear("yes", confident=False) == f"Sorry. {STEPS['confirm'].again}"
     assert session.booked == []
-    await session.press("1")
+    await session.key("1")
     assert session.booked == BOOKED
 
 
@@ -84,7 +84,7 @@ async def test_a_booking_that_fails_is_said_to_have_failed() -> None:
     session = await entered()
     session.refuses = True
     for key in "1191":
-        await session.press(key)
+        await session.key(key)
     assert session.said[-1].startswith("I am sorry, I could not book it.")
     assert session.hung_up
 
@@ -92,10 +92,10 @@ async def test_a_booking_that_fails_is_said_to_have_failed() -> None:
 async def test_after_the_goodbye_nothing_is_answered() -> None:
     session = await entered()
     for key in "1191":
-        await session.press(key)
+        await session.key(key)
     said = list(session.said)
     await session.hear("yes")
-    await session.press("1")
+    await session.key("1")
     await session.wait()
     assert session.said == said
 
@@ -114,7 +114,7 @@ async def test_it_expects_the_phrases_of_its_question() -> None:
     assert agent.expects() == ()
     await session.enter()
     assert "book an appointment" in agent.expects()
-    await session.press("1")
+    await session.key("1")
     assert "monday" in agent.expects() and "yes" not in agent.expects()
 
 
@@ -123,7 +123,7 @@ async def test_the_same_order_twice_is_one_reference() -> None:
     for _ in range(2):
         session = await entered()
         for key in "1191":
-            await session.press(key)
+            await session.key(key)
         replies.append(session.said[-1])
     assert replies[0] == replies[1]
     assert tool_of(Receptionist.book).idempotent

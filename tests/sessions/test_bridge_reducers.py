@@ -17,8 +17,6 @@ from sessions.bridge_reducers import (
     call_parted,
     calls_joined,
     part_changed,
-    party_held,
-    party_unheld,
 )
 from sessions.reducers import (
     call_answered,
@@ -187,15 +185,6 @@ async def test_the_agent_leaves_with_its_line(store: Store) -> None:
     assert bridge.agent is Presence.GONE
     with pytest.raises(Refused, match="for good"):
         await act(store, agent_presence_changed, "b", presence=Presence.PRESENT)
-
-
-async def test_hold_and_resume_of_one_call(store: Store) -> None:
-    await up(store, "a")
-    await act(store, party_held, "a")
-    assert await heard(store) == set()
-    await act(store, party_unheld, "a")
-    (bridge,) = await store.reader.rows(Bridge)
-    assert bridge.closed_us is not None
 
 
 async def test_what_cannot_be_joined_is_refused(store: Store) -> None:

@@ -1,29 +1,22 @@
 """Who calls: sealed from the first row of a dialog on, under a key that dies by its own rules."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conversation.agent import Agent
-from conversation.speech.client import SpeechClient
-from media.pool import MediaPool
 from runtime import canonical
 from runtime.errors import Refused, StoreBroken
-from runtime.key_pool import KeyPool
-from runtime.keystore import KeyDestroyed, Keystore
-from runtime.log_key import ORIGIN, load_or_create
+from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
-from runtime.performer import Closing, Performer
-from runtime.store import Store
+from runtime.performer import Closing
 from runtime.values import row_to_plain
 from sessions import recovery
 from sessions.callers import RESPONSES_KEPT_S, Callers
 from sessions.discreet import EffectFailed, discreet
-from sessions.house import House, Settings
+from sessions.house import House
 from sessions.reducers import call_offered
 from telephony.reducers import dialog_saved
 from telephony.sip import DialogState
@@ -52,31 +45,6 @@ STATE = DialogState(
     created_us=5,
 )
 PERSONAL = ("cassowary", "198.51.100", "Zanzibar", "4179", "desk@", "ours", "theirs")
-
-
-@pytest.fixture
-async def house(
-    tmp_path: Path, store: Store, clock: Callable[[], int], entropy: Callable[[int], bytes]
-) -> AsyncIterator[House]:
-    keystore = Keystore(tmp_path / "keys")
-    pool = KeyPool(keystore, size=1)
-    settings = Settings("ask", 0, ("PCMU",), "127.0.0.1", "x:Y", tmp_path / "recordings", ORIGIN)
-    yield House(
-        settings=settings,
-        store=store,
-        performer=Performer(store, clock),
-        keystore=keystore,
-        keys=pool,
-        log_key=load_or_create(tmp_path / "log.key"),
-        media=MediaPool(),
-        speech=SpeechClient(),
-        new_agent=lambda app: Agent(),
-        agent_for=lambda call: "x:Y",
-        clock=clock,
-        entropy=entropy,
-        note=lambda *args, **facts: None,
-    )
-    await pool.fill()
 
 
 async def save(house: House, callers: Callers, state: DialogState) -> str:

@@ -355,7 +355,8 @@ def test_the_same_invite_by_another_path_gets_482() -> None:
     [
         (request("INVITE", extra="Require: 100rel\r\n"), 420, "unsupported"),
         (request("INVITE", extra="Content-Type: text/x\r\n", body=b"x"), 415, "accept"),
-        (request("SUBSCRIBE"), 405, "allow"),
+        (request("SUBSCRIBE"), 489, "allow-events"),
+        (request("MESSAGE"), 405, "allow"),
         (request("OPTIONS", uri="isbn:1"), 416, "to"),
         (request("OPTIONS").replace(b"SIP/2.0\r\nVia", b"SIP/3.0\r\nVia"), 505, "to"),
         (request("OPTIONS").replace(b"CSeq: 1 OPTIONS", b"CSeq: 1 BYE"), 400, "to"),

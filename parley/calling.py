@@ -1,0 +1,78 @@
+"""What an operator can have done with the line: calling somebody, on a basis that is recorded."""
+
+from typing import Any
+
+from consent.bases import basis_recorded
+from consent.tables import Basis, BasisKind
+from parley.asked import OPERATOR, Args, Misused, request_of, text
+from runtime.errors import Refused
+from runtime.keystore import KeyDestroyed
+from runtime.store import Store
+from sessions.house import House
+from sessions.outbound import call_dialled
+from sessions.parties import callable_uri, is_same
+
+DAYS_MAX = 3_650
+DAY_US = 86_400_000_000
+
+
+async def nobody_dials(store: Store, asked: Args) -> dict[str, Any]:
+    """Without a server there is no line."""
+    raise Refused("no server runs on this data: start one with `parley serve`")
+
+
+class Calling:
+    """Operations of a running server."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def dial(self, store: Store, asked: Args) -> dict[str, Any]:
+        """Call: uri, basis (a kind, then also source and days; or the id of one)."""
+        try:
+            uri = callable_uri(text(asked, "uri"))
+        except ValueError as error:
+            raise Misused(str(error)) from error
+        named = text(asked, "basis")
+        if named in [kind.value for kind in BasisKind]:
+            basis = await self._recorded(store, asked, uri, BasisKind(named))
+        else:
+            basis = await self._known(store, uri, named)
+        request = request_of(asked, "dialled")
+        call = await store.act(call_dialled, sender=OPERATOR, request=request, basis=basis)
+        return {"call": call, "basis": basis}
+
+    async def _recorded(self, store: Store, asked: Args, uri: str, kind: BasisKind) -> str:
+        source = text(asked, "source", "")
+        if not source:
+            raise Misused("'source' is missing: say where it is written that they may be called")
+        days = asked.get("days")
+        if days is not None and (type(days) is not int or not 0 < days <= DAYS_MAX):
+            raise Misused(f"'days' is a whole number from 1 to {DAYS_MAX}")
+        house = self._house
+        key = await house.prepare_key()
+        used: str = await store.act(
+            basis_recorded,
+            sender=OPERATOR,
+            request=request_of(asked, "basis"),
+            basis=f"basis_{house.entropy(8).hex()}",
+            party=house.seal(uri, key),
+            kind=kind,
+            source=house.seal(source, key),
+            expires_us=None if days is None else house.clock() + days * DAY_US,
+        )
+        (row,) = await store.reader.rows(Basis, id=used)
+        if row.party.key_id != key:
+            # Asked for again after a crash: it was recorded under another key.
+            await house.discard_key(key)
+        return used
+
+    async def _known(self, store: Store, uri: str, basis: str) -> str:
+        for row in await store.reader.rows(Basis, id=basis):
+            try:
+                party = self._house.unseal(row.party)
+            except KeyDestroyed as erased:
+                raise Refused(f"{basis} was erased: nobody is called on it") from erased
+            if not is_same(party, uri):
+                raise Refused(f"{basis} is about somebody else: record one for {uri}")
+        return basis

@@ -1,0 +1,43 @@
+"""Which way a call of ours takes: where it is sent, by which trunk, as whom."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from runtime.errors import Refused
+from telephony.flow import Hop
+from telephony.sip.dialog import contact_hop
+from telephony.sip.headers import Lines
+from telephony.sip.redirect import REDIRECTS_MAX
+
+NOBODY = "sip:anonymous@anonymous.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`hops` are tried in their order; `from_uri` is who we say we are.
+
+    `uri` is how the trunk wants to be asked for who is called, where it is not by their own URI.
+    """
+
+    hops: tuple[Hop, ...]
+    from_uri: str
+    headers: Lines = ()
+    trunk: str = ""
+    redirects_max: int = REDIRECTS_MAX
+    uri: str = ""
+
+
+Routing = Callable[[str], Awaitable[Route]]
+"""The route to a URI. Raises Refused where no way leads there."""
+
+
+def directly(from_uri: str = NOBODY) -> Routing:
+    """Straight to the address that a URI names: nothing is resolved, no trunk is asked."""
+
+    async def route(uri: str) -> Route:
+        hop = contact_hop([], uri)
+        if hop is None:
+            raise Refused("no way leads to who is called: the URI names no IP address")
+        return Route((hop,), from_uri)
+
+    return route

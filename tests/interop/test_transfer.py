@@ -1,0 +1,192 @@
+"""SIPp is transferred, transfers, is called: what the rows say of it afterwards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
+from tests.interop.server import Server
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+NO_QUESTION = """
+[consent]
+policy = "never"
+"""
+WAIT_S = 20.0
+SOURCE = ("--source", "a form of today")
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("exchange")
+    started = Server(folder, "tests.interop.exchange:Exchange", NO_QUESTION)
+    yield started
+    started.stop()
+
+
+def told(server: Server, scenario: str, folder: Path) -> dict[str, Any]:
+    """What is known of a call of this scenario, once it is over."""
+    known = {call["id"] for call in server.calls()}
+    passed(sipp(scenario, server.port, folder), folder)
+    (call,) = server.sealed(known)
+    shown: dict[str, Any] = server.json("show", call["id"])
+    return shown
+
+
+def ended(shown: dict[str, Any]) -> tuple[str, str]:
+    return shown["call"]["ended_by"], shown["call"]["cause"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "end"),
+    [
+        ("transfer", ("transferred", "transferred")),
+        # The agent hangs up where it is told that the target is busy.
+        ("transfer_refused", ("agent", "normal")),
+        ("transfer_declined", ("caller", "normal")),
+    ],
+)
+def test_a_blind_transfer_ends_as_its_target_says(
+    exchange: Server, tmp_path: Path, scenario: str, end: tuple[str, str]
+) -> None:
+    shown = told(exchange, scenario, tmp_path)
+    (action,) = shown["actions"]
+    assert (action["tool"], action["state"]) == ("transfer", "finished")
+    assert ended(shown) == end
+
+
+def test_a_transfer_outlives_the_node(exchange: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in exchange.calls()}
+    running = sipp("transfer_survives", exchange.port, tmp_path)
+    ends = monotonic() + WAIT_S
+    while not (actions := _actions(exchange, known)) or actions[0]["state"] != "started":
+        assert monotonic() < ends, "no transfer was asked for"
+    exchange.kill("node")
+    passed(running, tmp_path)
+    (call,) = exchange.sealed(known)
+    assert (call["ended_by"], call["cause"]) == ("transferred", "transferred")
+    assert [action["state"] for action in _actions(exchange, known)] == ["finished"]
+
+
+def _actions(server: Server, known: set[str]) -> list[dict[str, Any]]:
+    new = [call["id"] for call in server.calls() if call["id"] not in known]
+    return [action for call in new for action in server.json("show", call)["actions"]]
+
+
+def test_baresip_calls_whom_the_agent_names(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("dialled", tmp_path)
+    exchange.ledger.write_text(uri_of(port))
+    known = {call["id"] for call in exchange.calls()}
+    microphone = save(tmp_path / "microphone.wav", tone(20))
+    with baresip(tmp_path / "baresip", microphone) as telephone:
+        telephone.dial(exchange.target)
+        telephone.press("5")
+        passed(running, tmp_path)
+    (call,) = exchange.sealed(known)
+    assert (call["ended_by"], call["cause"]) == ("transferred", "transferred")
+
+
+def test_whoever_calls_has_no_say_in_whom_we_call(exchange: Server, tmp_path: Path) -> None:
+    assert ended(told(exchange, "refer_in", tmp_path)) == ("caller", "normal")
+
+
+def test_keys_go_by_info_where_rtp_has_none_and_the_cause_is_kept(
+    exchange: Server, tmp_path: Path
+) -> None:
+    shown = told(exchange, "keys", tmp_path)
+    (action,) = shown["actions"]
+    assert (action["tool"], action["state"]) == ("press", "finished")
+    assert ended(shown) == ("caller", "failed")
+
+
+def test_a_call_takes_the_place_of_another(exchange: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in exchange.calls()}
+    passed(sipp("replaces", exchange.port, tmp_path), tmp_path)
+    second, first = exchange.sealed(known)
+    assert second["replaces"] == first["id"] and first["replaces"] is None
+    assert (first["ended_by"], first["cause"]) == ("replaced", "replaced")
+    assert "took the place of" in exchange.parley("show", second["id"]).stdout
+
+
+def dial(server: Server, port: int) -> tuple[str, str]:
+    """Have somebody on loopback called; the ids of the call and of its basis."""
+    done: dict[str, str] = server.json("dial", uri_of(port), "--basis", "consent", *SOURCE)
+    return done["call"], done["basis"]
+
+
+def uri_of(port: int) -> str:
+    return f"sip:bob@127.0.0.1:{port}"
+
+
+def sealed(server: Server, call: str) -> dict[str, Any]:
+    ends = monotonic() + WAIT_S
+    while True:
+        found = [one for one in server.calls() if one["id"] == call]
+        if found and found[0]["state"] == "sealed":
+            shown: dict[str, Any] = server.json("show", call)
+            return shown
+        assert monotonic() < ends, f"not sealed: {found}"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "state", "end"),
+    [
+        ("dialled", "answered", ("callee", "normal")),
+        ("busy", "failed", ("callee: busy", "busy")),
+        ("redirected", "failed", ("callee: failed in the network", "failed")),
+    ],
+)
+def test_somebody_is_called(
+    exchange: Server, tmp_path: Path, scenario: str, state: str, end: tuple[str, str]
+) -> None:
+    running, port = sipp_called(scenario, tmp_path)
+    call, _ = dial(exchange, port)
+    passed(running, tmp_path)
+    shown = sealed(exchange, call)
+    assert ended(shown) == end
+    assert shown["call"]["direction"] == "outbound"
+    assert shown["dial"]["state"] == state
+    assert shown["dial"]["kind"] == "consent"
+
+
+def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("consulted", tmp_path)
+    consulted, _ = dial(exchange, port)
+    ends = monotonic() + WAIT_S
+    while {call["state"] for call in exchange.calls() if call["id"] == consulted} != {"answered"}:
+        assert monotonic() < ends, "nobody answered"
+    exchange.ledger.write_text(consulted)
+    known = {call["id"] for call in exchange.calls()}
+    passed(sipp("attended", exchange.port, tmp_path), tmp_path)
+    (call,) = exchange.sealed(known)
+    assert (call["ended_by"], call["cause"]) == ("transferred", "transferred")
+    passed(running, tmp_path)
+    assert ended(sealed(exchange, consulted)) == ("callee", "normal")
+
+
+def test_a_call_that_is_dialled_outlives_the_node(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("consulted", tmp_path)
+    call, _ = dial(exchange, port)
+    exchange.kill("node")
+    passed(running, tmp_path)
+    assert ended(sealed(exchange, call)) == ("callee", "normal")
+
+
+def test_an_agent_calls_somebody_and_connects_the_caller(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("busy", tmp_path)
+    _, basis = dial(exchange, port)
+    passed(running, tmp_path)
+    exchange.ledger.write_text(f"{uri_of(port)} {basis}")
+    known = {call["id"] for call in exchange.calls()}
+    running, _ = sipp_called("consulted", tmp_path, port)
+    passed(sipp("consulting", exchange.port, tmp_path), tmp_path)
+    passed(running, tmp_path)
+    found = {call["direction"]: call for call in exchange.sealed(known)}
+    assert found["inbound"]["ended_by"] == "transferred"
+    assert found["outbound"]["ended_by"] == "callee"
+    shown = exchange.json("show", found["outbound"]["id"])
+    assert (shown["dial"]["by"], shown["dial"]["basis"]) == ("agent", basis)
