@@ -36,3 +36,9 @@ def test_the_log_is_measured() -> None:
     for line in ("bytes per action", "verify every hash", "start to first answer"):
         assert line in out
     assert "20 answered, 20 legs, 20 open effects" in out
+
+
+def test_sealing_is_measured() -> None:
+    out = printed("bench.sealing", "200", "0.3")
+    for line in ("sealing in memory", "in segments", "a file each"):
+        assert line in out
