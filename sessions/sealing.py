@@ -124,9 +124,9 @@ class Sealing:
 
     async def _erase_stray(self, chunk: Chunk) -> None:
         """Ciphertext that was not let in is no part of a record."""
-        if await self._house.store.reader.rows(Chunk, id=chunk.id):
-            return
         where = segments.Range(chunk.path, chunk.offset, chunk.bytes)
+        if await self._house.store.reader.rows(Chunk, path=where.path, offset=where.offset):
+            return
         try:
             await asyncio.to_thread(segments.erase, self._house.settings.recordings, [where])
         except OSError as error:

@@ -17,16 +17,18 @@ from media.client import MediaClient
 from media.segment import FRAME_BYTES, Frame
 from recordings.reducers import chunk_sealed, recording_sealed
 from recordings.segments import Range, read
-from recordings.tables import Chunk
+from recordings.tables import Chunk, Recording, RecordingState
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
+from sessions.bridge_reducers import calls_joined
 from sessions.house import House, Settings
 from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
+from tests.sessions.test_bridge_reducers import up
 from tests.sessions.test_reducers import CALL, act, answer, answered, asked, chunk
 
 pytestmark = pytest.mark.anyio
@@ -101,6 +103,20 @@ async def test_chunks_without_a_row_go_once_none_can_come(house: House) -> None:
     await recovery.sweep_audio(house, done)
     assert [there(house, each) for each in (first, second, third)] == [True, False, True]
     assert done == {first["path"]}
+
+
+async def test_a_row_may_still_come_while_a_recording_is_suspended(house: House) -> None:
+    await recorded(house.store)
+    appender = Appender(house.settings.recordings, BOOT)
+    where = append(appender, 0)
+    appender.close()
+    age(house)
+    await up(house.store, "b")
+    await act(house.store, calls_joined, call=CALL, other="b")
+    (recording,) = await house.store.reader.rows(Recording)
+    assert recording.state is RecordingState.SUSPENDED
+    await recovery.sweep_audio(house, set())
+    assert there(house, where)
 
 
 async def test_a_sweep_leaves_what_is_young_and_what_a_living_process_made(house: House) -> None:
@@ -183,6 +199,6 @@ async def test_a_chunk_that_is_refused_leaves_nothing_on_disk(house: House) -> N
     assert (row.path, row.offset, row.rate) == (good["path"], good["offset"], 8_000)
     # Nothing that a row names is erased, whatever is told of it later.
     await act(house.store, recording_sealed, call=CALL)
-    await sealing.chunk(told(good, captured_from_us=1))
+    await sealing.chunk(told(good, n=7))
     assert there(house, good)
     appender.close()
