@@ -42,3 +42,8 @@ def test_sealing_is_measured() -> None:
     out = printed("bench.sealing", "200", "0.3")
     for line in ("sealing in memory", "in segments", "a file each"):
         assert line in out
+
+
+def test_hostile_messages_are_measured() -> None:
+    out = printed("bench.hostile", "--messages", "50")
+    assert "made to be slow" in out and "> 1 ms" in out

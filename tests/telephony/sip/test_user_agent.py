@@ -25,6 +25,7 @@ from telephony.sip import (
 from telephony.sip.message import Request, Response
 from telephony.sip.parser import parse
 
+from . import strange
 from .wire import ANSWER, CALLEE, CALLER, OFFER, STRANGER, Side, Wire, answers, request
 
 SDP_HEADER = "Content-Type: application/sdp\r\n"
@@ -617,3 +618,20 @@ def test_torture_messages_are_survived() -> None:
 def test_a_datagram_made_to_be_slow_gets_at_most_one_final_response(tail: bytes) -> None:
     data = request("INVITE")[:-2] + tail + b"\r\n\r\n"
     assert len([m for m in answers(callee(), data) if m.status >= 200]) <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_5000_strange_messages_do_no_harm(seed: int) -> None:
+    """Made by the grammar, and against it; a third of them within a dialog that is up."""
+    side = Side(CALLEE, seed, dialogs_max=50, transactions_max=200)
+    dialog, tag = up(side)
+    now = 0.0
+    for message in strange.messages(seed, 5_000, call_id=side.rows[dialog].call_id, tag=tag):
+        now += 0.01
+        side.receive(message, STRANGER, now)
+        side.agent.wake(now)
+        side.drain()
+    assert side.agent.dialog_count <= 50
+    assert side.agent.transaction_count <= 400
+    (answer,) = answers(side, request("OPTIONS", branch="z9hG4bKend", call_id="end"))
+    assert answer.status in (200, 503)
