@@ -86,12 +86,13 @@ class Appender:
     def _begin(self) -> _Segment:
         """A new segment, which its folder knows of."""
         self._live()
-        path = self._recordings / segment.path(self._boot, self._numbers)
+        number = self._numbers
+        self._numbers += 1
+        path = self._recordings / segment.path(self._boot, number)
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
         begun = _Segment(path, os.open(path, flags, 0o600), 0, time.monotonic())
-        self._numbers += 1
         try:
-            header = segment.header(self._boot, self._numbers - 1)
+            header = segment.header(self._boot, number)
             begun.end = os.pwrite(begun.descriptor, header, 0)
             if begun.end != len(header):
                 raise OSError(f"{path.name} was written in part")

@@ -2,7 +2,7 @@
 
 from recordings.evidence import Pack, PackError
 from recordings.export import ExportError, write
-from recordings.vault import Chunk, VaultError, open_chunk, purge_orphans
+from recordings.vault import Chunk, VaultError, open_chunk
 
 __all__ = [
     "Chunk",
@@ -11,6 +11,5 @@ __all__ = [
     "PackError",
     "VaultError",
     "open_chunk",
-    "purge_orphans",
     "write",
 ]

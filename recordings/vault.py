@@ -161,22 +161,27 @@ def wav_header(pcm_bytes: int, channels: int, rate: int) -> bytes:
     return riff + b"fmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", pcm_bytes)
 
 
-def purge_orphans(directory: Path, known: Collection[str], before_us: int) -> list[str]:
-    """Delete the chunks in files of their own without a row in `known`; the paths deleted.
+def old_calls(directory: Path) -> list[str]:
+    """The calls of before there were segments: each has a folder, and a file for each chunk."""
+    folders = (path for path in directory.glob("*/") if not path.is_symlink())
+    return sorted(path.name for path in folders if _FOLDER.fullmatch(path.name))
 
-    No such file is made any more; a crash may have left some. A file changed at or after
-    `before_us` is left alone: its row may still be on the way.
+
+def purge_orphans(directory: Path, call: str, known: Collection[str], before_us: int) -> list[str]:
+    """Delete the files of such a call whose path is not in `known`. Answers what was deleted.
+
+    A file changed at or after `before_us` is left alone: its row may still be on the way.
     """
     orphans = [
         path
-        for path in sorted(directory.glob("*/*.chunk"))
+        for path in sorted((directory / call).glob("*.chunk"))
         if _is_chunk_file(path)
-        and path.relative_to(directory).as_posix() not in known
+        and f"{call}/{path.name}" not in known
         and path.stat().st_mtime_ns < before_us * 1_000
     ]
     for path in orphans:
         path.unlink()
-    return [path.relative_to(directory).as_posix() for path in orphans]
+    return [f"{call}/{path.name}" for path in orphans]
 
 
 def _is_chunk_file(path: Path) -> bool:

@@ -5,9 +5,8 @@ import asyncio
 from consent.rules import LISTENING
 from consent.tables import Basis, ConsentEvent
 from conversation.tables import Memory
-from recordings import segments
+from recordings import segments, vault
 from recordings.tables import Recording, RecordingState
-from recordings.vault import purge_orphans
 from runtime import canonical
 from runtime.keystore import KeystoreError
 from runtime.outbox import Effect, EffectState
@@ -26,8 +25,7 @@ STRAY_AGE_US = 60_000_000
 
 RECORDING = f"SELECT id FROM recording WHERE state != '{RecordingState.SEALED.value}'"
 NAMED = "SELECT path, offset, bytes FROM chunk WHERE path = ?"
-ALONE = "SELECT path FROM chunk WHERE path LIKE '%.chunk'"
-"""Chunks of before there were segments, each in a file of its own."""
+ALONE = "SELECT path FROM chunk WHERE call = ?"
 
 
 async def calls(board: Switchboard) -> None:
@@ -107,8 +105,8 @@ async def sweep_audio(house: House, done: set[str]) -> None:
     """Remove ciphertext that has no row and never will. What cannot be now is left for later.
 
     A chunk becomes a row only until its recording is sealed. So which are not is asked first: of
-    all others, every row that there will ever be is there when the rows are read. `done` are the
-    segments in which nothing is left to be found; it grows.
+    all others, every row that there will ever be is there when the rows are read. `done` grows: the
+    segments, and the calls of before there were segments, in which nothing is left to be found.
     """
     folder, reader = house.settings.recordings, house.store.reader
     before_us = house.clock() - STRAY_AGE_US
@@ -122,18 +120,16 @@ async def sweep_audio(house: House, done: set[str]) -> None:
             swept = await asyncio.to_thread(segments.sweep, folder, path, named, recording)
             gone += swept.gone
             done |= {path} if swept.done else set()
-        known = {path for (path,) in await reader.sql(ALONE)}
-        known |= {
-            path.relative_to(folder).as_posix()
-            for call in recording
-            for path in (folder / call).glob("*.chunk")
-        }
-        strays = await asyncio.to_thread(purge_orphans, folder, known, before_us)
+        for call in await asyncio.to_thread(vault.old_calls, folder):
+            if call in done or call in recording:
+                continue
+            known = {path for (path,) in await reader.sql(ALONE, (call,))}
+            await asyncio.to_thread(vault.purge_orphans, folder, call, known, before_us)
+            done.add(call)
     except OSError as error:
         house.note("stray audio is left for the next sweep", why=str(error))
-        return
-    if gone or strays:
-        house.note("stray audio removed", bytes=gone, files=len(strays))
+    if gone:
+        house.note("stray audio removed", bytes=gone)
 
 
 def _matters(row: Dialog, now_us: int) -> bool:

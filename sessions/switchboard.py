@@ -214,8 +214,7 @@ class Switchboard:
             if header["event"] == "hello":
                 await self._media_came(header)
             elif header["event"] == "chunk":
-                await self.sealing.chunk(header)
-                self.house.media.ack([header["id"]])
+                await self.sealing.take(header)
             elif header.get("leg") in self.calls:
                 self._media_event(self.calls[header["leg"]], header, payload)
             elif "id" in header:

@@ -50,6 +50,12 @@ def test_speech_and_key_presses_over_bad_networks_are_measured() -> None:
     assert all(row[5:] == ["10000", "10000", "0", "0"] for row in rows.values())
 
 
+def test_sealing_is_measured() -> None:
+    out = printed("bench.sealing", "200", "0.3")
+    for line in ("sealing in memory", "in segments", "a file each"):
+        assert line in out
+
+
 def test_hostile_messages_are_measured() -> None:
     out = printed("bench.hostile", "--messages", "50")
     assert "made to be slow" in out and "> 1 ms" in out

@@ -281,8 +281,9 @@ def test_a_segment_has_a_size_and_an_age(tmp_path: Path) -> None:
 def test_nobody_else_may_read_a_segment_or_write_to_it(tmp_path: Path) -> None:
     (tmp_path / f"{BOOT}-0.seg").write_bytes(b"somebody's")
     with sealing(Appender(tmp_path, BOOT)) as sealer:
-        (failed,) = one_by_one(sealer, job())
+        failed, after = one_by_one(sealer, job(0), job(1))
     assert isinstance(failed, SealFailed)
+    assert isinstance(after, Sealed) and after.path == f"{BOOT}-1.seg"
     assert (tmp_path / f"{BOOT}-0.seg").read_bytes() == b"somebody's"
     with sealing(Appender(tmp_path, OTHER_BOOT)) as sealer:
         one_by_one(sealer, job())

@@ -7,11 +7,19 @@ from array import array
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from media import recorder
+from media.appending import Appender
+from media.recorder import Track
+from media.seal import Sealed, SealJob
+from media.sealer import Sealer
+from media.units import pcm
 from recordings import vault
 
 KEY = b"k" * vault.KEY_BYTES
@@ -124,10 +132,33 @@ def test_only_chunk_files_without_a_row_are_purged_and_no_fresh_ones(tmp_path: P
         (tmp_path / name).write_bytes(b"")
         os.utime(tmp_path / name, ns=(0, at_us * 1_000))
     (tmp_path / "c2").symlink_to(tmp_path / "c1")
-    purged = vault.purge_orphans(tmp_path, {"c1/caller-1-0.chunk"}, before_us=2)
+    purged = vault.purge_orphans(tmp_path, "c1", {"c1/caller-1-0.chunk"}, before_us=2)
     assert purged == ["c1/caller-1-1.chunk"]
+    assert vault.old_calls(tmp_path) == ["c1"]
+    assert vault.purge_orphans(tmp_path, "c2", set(), before_us=2) == []
     assert sorted(path.name for path in (tmp_path / "c1").iterdir()) == [
         "caller-1-0.chunk",
         "caller-1-2.chunk",
         "notes.txt",
     ]
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_what_the_media_process_seals_is_opened_here(tmp_path: Path, rate: int) -> None:
+    samples = np.random.default_rng(rate).integers(-9_000, 9_000, rate).astype(np.int16)
+    track = Track("caller", "k", KEY)
+    sealer = Sealer(Appender(tmp_path, "0123456789abcdef"))
+    sealer.offer(SealJob("leg", recorder.Chunk("c1", track, 3, 10, 77, samples, rate), 5))
+    sealer.start()
+    with DefaultSelector() as selector:
+        selector.register(sealer, EVENT_READ)
+        assert selector.select(10.0)
+    (sealed,) = sealer.results()
+    sealer.close()
+    assert isinstance(sealed, Sealed)
+    chunk = replace(
+        CHUNK, path=sealed.path, offset=sealed.offset, bytes=sealed.size, rate=sealed.rate
+    )
+    ciphertext = vault.read_chunk(tmp_path, chunk)
+    assert ciphertext is not None and sha256(ciphertext).hexdigest() == sealed.sha256
+    assert vault.open_chunk(ciphertext, KEY, chunk) == pcm(samples)

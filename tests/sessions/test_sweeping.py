@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,18 @@ from media.client import MediaClient
 from media.segment import FRAME_BYTES, Frame
 from recordings.reducers import chunk_sealed, recording_sealed
 from recordings.segments import Range, read
-from recordings.tables import Chunk
+from recordings.tables import Chunk, Recording, RecordingState
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
+from sessions.bridge_reducers import calls_joined
 from sessions.house import House, Settings
-from sessions.sealing import Sealing
+from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
+from tests.sessions.test_bridge_reducers import up
 from tests.sessions.test_reducers import CALL, act, answer, answered, asked, chunk
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +105,20 @@ async def test_chunks_without_a_row_go_once_none_can_come(house: House) -> None:
     assert done == {first["path"]}
 
 
+async def test_a_row_may_still_come_while_a_recording_is_suspended(house: House) -> None:
+    await recorded(house.store)
+    appender = Appender(house.settings.recordings, BOOT)
+    where = append(appender, 0)
+    appender.close()
+    age(house)
+    await up(house.store, "b")
+    await act(house.store, calls_joined, call=CALL, other="b")
+    (recording,) = await house.store.reader.rows(Recording)
+    assert recording.state is RecordingState.SUSPENDED
+    await recovery.sweep_audio(house, set())
+    assert there(house, where)
+
+
 async def test_a_sweep_leaves_what_is_young_and_what_a_living_process_made(house: House) -> None:
     appender = Appender(house.settings.recordings, BOOT, bytes_max=1)
     chunks = [append(appender, n) for n in range(3)]
@@ -131,16 +147,48 @@ async def test_files_of_old_times_without_a_row_go_too(house: House) -> None:
     assert [path.exists() for path in paths] == [True, False]
 
 
+def told(where: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """As the media process tells of a chunk."""
+    row = asdict(chunk(**where)) | changes
+    return {"id": 1, "at_us": row["captured_from_us"], **{k: row[k] for k in row if k != "at_us"}}
+
+
+async def test_chunks_become_rows_side_by_side_and_all_before_the_seal(house: House) -> None:
+    await recorded(house.store)
+    calls: dict[str, Any] = {}
+    sealing = Sealing(house, calls, Turns(house, calls))
+    count = CHUNKS_AT_ONCE_MAX + 50
+    for n in range(count):
+        await sealing.take(told({"id": f"k{n}", "n": n, "path": f"{BOOT}-0.seg", "offset": n}))
+    assert len(await house.store.reader.rows(Chunk)) < count
+    await sealing.taken(CALL)
+    assert {row.n for row in await house.store.reader.rows(Chunk)} == set(range(count))
+    await sealing.taken(CALL)
+
+
+async def test_a_chunk_that_cannot_be_taken_is_told_and_holds_nobody_up(house: House) -> None:
+    await recorded(house.store)
+    notes: list[str] = []
+    calls: dict[str, Any] = {}
+
+    def note(what: str, **_facts: Any) -> None:
+        notes.append(what)
+
+    sealing = Sealing(replace(house, note=note), calls, Turns(house, calls))
+    for _ in range(CHUNKS_AT_ONCE_MAX + 1):
+        await sealing.take({"call": CALL, "party": "caller"})
+    await sealing.take(told({}))
+    await sealing.taken(CALL)
+    assert notes == ["a chunk could not be taken"] * (CHUNKS_AT_ONCE_MAX + 1)
+    assert len(await house.store.reader.rows(Chunk)) == 1
+
+
 async def test_a_chunk_that_is_refused_leaves_nothing_on_disk(house: House) -> None:
     await recorded(house.store)
     calls: dict[str, Any] = {}
     sealing = Sealing(house, calls, Turns(house, calls))
     appender = Appender(house.settings.recordings, BOOT)
     good, bad = append(appender, 0), append(appender, 1)
-
-    def told(where: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        row = asdict(chunk(**where)) | changes
-        return {**row, "at_us": row["captured_from_us"]}
 
     await sealing.chunk(told(good))
     await sealing.chunk(told(bad, key_id="key_x"))
@@ -151,6 +199,6 @@ async def test_a_chunk_that_is_refused_leaves_nothing_on_disk(house: House) -> N
     assert (row.path, row.offset, row.rate) == (good["path"], good["offset"], 8_000)
     # Nothing that a row names is erased, whatever is told of it later.
     await act(house.store, recording_sealed, call=CALL)
-    await sealing.chunk(told(good, at_us=1))
+    await sealing.chunk(told(good, n=7))
     assert there(house, good)
     appender.close()
