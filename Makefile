@@ -1,6 +1,6 @@
 # Needs make, git and python3 (3.11 or later, with venv); everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench simulate lock clean
+.PHONY: help demo test lint bench soak simulate lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,6 +28,9 @@ lint: .venv/dev.stamp ## ruff, mypy and pyright
 
 bench: .venv/bench.stamp ## every benchmark, as tables with ratios
 	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
+
+soak: .venv/dev.stamp ## 50 calls at once for 30 minutes: memory, lateness, gaps, alignment (MINUTES=n CALLS=n)
+	$(BIN)/python -m bench._soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CALLS),--calls $(CALLS))
 
 simulate: .venv/dev.stamp ## power cuts, a lost lock, kill -9: SEED=n repeats one, TIER=power|fence|schedules|kill
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(TIER),--tier $(TIER))

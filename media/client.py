@@ -111,9 +111,16 @@ class MediaClient:
             self._opening.pop(leg, None)
 
     def play(
-        self, leg: str, utterance: str, pcm: bytes, *, from_ms: int = 0, interruptible: bool = True
+        self,
+        leg: str,
+        utterance: str,
+        pcm: bytes,
+        *,
+        from_ms: int = 0,
+        interruptible: bool = True,
+        loop: bool = False,
     ) -> None:
-        """Say s16le 8 kHz audio, once, however often it is asked for."""
+        """Say s16le 8 kHz audio, once, however often it is asked for; in a loop, until stopped."""
         self._send(
             {
                 "cmd": "play",
@@ -121,6 +128,7 @@ class MediaClient:
                 "utterance": utterance,
                 "from_ms": from_ms,
                 "interruptible": interruptible,
+                "loop": loop,
                 "rate": SAMPLE_RATE,
             },
             pcm,
@@ -151,6 +159,11 @@ class MediaClient:
                 ],
             }
         )
+
+    def hear(self, leg: str, sources: Sequence[tuple[str, str]]) -> None:
+        """What the leg's party hears beside its agent: (leg, "voice" or "agent"), all of it."""
+        listed = [{"leg": source, "what": what} for source, what in sources]
+        self._send({"cmd": "hear", "leg": leg, "sources": listed})
 
     def close_gate(self, leg: str) -> None:
         self._send({"cmd": "close_gate", "leg": leg})

@@ -14,6 +14,7 @@ import runtime.gates.reducers
 import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
+import sessions.bridge_reducers
 import sessions.reducers
 import telephony.reducers
 from runtime import fresh
@@ -43,6 +44,7 @@ DECLARING = (
     telephony.reducers,
     conversation.reducers,
     recordings.reducers,
+    sessions.bridge_reducers,
     sessions.reducers,
 )
 

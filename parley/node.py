@@ -37,6 +37,7 @@ from sessions.house import House, Settings
 from sessions.lines import end
 from sessions.switchboard import Switchboard
 from telephony.address import Address
+from telephony.flow import Listener, Transport
 from telephony.sip import UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
@@ -175,7 +176,9 @@ class Node:
         sock = await self._sip_socket
         host, port = sock.getsockname()[:2]
         local = Address(_advertised(self._config, host), port)
-        user_agent = UserAgent(local, "parley", secrets.token_bytes)
+        user_agent = UserAgent(
+            [Listener(Transport.UDP, Address(host, port), local)], "parley", secrets.token_bytes
+        )
         unoffered = await recovery.dialogs(board, user_agent)
         endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
         board.house.sip = endpoint

@@ -26,12 +26,32 @@ def begin(ctx: Context, grant: Grant) -> None:
     ctx.effect("recordings.open_gate", lane=f"{grant.call}/gate")
 
 
+def suspend(ctx: Context, call: str) -> None:
+    """Close the gate, if there is an open one: what is captured from now on is nobody's."""
+    recording = ctx.table(Recording).get(call)
+    if recording is not None and recording.state is RecordingState.OPEN:
+        suspended = replace(recording, state=RecordingState.SUSPENDED, suspended_us=ctx.now)
+        ctx.table(Recording).replace(suspended)
+        ctx.effect("recordings.close_gate", lane=f"{call}/gate", scope=call)
+
+
+def resume(ctx: Context, call: str) -> None:
+    """Open a suspended gate again, under the next epoch: no nonce serves twice."""
+    recording = ctx.table(Recording).get(call)
+    if recording is not None and recording.state is RecordingState.SUSPENDED:
+        again = replace(
+            recording, state=RecordingState.OPEN, epoch=recording.epoch + 1, suspended_us=None
+        )
+        ctx.table(Recording).replace(again)
+        ctx.effect("recordings.open_gate", lane=f"{call}/gate", scope=call)
+
+
 @reducer
 def gate_reopened(ctx: Context, call: str, why: str) -> int:
     """The gate was lost and is opened again. Answers the new epoch: no nonce serves twice."""
     recording = ctx.table(Recording).one(call)
-    if recording.state is RecordingState.SEALED:
-        raise Refused(f"the recording of {call} is sealed")
+    if recording.state is not RecordingState.OPEN:
+        raise Refused(f"the recording of {call} is {recording.state}")
     again = replace(recording, epoch=recording.epoch + 1, lost=why)
     return ctx.table(Recording).replace(again).epoch
 
@@ -49,6 +69,8 @@ def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
     recording = ctx.table(Recording).one(chunk.call)
     if chunk.epoch > recording.epoch or recording.state is RecordingState.SEALED:
         raise Refused(f"no gate is open under epoch {chunk.epoch} of {chunk.call}")
+    if recording.suspended_us is not None and chunk.captured_from_us >= recording.suspended_us:
+        raise Refused(f"chunk {chunk.id} began after the recording was suspended")
     ctx.table(Chunk).insert(replace(chunk, at_us=ctx.now))
 
 

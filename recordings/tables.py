@@ -6,9 +6,13 @@ from runtime import table
 
 
 class RecordingState(StrEnum):
-    """A recording is open while its gate is, sealed once its last chunk is a row."""
+    """A recording is open while its gate is, sealed once its last chunk is a row.
+
+    Suspended, its gate is closed and may be opened again: somebody who has not agreed is heard.
+    """
 
     OPEN = "open"
+    SUSPENDED = "suspended"
     SEALED = "sealed"
 
 
@@ -28,6 +32,8 @@ class Recording:
     began_us: int
     lost: str | None
     sealed_us: int | None
+    suspended_us: int | None = None
+    """Since when it is suspended: nothing captured from then on is taken."""
 
 
 @table(name="chunk", index=(("call",),), append_only=True)

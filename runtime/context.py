@@ -61,9 +61,13 @@ class Context:
         digest = hashlib.sha256(f"{self._seed}/{self._ids}".encode()).digest()
         return f"{prefix}_{base64.b32encode(digest[:ID_BYTES]).decode().lower()}"
 
-    def effect(self, kind: str, /, *, lane: str = "", **args: Any) -> str:
-        """Have something done to the world after the commit. Answers its idempotency key."""
-        return self._due(kind, lane or self.scope or kind, self.scope, self.now, args)
+    def effect(self, kind: str, /, *, lane: str = "", scope: str | None = None, **args: Any) -> str:
+        """Have something done to the world after the commit. Answers its idempotency key.
+
+        It is done for this action's scope unless another is named.
+        """
+        scope = scope or self.scope
+        return self._due(kind, lane or scope or kind, scope, self.now, args)
 
     def schedule(
         self,

@@ -14,6 +14,7 @@ from sessions.asking import ANSWER_S, Asking
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import caller_acted
+from telephony.bridge import Presence
 from transcripts.tables import Segment
 
 AWAY_S = 30.0
@@ -77,6 +78,11 @@ class Attending:
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
     async def _happened(self, live: LiveCall, header: Header, payload: bytes) -> None:
+        if live.presence is Presence.GONE:
+            # Between people: whatever they say, press or leave unsaid is not the agent's business.
+            self.acknowledge(header.get("id"))
+            self.touch(live)
+            return
         match header["event"]:
             case "dtmf":
                 await self._pressed(live, header["digit"], header.get("id"))
@@ -177,7 +183,7 @@ class Attending:
         state = await self._asking.state(live.id)
         if state in LISTENING:
             await self._asking.silence(live)
-        elif live.turns_open or live.playing or live.ended.is_set():
+        elif live.turns_open or live.playing or live.music or live.ended.is_set():
             self.touch(live)
         else:
             await self._act(live, "silence", None, None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from conversation.agent import Agent, ChatMessage
 from conversation.speech.engines import Speech
 from conversation.tables import Utterance
+from telephony.bridge import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class Playing:
     ended: asyncio.Future[Played]
     position_ms: int = 0
     progress: Callable[[int], None] | None = None
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass(slots=True)
@@ -57,10 +64,15 @@ class LiveCall:
     held_key: tuple[str, int | None] | None = None
     """A key pressed while the question was still being asked, and its media event."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    gate_closed: asyncio.Event = field(default_factory=asyncio.Event)
+    gate_closed: asyncio.Event = field(default_factory=_set_event)
+    """Unset from the moment that the media process is told to open a gate."""
     turns_open: int = 0
     turns_idle: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None
+    presence: Presence = Presence.PRESENT
+    """Of this call's agent: in a bridge that another call leads, it is gone."""
+    music: str | None = None
+    """The utterance that is played while the party is held."""
     recording: bool = False
     """Whether the caller agreed to it."""
     question: str | None = None
@@ -70,6 +82,10 @@ class LiveCall:
         """The line is closed: whoever waits for sound gets what there was."""
         self.ended.set()
         self.disarm()
+        self.hush()
+
+    def hush(self) -> None:
+        """Whoever waits for sound gets what there was."""
         for playing in self.playing.values():
             if not playing.ended.done():
                 total = playing.speech.duration_ms

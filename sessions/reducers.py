@@ -10,6 +10,7 @@ from recordings import reducers as recordings
 from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
 from runtime.modules.reducers import pin
+from sessions import bridge_reducers as joined
 from sessions.tables import Call, CallState, Leg
 from transcripts import reducers as transcripts
 from transcripts.tables import Segment
@@ -130,6 +131,7 @@ def consent_answered(
     grant = consent.answered(ctx, call, answer, method, keys)
     if grant is not None:
         recordings.begin(ctx, grant)
+    joined.consent_settled(ctx, call)
     state = consent.state_of(ctx, call)
     if state in ASKING:
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[state])
@@ -182,6 +184,7 @@ def call_ended(ctx: Context, call: str, by: str) -> None:
     if row.state not in (CallState.OFFERED, CallState.ANSWERED):
         raise Refused(f"{call} has already ended")
     ctx.table(Call).replace(replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by))
+    joined.ended(ctx, call)
     ctx.effect("sessions.seal", lane=f"{call}/seal")
 
 

@@ -36,14 +36,15 @@ class Sealing:
         live = self._calls.get(effect.scope or "")
         (recording,) = await self._house.store.reader.rows(Recording, id=effect.scope)
         if live is not None and recording.state is RecordingState.OPEN:
-            self._open(recording, recording.epoch)
+            self._open(live, recording, recording.epoch)
         return None
 
     async def reopen_gate(self, live: LiveCall, why: str) -> None:
         """The gate was lost: open one under the next epoch, and let the record say why."""
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         if rows and rows[0].state is RecordingState.OPEN:
-            self._open(rows[0], await self._house.surely(gate_reopened, live.id, why=why))
+            epoch = await self._house.surely(gate_reopened, live.id, why=why)
+            self._open(live, rows[0], epoch)
 
     async def gate_lost(self, live: LiveCall, why: str) -> None:
         """The media process could not write and closed the gate by itself: try again, later."""
@@ -52,7 +53,8 @@ class Sealing:
         if not live.ended.is_set():
             await self.reopen_gate(live, why)
 
-    def _open(self, recording: Recording, epoch: int) -> None:
+    def _open(self, live: LiveCall, recording: Recording, epoch: int) -> None:
+        live.gate_closed.clear()
         keys = {"caller": recording.caller_key, "agent": recording.agent_key}
         tracks = [
             Track(party, key_id, self._house.keystore.key(key_id)) for party, key_id in keys.items()

@@ -11,6 +11,7 @@ from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.asking import Asking
 from sessions.attending import Attending
+from sessions.bridging import Bridging
 from sessions.callers import Callers
 from sessions.discreet import discreet
 from sessions.house import CALLS_MAX, House
@@ -41,6 +42,7 @@ class Switchboard:
         self.lines = Lines(house, self.calls, self.dialogs, self.callers)
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
+        self.bridging = Bridging(house, self.calls)
         self._voice = Voice(house, self.calls)
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
@@ -54,6 +56,8 @@ class Switchboard:
             ("sessions.ask", self.asking.ask),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
+            ("recordings.close_gate", self.bridging.close_gate),
+            ("telephony.hear", self.bridging.hear),
             ("conversation.speak", self._voice.speak),
             ("conversation.turn", self.turns.run),
             ("conversation.tool", self.turns.tool),
@@ -183,7 +187,10 @@ class Switchboard:
     async def _resume(self, live: LiveCall, *, has_gate: bool) -> None:
         """Leg, gate and words of one call, as the media process should have them."""
         await self.lines.resume(live)
-        if not has_gate:
+        if has_gate:
+            live.gate_closed.clear()
+        else:
+            live.gate_closed.set()
             await self.sealing.reopen_gate(live, "the media process was replaced")
         for utterance, playing in live.playing.items():
             self.house.media.play(
@@ -193,6 +200,7 @@ class Switchboard:
                 from_ms=playing.position_ms,
                 interruptible=playing.interruptible,
             )
+        await self.bridging.resume(live)
 
     def _media_event(self, live: LiveCall, header: Header, payload: bytes) -> None:
         match header["event"]:
@@ -205,6 +213,7 @@ class Switchboard:
             case "gate_closed" if live.ended.is_set() or header["reason"] == "closed":
                 live.gate_closed.set()
             case "gate_closed":
+                live.gate_closed.set()
                 self._soon(self.sealing.gate_lost(live, header["reason"]))
             case "speech_started":
                 self.attending.touch(live)

@@ -11,6 +11,7 @@ from runtime.performer import Closing
 from sessions.house import House
 from sessions.live import LiveCall, Played, Playing
 from sessions.reducers import utterance_ended
+from telephony.bridge import Presence
 from transcripts.tables import Segment
 
 VOICE = "espeak-ng"
@@ -61,7 +62,8 @@ class Voice:
         playing = Playing(speech, row.interruptible, ended, progress=progress)
         live.playing[row.id] = playing
         try:
-            if live.ended.is_set():
+            # Who is muted, or has left, plans words like any other; nobody hears them.
+            if live.ended.is_set() or live.presence is not Presence.PRESENT:
                 return Played(0, speech.duration_ms, True)
             self._house.media.play(live.id, row.id, speech.pcm, interruptible=row.interruptible)
             return await ended

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from telephony.address import Address
+from telephony.flow import Flow, Transport
 from telephony.sip.dialog import DialogState
 from telephony.sip.outputs import Event, Output, Save, Transmit
 from telephony.sip.user_agent import UserAgent
@@ -35,6 +36,7 @@ class SipEndpoint:
         on_event: Callable[[Event], None],
     ) -> None:
         self._socket = bound
+        self._local = Address(*bound.getsockname()[:2])
         self._agent = user_agent
         self._clock = clock
         self._save = save
@@ -85,7 +87,8 @@ class SipEndpoint:
             except OSError:
                 # Nothing more to read, or an ICMP error about an earlier datagram.
                 break
-            self._agent.receive(data, Address(source[0], source[1]), self._clock())
+            flow = Flow(Transport.UDP, self._local, Address(source[0], source[1]))
+            self._agent.receive(data, flow, self._clock())
         self._drain()
 
     def _drain(self) -> None:
@@ -132,6 +135,6 @@ class SipEndpoint:
         if isinstance(output, Transmit):
             with contextlib.suppress(OSError):
                 # A datagram which could not be sent is a lost one: timers repeat it.
-                self._socket.sendto(output.data, output.destination)
+                self._socket.sendto(output.data, output.flow.remote)
         elif not isinstance(output, Save):
             self._on_event(output)

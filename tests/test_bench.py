@@ -43,3 +43,8 @@ def test_speech_and_key_presses_over_bad_networks_are_measured() -> None:
     rows = {line[:16].strip(): line[16:].split() for line in out.splitlines()[2:]}
     assert {"no loss", "1 %", "5 %", "10 %", "20 %", "10 % in bursts"} <= rows.keys()
     assert all(row[5:] == ["10000", "10000", "0", "0"] for row in rows.values())
+
+
+def test_hostile_messages_are_measured() -> None:
+    out = printed("bench.hostile", "--messages", "50")
+    assert "made to be slow" in out and "> 1 ms" in out

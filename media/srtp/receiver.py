@@ -33,12 +33,8 @@ class Receiver:
     def __init__(self, suite: Suite, master: bytes, roc: int = 0, mki_bytes: int = 0) -> None:
         self._transform = transform(suite, master)
         self._mki_bytes = mki_bytes
-        self._windows: ROC_MAX = 0xFFFF_FFFF
-
-Windows = OrderedDict()
-        self._rtcp_windows: ROC_MAX = 0xFFFF_FFFF
-
-Windows = OrderedDict()
+        self._windows: Windows = OrderedDict()
+        self._rtcp_windows: Windows = OrderedDict()
         self.roc = roc
         """The rollover counter of the stream that was heard last."""
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from parley.caller.script import CallError
 from telephony import sdp
 from telephony.address import Address
+from telephony.flow import Hop, Listener, Transport
 from telephony.sip import (
     Accepted,
     DialogState,
@@ -100,13 +101,15 @@ class Line:
         local = Address(*bound_socket.getsockname()[:2])
         name = f'"{display}" ' if display else ""
         self._me = f"{name}<sip:{user}@{_bracketed(local.host)}:{local.port}>"
-        agent = UserAgent(local, user, os.urandom)
+        agent = UserAgent([Listener.udp(local)], user, os.urandom)
         self._endpoint = SipEndpoint(bound_socket, agent, time.time, _forget, self._happened)
 
     def dial(self, target: str, remote: Address) -> None:
         offer = self._offer()
         self._dialog = self._endpoint.do(
-            lambda agent, now: agent.invite(target, offer, self._me, remote, now)
+            lambda agent, now: agent.invite(
+                target, offer, self._me, [Hop(Transport.UDP, remote)], now
+            )
         )
 
     async def hang_up(self) -> None:

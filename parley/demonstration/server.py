@@ -23,6 +23,7 @@ CONFIG = """\
 listen = "{host}:{http}"
 [sip]
 listen = ["udp:{host}:{sip}"]
+{more}
 """
 
 
@@ -31,14 +32,17 @@ class NotReady(Exception):
 
 
 class Server:
-    """Runs while entered. Its log is `server.log` in its data directory."""
+    """Runs while entered. Its log is `server.log` in its data directory.
 
-    def __init__(self, data: Path) -> None:
+    `more` goes on with the section [sip] of its configuration.
+    """
+
+    def __init__(self, data: Path, more: str = "") -> None:
         self.data = data
         self.config = data / "parley.toml"
-        self.sip_port = _free_port(socket.SOCK_DGRAM)
-        ports = {"http": _free_port(socket.SOCK_STREAM), "sip": self.sip_port}
-        self.config.write_text(CONFIG.format(host=HOST, **ports), encoding="utf-8")
+        self.sip_port = free_port(socket.SOCK_DGRAM)
+        ports = {"http": free_port(socket.SOCK_STREAM), "sip": self.sip_port}
+        self.config.write_text(CONFIG.format(host=HOST, more=more, **ports), encoding="utf-8")
 
     @property
     def uri(self) -> str:
@@ -83,9 +87,16 @@ class Server:
             answering.cancel()
         return time.monotonic() - began
 
+    def pids(self) -> dict[str, int | None]:
+        """Its processes, by what they do."""
+        pids: dict[str, int | None] = json.loads(
+            (self.data / "pids.json").read_text(encoding="utf-8")
+        )
+        return pids
+
     def kill_node(self) -> None:
         """SIGKILL: nothing is saved, closed or said goodbye to. Raises NotReady without a node."""
-        pids = json.loads((self.data / "pids.json").read_text(encoding="utf-8"))
+        pids = self.pids()
         if pids["node"] is None:
             raise NotReady("there is no node to kill")
         os.kill(pids["node"], signal.SIGKILL)
@@ -95,7 +106,7 @@ class Server:
         return "\n".join(lines.splitlines()[-LOG_LINES_SHOWN:])
 
 
-def _free_port(kind: socket.SocketKind) -> int:
+def free_port(kind: socket.SocketKind) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -8,16 +8,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from telephony.address import Address
+from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
 from telephony.sip.alarms import Alarms
 from telephony.sip.dialog import DialogState
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request
 from telephony.sip.outputs import Event, Output, Save, Transmit
-from telephony.sip.requests import Sender
+from telephony.sip.requests import standalone
 from telephony.sip.responses import respond
-from telephony.sip.transactions import Transactions, server_key
+from telephony.sip.sender import Sender
+from telephony.sip.transactions import Transactions, Way, server_key, way_back
 from telephony.sip.transactions.timers import T1
 from telephony.sip.via import MAGIC_COOKIE
 
@@ -57,6 +58,19 @@ class Dialog:
         return self.state.final_response.startswith(b"SIP/2.0 2")
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfDialog:
+    """A request outside of any dialog. `from_` and `to` are name-addrs without tags."""
+
+    method: str
+    uri: str
+    from_: str
+    to: str
+    headers: Lines = ()
+    call_id: str = ""
+    cseq: int = 1
+
+
 class Core:
     """Commands and datagrams change it; what follows from them waits in `outputs`."""
 
@@ -77,6 +91,28 @@ class Core:
         self._dialogs_max = dialogs_max
         self._entropy = entropy
         self._secret = entropy(16)
+
+    def start(self, request: Request, state: DialogState, now: float) -> None:
+        """Send a request of a dialog, until it is answered."""
+        self.transactions.start(request, way_of(state), state.id, now, state)
+
+    def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
+        """Send a request outside of any dialog; its answer is told under the id returned.
+
+        NoListener where nobody could answer to us; HeaderError where a value cannot be sent.
+        """
+        flow = self.sender.towards(hop)
+        headers: Lines = (
+            ("From", f"{asked.from_};tag={self.token()}"),
+            ("To", asked.to),
+            ("Call-ID", asked.call_id or self.token()),
+            ("CSeq", f"{asked.cseq} {asked.method}"),
+            *asked.headers,
+        )
+        made = standalone(asked.method, asked.uri, self.sender.via(flow, self.branch()), headers)
+        request_id = self.token()
+        self.transactions.start(made, Way(flow), request_id, now)
+        return request_id
 
     @property
     def dialog_count(self) -> int:
@@ -139,14 +175,14 @@ class Core:
         self._by_tag.pop((state.call_id, state.local_tag), None)
         self._by_invite.pop(dialog.invited_as, None)
 
-    def transmit(self, data: bytes, destination: Address) -> None:
-        self.outputs.append(Transmit(data, destination))
+    def transmit(self, data: bytes, way: Way) -> None:
+        self.outputs.append(Transmit(data, *way))
 
     def tell(self, event: Event) -> None:
         self.outputs.append(event)
 
     def reply(
-        self, request: Request, status: int, *, to_tag: str = "", headers: Lines = ()
+        self, request: Request, flow: Flow, status: int, *, to_tag: str = "", headers: Lines = ()
     ) -> None:
         """Answer once and remember nothing, as a stateless UAS (RFC 3261 section 8.2.7).
 
@@ -154,12 +190,20 @@ class Core:
         """
         tag = to_tag or self._stateless_tag(request)
         response = respond(request, status, tag, headers=headers)
-        self.transmit(bytes(response), request.via.response_address)
+        self.transmit(bytes(response), way_back(flow, request))
 
     def _stateless_tag(self, request: Request) -> str:
         # The same for each repetition, and of no use to whoever guesses others'.
         text = server_key(request).encode(errors="surrogateescape")
         return hashlib.sha256(self._secret + text).hexdigest()[:16]
+
+
+def way_of(state: DialogState) -> Way:
+    """How requests within a dialog go; over a new connection, to where its Contact says."""
+    if not state.flow.transport.is_reliable:
+        return Way(state.flow)
+    hop = rows.contact_hop(state.routes, state.remote_target)
+    return Way(state.flow, hop.address if hop else None)
 
 
 def invited_as(state: DialogState) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
 
 from telephony.address import Address
+from telephony.flow import Flow, Hop, Transport, is_ip
 from telephony.sip.errors import GrammarError
+from telephony.sip.grammar import param
+from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.name_addr import NameAddr
-from telephony.sip.uri import DEFAULT_PORT, Uri
+from telephony.sip.uri import Uri
 
 EARLY = "early"
 CONFIRMED = "confirmed"
@@ -40,9 +42,18 @@ class DialogState:
     # Route header values, the next hop first.
     route_set: str
     remote_target: str
-    # Where requests within the dialog are sent.
+    # Where requests within the dialog are sent: over a connection, its other end.
     destination_host: str
     destination_port: int
+    transport: str = Transport.UDP
+    # The listener which it goes by.
+    local_host: str = ""
+    local_port: int = 0
+    # The trunk whose call it is.
+    trunk: str = ""
+    # Of our INVITE: where else it may be tried (`written_hop`), and header lines of its own.
+    hops: str = ""
+    invite_headers: str = ""
     # The last INVITE which we serve: while it is unanswered what is needed to answer it,
     # afterwards the final response. An ACK of a 2xx makes it acknowledged.
     server_branch: str = ""
@@ -66,6 +77,17 @@ class DialogState:
     @property
     def destination(self) -> Address:
         return Address(self.destination_host, self.destination_port)
+
+    @property
+    def flow(self) -> Flow:
+        local = Address(self.local_host, self.local_port)
+        return Flow(Transport(self.transport), local, self.destination)
+
+    @property
+    def headers(self) -> Lines:
+        """The INVITE's own header lines."""
+        lines = (line.partition(": ") for line in self.invite_headers.split("\n") if line)
+        return tuple((name, value) for name, _, value in lines)
 
     @property
     def routes(self) -> list[str]:
@@ -103,28 +125,63 @@ def routes_of(message: Request | Response) -> list[str]:
     return routes
 
 
-def next_hop(routes: list[str], target: str, source: Address) -> Address:
+def travelling(state: DialogState, flow: Flow) -> DialogState:
+    """The dialog with its requests going by this flow."""
+    return replace(
+        state,
+        transport=str(flow.transport),
+        local_host=flow.local.host,
+        local_port=flow.local.port,
+        destination_host=flow.remote.host,
+        destination_port=flow.remote.port,
+    )
+
+
+def next_hop(routes: list[str], target: str, flow: Flow) -> Flow:
     """Where requests go: the first route or the target, if it names an IP address.
 
-    Names are not resolved here: for those, what the peer itself sent from is used.
+    Names are not resolved here: for those, what the peer itself sent by is used. So is a
+    connection to the same host, as long as it is open: the peer may listen nowhere.
     """
+    hop = contact_hop(routes, target)
+    if hop is None:
+        return flow
+    if flow.transport.is_reliable and hop.address.host == flow.remote.host:
+        return flow
+    if hop.transport is not flow.transport:
+        # Where we can be reached by it is for the sender to say.
+        return Flow(hop.transport, Address("", 0), hop.address)
+    return flow.to(hop.address)
+
+
+def contact_hop(routes: list[str], target: str) -> Hop | None:
+    """The next hop as the first route or the target names it; none where it names no IP."""
     uri = NameAddr.parse(routes[0]).uri if routes else Uri.parse(target)
     if not is_ip(uri.host):
-        return source
-    return Address(uri.host.strip("[]"), uri.port or DEFAULT_PORT)
+        return None
+    transport = transport_of(uri)
+    return Hop(transport, Address(uri.host.strip("[]"), uri.port or transport.default_port))
 
 
-def next_hop_of_caller(invite: Request, routes: list[str], target: str, source: Address) -> Address:
+def transport_of(uri: Uri) -> Transport:
+    """What a URI asks for (RFC 3263 section 4.1); UDP where we do not know it."""
+    named = (param(uri.params, "transport") or "").lower()
+    if uri.scheme == "sips" or named == Transport.TLS:
+        return Transport.TLS
+    return Transport.TCP if named == Transport.TCP else Transport.UDP
+
+
+def next_hop_of_caller(invite: Request, routes: list[str], target: str, flow: Flow) -> Flow:
     """The same, but back to the source for a caller behind a NAT, whose Contact is private."""
     sent_by = invite.via.host
-    behind_nat = is_ip(sent_by) and sent_by.strip("[]") != source.host
-    return source if behind_nat else next_hop(routes, target, source)
+    behind_nat = is_ip(sent_by) and sent_by.strip("[]") != flow.remote.host
+    return flow if behind_nat else next_hop(routes, target, flow)
 
 
-def is_ip(host: str) -> bool:
-    """Whether it is an address, so that sending to it asks no name server."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+def written_hop(hop: Hop) -> str:
+    return f"{hop.transport} {hop.address.port} {hop.address.host}"
+
+
+def read_hop(line: str) -> Hop:
+    transport, port, host = line.split(" ", 2)
+    return Hop(Transport(transport), Address(host, int(port)))

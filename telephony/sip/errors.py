@@ -7,3 +7,7 @@ class GrammarError(ValueError):
 
 class HeaderError(ValueError):
     """A value which must not be sent: it would end its own line."""
+
+
+class NoListener(ValueError):
+    """Nothing of ours could be reached by the transport that a request would go by."""

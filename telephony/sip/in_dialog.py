@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from telephony.flow import Flow
 from telephony.sip import dialog as rows
 from telephony.sip.core import Core, Dialog
 from telephony.sip.headers import Lines
@@ -24,13 +25,16 @@ CAPABILITIES: Lines = (
 )
 
 
+Door = Callable[[Dialog, Request, Flow, float], None]
+
+
 class InDialog:
     """Keeps the order of the peer's requests, and does what they ask for."""
 
     def __init__(self, core: Core, incoming: IncomingCalls) -> None:
         self._core = core
         self._incoming = incoming
-        self._doors: Mapping[str, Callable[[Dialog, Request, float], None]] = MappingProxyType(
+        self._doors: Mapping[str, Door] = MappingProxyType(
             {
                 "INVITE": incoming.reinvited,
                 "BYE": self._bye,
@@ -39,53 +43,56 @@ class InDialog:
             }
         )
 
-    def receive(self, request: Request, now: float) -> None:
+    def receive(self, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         dialog = core.dialog_of(request.call_id, request.to.tag)
         if dialog is None or dialog.state.remote_tag != request.from_.tag:
             if request.method != "ACK":
-                core.reply(request, 481)
+                core.reply(request, flow, 481)
             return
+        if flow.transport.is_reliable and flow != dialog.state.flow:
+            # They have connected anew; the row follows with its next change.
+            dialog.state = rows.travelling(dialog.state, flow)
         if request.method == "ACK":
             self._incoming.acknowledged(dialog, request, now)
         elif dialog.is_ending and request.method != "BYE":
-            core.reply(request, 481)
+            core.reply(request, flow, 481)
         elif request.cseq.number > dialog.state.remote_cseq:
-            self._doors[request.method](dialog, request, now)
+            self._doors[request.method](dialog, request, flow, now)
         else:
-            self._old(dialog, request)
+            self._old(dialog, request, flow)
 
-    def _old(self, dialog: Dialog, request: Request) -> None:
+    def _old(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         """Seen before, in a transaction which a restart lost; or out of order."""
         is_last = request.cseq.number == dialog.state.remote_cseq
         if is_last and request.method == "INVITE" and self._incoming.repeat_to(dialog, request):
             return
         is_repeated = is_last and request.method in ("INFO", "OPTIONS")
-        self._core.reply(request, 200 if is_repeated else 500)
+        self._core.reply(request, flow, 200 if is_repeated else 500)
 
-    def _bye(self, dialog: Dialog, request: Request, now: float) -> None:
+    def _bye(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         was_answered = dialog.state.status == rows.CONFIRMED
         self._incoming.hung_up(dialog, now)
         core.end(dialog, now)
-        self._answer(dialog, request, now)
+        self._answer(dialog, request, flow, now)
         dialog_id = dialog.state.id
         core.tell(HungUp(dialog_id, "remote") if was_answered else Cancelled(dialog_id))
 
-    def _info(self, dialog: Dialog, request: Request, now: float) -> None:
+    def _info(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         core.save(dialog, replace(dialog.state, remote_cseq=request.cseq.number))
-        self._answer(dialog, request, now)
+        self._answer(dialog, request, flow, now)
         core.tell(InfoReceived(dialog.state.id, request.content_type, request.body))
 
-    def _answer(self, dialog: Dialog, request: Request, now: float) -> None:
+    def _answer(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         if not core.transactions.is_full:
-            core.transactions.serve(request)
+            core.transactions.serve(request, flow)
         response = respond(request, 200, dialog.state.local_tag)
-        core.transactions.respond(server_key(request), response, now)
+        core.transactions.respond(server_key(request), response, flow, now)
 
-    def _options(self, dialog: Dialog, request: Request, now: float) -> None:
+    def _options(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         # A keep-alive is not worth a write: the number is saved with the next request.
         dialog.state = replace(dialog.state, remote_cseq=request.cseq.number)
-        self._core.reply(request, 200, headers=CAPABILITIES)
+        self._core.reply(request, flow, 200, headers=CAPABILITIES)

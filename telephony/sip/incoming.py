@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telephony import sdp as session_description
-from telephony.address import Address
+from telephony.flow import Flow
 from telephony.sip import dialog as rows
 from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog, invite_key
 from telephony.sip.dialog import DialogState, readable
@@ -24,7 +24,7 @@ from telephony.sip.outputs import (
 from telephony.sip.parser import parse
 from telephony.sip.requests import ALLOW
 from telephony.sip.responses import respond
-from telephony.sip.transactions import branch_of, server_key
+from telephony.sip.transactions import branch_of, server_key, way_back
 from telephony.sip.transactions.timers import T1, T2
 from telephony.sip.within import Within
 
@@ -54,7 +54,7 @@ class IncomingCalls:
 
     # --- what arrives -------------------------------------------------------------------
 
-    def invited(self, request: Request, source: Address, now: float) -> None:
+    def invited(self, request: Request, flow: Flow, trunk: str, now: float) -> None:
         """An INVITE outside of any dialog."""
         core = self._core
         if (known := core.dialog_begun_by(invite_of(request))) is not None:
@@ -62,20 +62,21 @@ class IncomingCalls:
             self.repeat_to(known, request)
             return
         if (status := self._refusal(request)) is not None:
-            self._refuse(request, status)
+            self._refuse(request, flow, status)
             return
         dialog_id = core.token()
         try:
-            state = _early(dialog_id, core.token(), request, source, now)
+            state = _early(dialog_id, core.token(), request, flow, now)
         except GrammarError:
-            core.reply(request, 400)
+            core.reply(request, flow, 400)
             return
-        core.transactions.serve(request)
+        state = replace(state, trunk=trunk)
+        core.transactions.serve(request, flow)
         dialog = core.add(state)
-        core.transactions.respond(server_key(request), respond(request, 100), now)
+        core.transactions.respond(server_key(request), respond(request, 100), flow, now)
         core.save(dialog, state)
         core.alarms.set(UNANSWERED_ALARM, dialog_id, now + UNANSWERED_SECONDS_MAX)
-        core.tell(_told(dialog_id, request, source))
+        core.tell(_told(dialog_id, request, flow, trunk))
 
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
@@ -84,19 +85,19 @@ class IncomingCalls:
             return 415
         return 503 if self._core.is_full or self._core.transactions.is_full else None
 
-    def _refuse(self, request: Request, status: int) -> None:
+    def _refuse(self, request: Request, flow: Flow, status: int) -> None:
         headers: Lines = ()
         if status == 415:
             headers = (("Accept", SDP), ("Accept-Encoding", "identity"))
         elif status in (500, 503):
             headers = (("Retry-After", RETRY_AFTER_SECONDS),)
-        self._core.reply(request, status, headers=headers)
+        self._core.reply(request, flow, status, headers=headers)
 
-    def reinvited(self, dialog: Dialog, request: Request, now: float) -> None:
+    def reinvited(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         """An INVITE within a dialog (section 14.2)."""
         core = self._core
         if (status := self._refusal_within(dialog, request)) is not None:
-            self._refuse(request, status)
+            self._refuse(request, flow, status)
             return
         state = replace(
             dialog.state,
@@ -108,8 +109,8 @@ class IncomingCalls:
             acknowledged=True,
             remote_sdp=request.body or dialog.state.remote_sdp,
         )
-        core.transactions.serve(request)
-        core.transactions.respond(server_key(request), respond(request, 100), now)
+        core.transactions.serve(request, flow)
+        core.transactions.respond(server_key(request), respond(request, 100), flow, now)
         core.save(dialog, retargeted(state, request))
         core.alarms.set(UNANSWERED_ALARM, state.id, now + UNANSWERED_SECONDS_MAX)
         core.tell(Offered(state.id, request.body or None))
@@ -136,14 +137,14 @@ class IncomingCalls:
         if dialog.wants_bye:
             self._within.bye_at_once(dialog, now)
 
-    def cancelled(self, request: Request, now: float) -> None:
+    def cancelled(self, request: Request, flow: Flow, now: float) -> None:
         """A CANCEL (section 9.2): answered at once, and its INVITE with 487 if that waits."""
         core = self._core
         if not core.transactions.has_server(server_key(request, "INVITE")):
-            core.reply(request, 481)
+            core.reply(request, flow, 481)
             return
         dialog = self._dialog_with(request)
-        core.reply(request, 200, to_tag=dialog.state.local_tag if dialog else "")
+        core.reply(request, flow, 200, to_tag=dialog.state.local_tag if dialog else "")
         if dialog is not None and dialog.is_pending:
             self._refuse_waiting(dialog, 487, Cancelled(dialog.state.id), now)
 
@@ -163,7 +164,7 @@ class IncomingCalls:
         if dialog.is_pending and dialog.state.status == rows.EARLY:
             request = _waiting(dialog)
             response = self._response(dialog, request, 180)
-            self._core.transactions.respond(server_key(request), response, now)
+            self._core.transactions.respond(server_key(request), response, dialog.state.flow, now)
 
     def accept(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Answer the INVITE which waits; if none does, send the same 2xx once more."""
@@ -188,7 +189,7 @@ class IncomingCalls:
         )
         core.save(dialog, answered)
         core.alarms.set(UNANSWERED_ALARM, answered.id, None)
-        core.transactions.respond(server_key(request), response, now)
+        core.transactions.respond(server_key(request), response, dialog.state.flow, now)
         self._await_ack(dialog, now)
 
     def reject(self, dialog: Dialog, status: int, now: float) -> None:
@@ -206,7 +207,7 @@ class IncomingCalls:
         if dialog.is_pending:
             request = _waiting(dialog)
             response = self._response(dialog, request, 487)
-            self._core.transactions.respond(server_key(request), response, now)
+            self._core.transactions.respond(server_key(request), response, dialog.state.flow, now)
 
     def _refuse_waiting(self, dialog: Dialog, status: int, event: Event | None, now: float) -> None:
         core = self._core
@@ -218,7 +219,7 @@ class IncomingCalls:
         else:
             refused = replace(dialog.state, server_request=b"", final_response=bytes(response))
             core.save(dialog, refused)
-        core.transactions.respond(server_key(request), response, now)
+        core.transactions.respond(server_key(request), response, dialog.state.flow, now)
         if event is not None and dialog.state.status == rows.TERMINATED:
             core.tell(event)
 
@@ -227,7 +228,7 @@ class IncomingCalls:
     ) -> Response:
         headers: Lines = ()
         if status < 300:
-            headers = (("Contact", self._core.sender.contact), ("Allow", ALLOW))
+            headers = (("Contact", self._core.sender.contact(dialog.state.flow)), ("Allow", ALLOW))
         if sdp:
             headers = (*headers, ("Supported", ""), ("Content-Type", SDP))
         return respond(request, status, dialog.state.local_tag, headers=headers, body=sdp)
@@ -256,7 +257,7 @@ class IncomingCalls:
 
     def _repeat(self, dialog: Dialog) -> None:
         if response := dialog.state.final_response:
-            self._core.transmit(response, parse(response).via.response_address)
+            self._core.transmit(response, way_back(dialog.state.flow, parse(response)))
 
     def repeat_to(self, dialog: Dialog, request: Request) -> bool:
         """Answer an INVITE within the dialog again, if it is the one answered last."""
@@ -269,7 +270,7 @@ class IncomingCalls:
         """Go on after a restart: wait on, or send the unacknowledged 2xx again."""
         core = self._core
         if dialog.is_pending:
-            core.transactions.serve(_waiting(dialog))
+            core.transactions.serve(_waiting(dialog), dialog.state.flow)
             core.alarms.set(UNANSWERED_ALARM, dialog.state.id, now + UNANSWERED_SECONDS_MAX)
         elif dialog.awaits_ack:
             self._repeat(dialog)
@@ -285,19 +286,17 @@ def retargeted(state: DialogState, request: Request) -> DialogState:
     """The dialog with the Contact of a target refresh (section 12.2.2)."""
     try:
         target = rows.target_of(request)
-        host, port = rows.next_hop_of_caller(request, state.routes, target, state.destination)
+        flow = rows.next_hop_of_caller(request, state.routes, target, state.flow)
     except GrammarError:
         return state
-    return replace(state, remote_target=target, destination_host=host, destination_port=port)
+    return replace(rows.travelling(state, flow), remote_target=target)
 
 
-def _early(
-    dialog_id: str, local_tag: str, request: Request, source: Address, now: float
-) -> DialogState:
+def _early(dialog_id: str, local_tag: str, request: Request, flow: Flow, now: float) -> DialogState:
     routes = rows.routes_of(request)
     target = rows.target_of(request)
-    host, port = rows.next_hop_of_caller(request, routes, target, source)
-    return DialogState(
+    flow = rows.next_hop_of_caller(request, routes, target, flow)
+    state = DialogState(
         id=dialog_id,
         role=rows.UAS,
         status=rows.EARLY,
@@ -310,14 +309,15 @@ def _early(
         remote_cseq=request.cseq.number,
         route_set="\n".join(routes),
         remote_target=target,
-        destination_host=host,
-        destination_port=port,
+        destination_host=flow.remote.host,
+        destination_port=flow.remote.port,
         server_branch=branch_of(request),
         server_cseq=request.cseq.number,
         server_request=_kept(request),
         remote_sdp=request.body,
         created_us=rows.microseconds(now),
     )
+    return rows.travelling(state, flow)
 
 
 def _kept(request: Request) -> bytes:
@@ -326,7 +326,7 @@ def _kept(request: Request) -> bytes:
     return bytes(replace(request, headers=request.headers.only(*names), body=b""))
 
 
-def _told(dialog_id: str, request: Request, source: Address) -> Invited:
+def _told(dialog_id: str, request: Request, flow: Flow, trunk: str) -> Invited:
     lines = request.headers.lines
     return Invited(
         dialog_id,
@@ -335,7 +335,8 @@ def _told(dialog_id: str, request: Request, source: Address) -> Invited:
         readable(request.to.uri.text),
         readable(request.uri),
         request.body or None,
-        source,
+        flow,
+        trunk,
         tuple((name, readable(value)) for name, value in lines if name.lower() in KEPT_HEADERS),
     )
 

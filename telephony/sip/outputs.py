@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telephony.address import Address
+from telephony.flow import Flow
 from telephony.sip.dialog import DialogState
+from telephony.sip.message import Response
 
 
 @dataclass(frozen=True, slots=True)
 class Transmit:
-    """Send this datagram."""
+    """Send this message. Over a connection which is gone, a new one is opened `otherwise`."""
 
     data: bytes
-    destination: Address
+    flow: Flow
+    otherwise: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Invited:
     to_uri: str
     request_uri: str
     sdp: bytes | None
-    source: Address
+    flow: Flow
+    trunk: str
     # Of the headers in incoming.KEPT_HEADERS, those present, in order.
     headers: tuple[tuple[str, str], ...]
 
@@ -109,6 +113,14 @@ class Unacknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class Responded:
+    """A request of ours outside of any dialog was answered; 408 when nobody did."""
+
+    request_id: str
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A call which was not answered is over without a response from the other side."""
 
@@ -128,5 +140,6 @@ Event = (
     | HungUp
     | Unacknowledged
     | Failed
+    | Responded
 )
 Output = Transmit | Save | Event

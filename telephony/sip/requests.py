@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from telephony.address import Address
 from telephony.sip.dialog import DialogState
-from telephony.sip.headers import Headers
+from telephony.sip.headers import Headers, Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.name_addr import NameAddr
+from telephony.sip.sender import Sender
 
 MAX_FORWARDS = "70"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Our side of every request: where we are reached, and as whom."""
-
-    local: Address
-    user: str
-
-    @property
-    def sent_by(self) -> str:
-        host = f"[{self.local.host}]" if ":" in self.local.host else self.local.host
-        return f"{host}:{self.local.port}"
-
-    @property
-    def contact(self) -> str:
-        return f"<sip:{self.user}@{self.sent_by}>"
-
-    def via(self, branch: str) -> str:
-        return f"SIP/2.0/UDP {self.sent_by};branch={branch};rport"
 
 
 def within(
@@ -41,6 +19,7 @@ def within(
     branch: str,
     cseq: int,
     *,
+    headers: Lines = (),
     content_type: str = "",
     body: bytes = b"",
 ) -> Request:
@@ -48,7 +27,7 @@ def within(
     uri, routes = _route(state)
     remote_tag = f";tag={state.remote_tag}" if state.remote_tag else ""
     lines = [
-        ("Via", sender.via(branch)),
+        ("Via", sender.via(state.flow, branch)),
         *(("Route", route) for route in routes),
         ("Max-Forwards", MAX_FORWARDS),
         ("From", f"{state.local_uri};tag={state.local_tag}"),
@@ -57,10 +36,20 @@ def within(
         ("CSeq", f"{cseq} {method}"),
     ]
     if method == "INVITE":
-        lines += [("Contact", sender.contact), ("Allow", ALLOW)]
+        lines += [("Contact", sender.contact(state.flow)), ("Allow", ALLOW)]
+    lines += headers
     if content_type:
         lines.append(("Content-Type", content_type))
     return Request(Headers(lines), method=method, uri=uri, body=body)
+
+
+def standalone(method: str, uri: str, via: str, headers: Lines) -> Request:
+    """A request outside of any dialog, such as OPTIONS or REGISTER.
+
+    `headers` begin with From, To, Call-ID and CSeq.
+    """
+    lines = [("Via", via), ("Max-Forwards", MAX_FORWARDS), *headers]
+    return Request(Headers(lines), method=method, uri=uri)
 
 
 def _route(state: DialogState) -> tuple[str, list[str]]:

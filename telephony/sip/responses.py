@@ -19,6 +19,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
         403: "Forbidden",
         404: "Not Found",
         405: "Method Not Allowed",
+        408: "Request Timeout",
         415: "Unsupported Media Type",
         416: "Unsupported URI Scheme",
         420: "Bad Extension",

@@ -1,10 +1,10 @@
-"""A SIP user agent (RFC 3261) on UDP, without I/O: the caller has the socket and the clock."""
+"""A SIP user agent (RFC 3261) without I/O: the caller has the sockets and the clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from telephony.address import Address
+from telephony.flow import Flow, Hop, Listener
 from telephony.sip import dialog as rows
 from telephony.sip.core import (
     ANSWER_ALARM,
@@ -12,18 +12,23 @@ from telephony.sip.core import (
     UNANSWERED_ALARM,
     Core,
     Dialog,
+    OutOfDialog,
     invited_as,
 )
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
+from telephony.sip.gate import Admitted, Gate, OpenGate, Silent
+from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES, InDialog
 from telephony.sip.incoming import IncomingCalls, invite_of
 from telephony.sip.message import Request, Response
 from telephony.sip.outgoing import OutgoingCalls
-from telephony.sip.outputs import Output
+from telephony.sip.outputs import Output, Responded
 from telephony.sip.parser import MessageError, parse
-from telephony.sip.requests import ALLOW, Sender
-from telephony.sip.transactions import server_key
+from telephony.sip.requests import ALLOW
+from telephony.sip.responses import respond
+from telephony.sip.sender import Sender
+from telephony.sip.transactions import Client, server_key, way_back
 from telephony.sip.transactions.timers import T1
 from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
 from telephony.sip.uri import Uri
@@ -47,14 +52,16 @@ class UserAgent:
 
     def __init__(
         self,
-        local: Address,
+        listeners: Sequence[Listener],
         contact_user: str,
         entropy: Callable[[int], bytes],
         *,
         dialogs_max: int = DIALOGS_MAX,
         transactions_max: int = TRANSACTIONS_MAX,
+        gate: Gate | None = None,
     ) -> None:
-        self._core = Core(Sender(local, contact_user), entropy, dialogs_max, transactions_max)
+        self._gate: Gate = gate or OpenGate()
+        self._core = Core(Sender(listeners, contact_user), entropy, dialogs_max, transactions_max)
         self._within = Within(self._core)
         self._incoming = IncomingCalls(self._core, self._within)
         self._outgoing = OutgoingCalls(self._core, self._within)
@@ -64,16 +71,21 @@ class UserAgent:
 
     # --- the run loop -------------------------------------------------------------------
 
-    def receive(self, data: bytes, source: Address, now: float) -> None:
-        """Take one datagram."""
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """Take one message: a datagram, or what was framed on a connection."""
         try:
             message = parse(data)
             if isinstance(message, Response):
-                self._response(message, source, now)
+                self._response(message, flow, now)
             else:
-                self._request(message.seen_from(source), source, now)
+                self._request(message.seen_from(flow.remote), flow, now)
         except MessageError as error:
-            self._refuse(error, source)
+            self._refuse(error, flow)
+
+    def unreachable(self, flow: Flow, now: float) -> None:
+        """A connection could not be made or is gone: what waits for an answer will get none."""
+        for client in self._core.transactions.take_unreachable(flow):
+            self._unanswered(client, now)
 
     def wake(self, now: float) -> None:
         """Do all that has come due."""
@@ -115,10 +127,27 @@ class UserAgent:
             self._incoming.reject(dialog, status, now)
 
     def invite(
-        self, target_uri: str, sdp: bytes, from_uri: str, destination: Address, now: float
+        self,
+        target_uri: str,
+        sdp: bytes,
+        from_uri: str,
+        hops: Sequence[Hop],
+        now: float,
+        *,
+        headers: Lines = (),
+        trunk: str = "",
     ) -> str:
-        """Call, and return the dialog's id. ValueError when a URI is none."""
-        return self._outgoing.invite(target_uri, sdp, from_uri, destination, now)
+        """Call, and return the dialog's id. Hops are tried in their order.
+
+        ValueError when a URI is none, or nothing of ours leads to the first hop.
+        """
+        return self._outgoing.invite(
+            target_uri, sdp, from_uri, hops, now, headers=headers, trunk=trunk
+        )
+
+    def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
+        """Send a request outside of any dialog; `Responded` will name the id returned."""
+        return self._core.request(asked, hop, now)
 
     def cancel(self, dialog_id: str, now: float) -> None:
         """Give up a call of ours before it is answered."""
@@ -162,51 +191,70 @@ class UserAgent:
 
     # --- what arrives -------------------------------------------------------------------
 
-    def _refuse(self, error: MessageError, source: Address) -> None:
-        """Answer what could not be read, if its sender can be made out."""
-        if error.request is None:
+    def _refuse(self, error: MessageError, flow: Flow) -> None:
+        """Answer what could not be read, if its sender can be made out and is no stranger."""
+        if error.request is None or not self._gate.knows(flow):
             return
         try:
-            self._core.reply(error.request.seen_from(source), error.status)
+            self._core.reply(error.request.seen_from(flow.remote), flow, error.status)
         except GrammarError:
             # Not even its Via can be read: it cannot be answered, and is not ours to mend.
             return
 
-    def _request(self, request: Request, source: Address, now: float) -> None:
+    def _request(self, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         known = core.transactions.receive_again(server_key(request), request.method, now)
         if known and request.method != "ACK":
             return
+        if not self._is_ours(request) and not self._gate.knows(flow):
+            return
         if request.method == "CANCEL":
-            self._incoming.cancelled(request, now)
+            self._incoming.cancelled(request, flow, now)
         elif (refused := _refusal(request)) is not None:
             status, headers = refused
-            core.reply(request, status, headers=headers)
+            core.reply(request, flow, status, headers=headers)
         elif request.to.tag:
-            self._in_dialog.receive(request, now)
+            self._in_dialog.receive(request, flow, now)
         else:
-            self._out_of_dialog(request, source, now)
+            self._out_of_dialog(request, flow, now)
 
-    def _out_of_dialog(self, request: Request, source: Address, now: float) -> None:
+    def _is_ours(self, request: Request) -> bool:
+        """Whether it names something that only somebody who talks with us can know."""
         core = self._core
-        if request.method == "INVITE":
-            if ended := self._ended.get(invite_of(request)):
-                core.transmit(ended.final_response, request.via.response_address)
-            else:
-                self._incoming.invited(request, source, now)
-        elif request.method == "OPTIONS":
-            core.reply(request, 200, headers=CAPABILITIES)
-        elif request.method != "ACK":
-            core.reply(request, 481)
+        if request.method == "CANCEL":
+            return core.transactions.has_server(server_key(request, "INVITE"))
+        return core.dialog_of(request.call_id, request.to.tag) is not None
 
-    def _response(self, response: Response, source: Address, now: float) -> None:
+    def _out_of_dialog(self, request: Request, flow: Flow, now: float) -> None:
+        core = self._core
+        if request.method == "ACK":
+            return
+        verdict = self._gate.admit(request, flow, now)
+        if isinstance(verdict, Silent):
+            return
+        if not isinstance(verdict, Admitted):
+            core.reply(request, flow, verdict.status, headers=verdict.headers)
+        elif request.method == "INVITE":
+            if ended := self._ended.get(invite_of(request)):
+                core.transmit(ended.final_response, way_back(flow, request))
+            else:
+                self._incoming.invited(request, flow, verdict.trunk, now)
+        elif request.method == "OPTIONS":
+            core.reply(request, flow, 200, headers=CAPABILITIES)
+        else:
+            core.reply(request, flow, 481)
+
+    def _response(self, response: Response, flow: Flow, now: float) -> None:
         client, is_new = self._core.transactions.receive_response(response, now)
         if client is None:
             self._outgoing.stray(response)
         elif not is_new or response.cseq.method == "CANCEL":
             return
+        elif client.state is None:
+            if response.status >= 200:
+                self._core.tell(Responded(client.owner, response))
         elif response.cseq.method == "INVITE":
-            self._outgoing.responded(client, response, source, now)
+            self._outgoing.responded(client, response, flow, now)
         else:
             self._within.responded(client, response, now)
 
@@ -223,10 +271,16 @@ class UserAgent:
             self._dialog_rang(kind, dialog, now)
 
     def _client_rang(self, key: str, now: float) -> None:
-        client = self._core.transactions.wake_client(key, now)
-        if client is None or client.machine.request.method == "CANCEL":
+        if (client := self._core.transactions.wake_client(key, now)) is not None:
+            self._unanswered(client, now)
+
+    def _unanswered(self, client: Client, now: float) -> None:
+        request = client.machine.request
+        if request.method == "CANCEL":
             return
-        if client.machine.request.method == "INVITE":
+        if client.state is None:
+            self._core.tell(Responded(client.owner, respond(request, 408)))
+        elif client.machine.request.method == "INVITE":
             self._outgoing.timed_out(client, now)
         else:
             self._within.timed_out(client, now)

@@ -57,10 +57,10 @@ class Within:
         )
         # Saved first: a CSeq must not be used twice.
         core.save(dialog, replace(dialog.state, local_cseq=cseq))
-        core.transactions.start(request, dialog.state.destination, dialog.state, now)
+        core.start(request, dialog.state, now)
 
     def responded(self, client: Client, response: Response, now: float) -> None:
-        dialog = self._core.dialog(client.state.id)
+        dialog = self._core.dialog(client.owner)
         if dialog is None or response.status < 200:
             return
         if client.machine.request.method == "BYE":
@@ -69,7 +69,7 @@ class Within:
             self.end(dialog, "gone", now)
 
     def timed_out(self, client: Client, now: float) -> None:
-        dialog = self._core.dialog(client.state.id)
+        dialog = self._core.dialog(client.owner)
         if dialog is None:
             return
         if client.machine.request.method == "BYE":

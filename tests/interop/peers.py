@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from media.codecs import CODECS
-from media.units import FRAME_SAMPLES, SAMPLE_RATE, Samples, from_pcm, pcm
+from media.units import SAMPLE_RATE, Samples, from_pcm, pcm
 from media.vad import ENERGY_FLOOR, mean_square
 from parley.caller import wav
 
@@ -95,8 +96,8 @@ audio_buffer 20-160
 audio_source aufile,{microphone}
 audio_player aubridge,ear{sip}
 audio_alert aubridge,alert{sip}
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate {rate}
+auplay_srate {rate}
 ausrc_channels 1
 auplay_channels 1
 ausrc_format s16
@@ -111,6 +112,9 @@ net_interface 127.0.0.1
 module_path {modules}
 module stdio.so
 module g711.so
+module g722.so
+module opus.so
+module srtp.so
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -120,13 +124,49 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 snd_path {folder}
+opus_bitrate 28000
+sip_verify_server no
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How baresip calls. `rate` is that of its microphone, and of what it writes down."""
+
+    transport: str = "udp"
+    codec: str = "PCMU/8000/1"
+    encryption: str = ""
+    """None, or "srtp-mand" and the like."""
+    outbound: str = ""
+    """The proxy that calls go by, such as "sip:127.0.0.1:5060"."""
+    user: str = "caller"
+    password: str = ""
+
+    @property
+    def rate(self) -> int:
+        name, clock, _ = self.codec.split("/")
+        # The clock of G.722 says half of what it samples (RFC 3551 section 4.5.2).
+        return 16_000 if name == "G722" else int(clock)
+
+    def line(self) -> str:
+        options = {
+            "regint": "0",
+            "audio_codecs": self.codec,
+            "ptime": "20",
+            "mediaenc": self.encryption,
+            "outbound": self.outbound and f'"{self.outbound}"',
+            "auth_user": self.password and self.user,
+            "auth_pass": self.password and f'"{self.password}"',
+        }
+        written = "".join(f";{name}={value}" for name, value in options.items() if value)
+        return f"<sip:{self.user}@127.0.0.1;transport={self.transport}>{written}\n"
 
 
 class Baresip:
     """One telephone with a WAV file as its microphone; it writes down what it hears."""
 
-    def __init__(self, folder: Path, control: socket.socket) -> None:
+    def __init__(self, folder: Path, control: socket.socket, rate: int = SAMPLE_RATE) -> None:
+        self._rate = rate
         self._folder = folder
         self._control = control
         self._received = b""
@@ -171,15 +211,16 @@ class Baresip:
     def wait_until_said(self, seconds: float) -> None:
         """Wait until so much of the microphone has gone out."""
         ends = monotonic() + BARESIP_SECONDS_MAX
-        while len(sample_of(self.said)) < seconds * SAMPLE_RATE:
+        while len(sample_of(self.said)) < seconds * self._rate:
             assert monotonic() < ends, "baresip does not speak"
             self._events()
 
     def _heard_anew(self) -> Iterator[bool]:
         """Which frames of those written since the last time are loud."""
         samples = sample_of(self.heard)
-        frames = len(samples) // FRAME_SAMPLES
-        shaped = samples[: frames * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+        length = self._rate // 50
+        frames = len(samples) // length
+        shaped = samples[: frames * length].reshape(-1, length)
         yield from (mean_square(frame) >= ENERGY_FLOOR for frame in shaped[self._read_to :])
         self._read_to = frames
 
@@ -210,8 +251,8 @@ class Baresip:
 
 
 @contextmanager
-def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
-    """A running baresip."""
+def baresip(folder: Path, microphone: Path, account: Account = Account()) -> Iterator[Baresip]:
+    """A running baresip; its microphone is a WAV file at the account's rate."""
     need("baresip", "baresip")
     modules = next((path for path in MODULES if Path(path).is_dir()), None)
     if modules is None:
@@ -227,10 +268,10 @@ def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
             rtp=rtp,
             rtp_last=rtp + 20,
             folder=folder,
+            rate=account.rate,
         )
     )
-    account = "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU/8000/1;ptime=20"
-    (folder / "accounts").write_text(f"{account}\n")
+    (folder / "accounts").write_text(account.line())
     (folder / "contacts").touch()
     with (folder / "log").open("wb") as log:
         command = ["baresip", "-4", "-f", str(folder)]
@@ -239,7 +280,7 @@ def baresip(folder: Path, microphone: Path) -> Iterator[Baresip]:
         )
     try:
         with _connected(control, process) as connection:
-            yield Baresip(folder, connection)
+            yield Baresip(folder, connection, account.rate)
     except AssertionError:
         sys.stderr.write((folder / "log").read_text(errors="replace")[-2_000:])
         raise

@@ -48,7 +48,7 @@ class Server:
         self.target = f"sip:desk@127.0.0.1:{self.port}"
         config = folder / "parley.toml"
         # Below the ports which the kernel gives to others.
-        first = random.randrange(12_000, 30_000, 2)
+        self.rtp_first = first = random.randrange(12_000, 30_000, 2)
         config.write_text(
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),

@@ -9,6 +9,7 @@ from media.caller import SoftPhone
 from media.codecs import CODECS
 from telephony import sdp
 from telephony.address import Address
+from telephony.flow import Listener
 from telephony.sip import Acknowledged, Cancelled, DialogState, Event, HungUp, Invited, UserAgent
 from telephony.udp import SipEndpoint
 
@@ -24,7 +25,7 @@ class Desk:
         self.target = f"sip:desk@{self.address.host}:{self.address.port}"
         self.events = asyncio.Queue[Event]()
         self.phone: SoftPhone | None = None
-        agent = UserAgent(self.address, "desk", os.urandom)
+        agent = UserAgent([Listener.udp(self.address)], "desk", os.urandom)
         self._endpoint = SipEndpoint(self._sip, agent, time.time, _saved, self.events.put_nowait)
 
     def __enter__(self) -> "Desk":

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from telephony.address import Address
+from telephony.flow import Listener
 from telephony.sip import DialogState, Event, Invited, UserAgent
 from telephony.udp import DATAGRAMS_PER_WAKE_MAX, SipEndpoint
 
@@ -53,7 +54,7 @@ class Disk:
 
 def endpoint(ours: socket.socket, disk: Disk, events: asyncio.Queue[Event]) -> SipEndpoint:
     address = Address(*ours.getsockname())
-    agent = UserAgent(address, "parley", counting(1))
+    agent = UserAgent([Listener.udp(address)], "parley", counting(1))
     return SipEndpoint(ours, agent, lambda: 0.0, disk.save, events.put_nowait)
 
 
@@ -107,7 +108,7 @@ async def test_a_save_which_fails_stops_the_endpoint(
     async def fail(_: DialogState) -> None:
         raise OSError("disk full")
 
-    agent = UserAgent(Address(*ours.getsockname()), "parley", counting(1))
+    agent = UserAgent([Listener.udp(Address(*ours.getsockname()))], "parley", counting(1))
     shell = SipEndpoint(ours, agent, lambda: 0.0, fail, lambda _: None)
     theirs.sendto(request("INVITE"), ours.getsockname())
     with pytest.raises(OSError, match="disk full"):

@@ -5,7 +5,14 @@ from telephony.sip.transactions.invite_server import InviteServer
 from telephony.sip.transactions.machine import Report, State
 from telephony.sip.transactions.non_invite_client import NonInviteClient
 from telephony.sip.transactions.non_invite_server import NonInviteServer
-from telephony.sip.transactions.transactions import Client, Transactions, branch_of, server_key
+from telephony.sip.transactions.transactions import (
+    Client,
+    Transactions,
+    Way,
+    branch_of,
+    server_key,
+    way_back,
+)
 
 __all__ = [
     "Client",
@@ -16,6 +23,8 @@ __all__ = [
     "Report",
     "State",
     "Transactions",
+    "Way",
     "branch_of",
     "server_key",
+    "way_back",
 ]

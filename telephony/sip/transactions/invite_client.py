@@ -63,8 +63,8 @@ class InviteClient(Machine):
         TERMINATED: frozenset(),
     }
 
-    def __init__(self, request: Request) -> None:
-        super().__init__(CALLING)
+    def __init__(self, request: Request, *, is_reliable: bool = False) -> None:
+        super().__init__(CALLING, is_reliable=is_reliable)
         self.request = request
 
     def start(self, now: float) -> Emitted:

@@ -56,8 +56,8 @@ class InviteServer(Machine):
         TERMINATED: frozenset(),
     }
 
-    def __init__(self) -> None:
-        super().__init__(PROCEEDING)
+    def __init__(self, *, is_reliable: bool = False) -> None:
+        super().__init__(PROCEEDING, is_reliable=is_reliable)
 
     def receive(self, method: str, now: float) -> Emitted:
         """Take the INVITE again, or the ACK which has the branch of the INVITE."""

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar
 
-from telephony.sip.transactions.timers import SPANS, Timer
+from telephony.sip.transactions.timers import (
+    AT_ONCE_IF_RELIABLE,
+    NEVER_IF_RELIABLE,
+    SPANS,
+    Timer,
+)
 
 
 class State(Enum):
@@ -58,9 +63,10 @@ class Machine:
     TABLE: ClassVar[Table]
     TIMERS: ClassVar[Mapping[State, frozenset[Timer]]]
 
-    def __init__(self, state: State, kept: bytes = b"") -> None:
+    def __init__(self, state: State, *, is_reliable: bool = False) -> None:
         self.state = state
-        self.kept = kept
+        self.kept = b""
+        self._is_reliable = is_reliable
         self._due: dict[Timer, float] = {}
         self._intervals: dict[Timer, float] = {}
 
@@ -115,7 +121,11 @@ class Machine:
                 del self._intervals[timer]
 
     def _start(self, timer: Timer, now: float) -> None:
+        if self._is_reliable and timer in NEVER_IF_RELIABLE:
+            return
         first, last = SPANS[timer]
+        if self._is_reliable and timer in AT_ONCE_IF_RELIABLE:
+            first = last = 0.0
         before = self._intervals.get(timer)
         interval = first if before is None else min(2 * before, last)
         self._intervals[timer] = interval

@@ -57,8 +57,8 @@ class NonInviteClient(Machine):
         TERMINATED: frozenset(),
     }
 
-    def __init__(self, request: Request) -> None:
-        super().__init__(TRYING)
+    def __init__(self, request: Request, *, is_reliable: bool = False) -> None:
+        super().__init__(TRYING, is_reliable=is_reliable)
         self.request = request
 
     def start(self, now: float) -> Emitted:

@@ -50,8 +50,8 @@ class NonInviteServer(Machine):
         TERMINATED: frozenset(),
     }
 
-    def __init__(self) -> None:
-        super().__init__(TRYING)
+    def __init__(self, *, is_reliable: bool = False) -> None:
+        super().__init__(TRYING, is_reliable=is_reliable)
 
     def receive(self, method: str, now: float) -> Emitted:
         """Take the request again. An ACK belongs to no such transaction."""

@@ -1,4 +1,4 @@
-"""The timers of RFC 3261 table 4 and RFC 6026, for an unreliable transport. Seconds."""
+"""The timers of RFC 3261 table 4 and RFC 6026. Seconds."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -52,3 +52,7 @@ SPANS: Mapping[Timer, Span] = MappingProxyType(
         Timer.M: Span(64 * T1, 64 * T1),
     }
 )
+
+# A reliable transport repeats by itself, and brings nothing late (RFC 3261 table 4).
+NEVER_IF_RELIABLE = frozenset({Timer.A, Timer.E, Timer.E_SLOW, Timer.G})
+AT_ONCE_IF_RELIABLE = frozenset({Timer.D, Timer.I, Timer.J, Timer.K})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from telephony.address import Address
+from telephony.flow import Flow
 from telephony.sip.alarms import Alarms
 from telephony.sip.dialog import DialogState
 from telephony.sip.message import Request, Response
@@ -18,24 +20,48 @@ from telephony.sip.transactions.non_invite_client import NonInviteClient
 from telephony.sip.transactions.non_invite_server import NonInviteServer
 from telephony.sip.via import MAGIC_COOKIE
 
+# Over a connection which breaks, these will get no answer any more.
+UNANSWERED = (State.CALLING, State.TRYING, State.PROCEEDING)
+
 SERVER_ALARM = "server"
 CLIENT_ALARM = "client"
+
+
+class Way(NamedTuple):
+    """By which flow, and to where if that is a connection which is gone."""
+
+    flow: Flow
+    otherwise: Address | None = None
+
+
+def way_back(flow: Flow, message: Request | Response) -> Way:
+    """How a response goes (RFC 3261 section 18.2.2): by the connection, or as its Via says."""
+    address = message.via.response_address
+    if not flow.transport.is_reliable:
+        return Way(flow.to(address))
+    # Where they listen, if the connection is gone: never a port which they only passed through.
+    listening = message.via.port or flow.transport.default_port
+    return Way(flow, Address(flow.remote.host, listening))
 
 
 @dataclass(slots=True)
 class Server:
     machine: InviteServer | NonInviteServer
-    destination: Address
+    way: Way
     merge: str
 
 
 @dataclass(slots=True)
 class Client:
-    """`state` is the row which the request was made from; `forks` the tags beyond the first."""
+    """`owner` names whose request it is: of a dialog its id, otherwise the request's own.
+
+    `state` is the row which a dialog's request was made from; `forks` the tags beyond the first.
+    """
 
     machine: InviteClient | NonInviteClient
-    destination: Address
-    state: DialogState
+    way: Way
+    owner: str
+    state: DialogState | None = None
     forks: set[str] = field(default_factory=set[str])
 
 
@@ -79,10 +105,11 @@ class Transactions:
     def is_full(self) -> bool:
         return len(self._servers) >= self._servers_max
 
-    def serve(self, request: Request) -> None:
+    def serve(self, request: Request, flow: Flow) -> None:
         """Begin to answer a request which `has_server` does not know yet."""
-        machine = InviteServer() if request.method == "INVITE" else NonInviteServer()
-        server = Server(machine, request.via.response_address, merge_key(request))
+        make = InviteServer if request.method == "INVITE" else NonInviteServer
+        machine = make(is_reliable=flow.transport.is_reliable)
+        server = Server(machine, way_back(flow, request), merge_key(request))
         self._servers[server_key(request)] = server
         self._merges.add(server.merge)
 
@@ -97,29 +124,45 @@ class Transactions:
         server = self._servers.get(key)
         if server is None:
             return False
-        self._emit(server.machine.receive(method, now), server.destination)
+        self._emit(server.machine.receive(method, now), server.way)
         self._tend_server(key, server)
         return True
 
-    def respond(self, key: str, response: Response, now: float) -> None:
+    def respond(self, key: str, response: Response, flow: Flow, now: float) -> None:
         """Send a response; without a transaction it is sent once, and not repeated."""
         server = self._servers.get(key)
         if server is None:
-            destination = response.via.response_address
-            self._outputs.append(Transmit(bytes(response), destination))
+            self._outputs.append(Transmit(bytes(response), *way_back(flow, response)))
             return
         emitted = server.machine.respond(response.status, bytes(response), now)
-        self._emit(emitted, server.destination)
+        self._emit(emitted, server.way)
         self._tend_server(key, server)
 
-    def start(self, request: Request, destination: Address, state: DialogState, now: float) -> None:
+    def start(
+        self,
+        request: Request,
+        way: Way,
+        owner: str,
+        now: float,
+        state: DialogState | None = None,
+    ) -> None:
         """Send a request of ours until it is answered."""
         make = InviteClient if request.method == "INVITE" else NonInviteClient
-        client = Client(make(request), destination, state)
+        machine = make(request, is_reliable=way.flow.transport.is_reliable)
+        client = Client(machine, way, owner, state)
         key = f"{request.via.branch} {request.method}"
         self._clients[key] = client
-        self._emit(client.machine.start(now), destination)
+        self._emit(client.machine.start(now), way)
         self._tend_client(key, client)
+
+    def take_unreachable(self, flow: Flow) -> list[Client]:
+        """End and return those of our requests which were on their way by this flow."""
+        keys = [
+            key
+            for key, client in self._clients.items()
+            if client.way.flow == flow and client.machine.state in UNANSWERED
+        ]
+        return [self._drop_client(key) for key in keys]
 
     def invite_of(self, branch: str) -> InviteClient | None:
         """Our INVITE with this branch, while its transaction lives."""
@@ -128,8 +171,8 @@ class Transactions:
 
     def drop_invite(self, branch: str) -> None:
         """Forget an INVITE of ours which will get no final response."""
-        if self._clients.pop(f"{branch} INVITE", None):
-            self._alarms.set(CLIENT_ALARM, f"{branch} INVITE", None)
+        if f"{branch} INVITE" in self._clients:
+            self._drop_client(f"{branch} INVITE")
 
     def receive_response(self, response: Response, now: float) -> tuple[Client | None, bool]:
         """Return the transaction it belongs to, and whether the user is to see it."""
@@ -137,13 +180,13 @@ class Transactions:
         client = self._clients.get(key)
         if client is None:
             return None, True
-        reports = self._emit(client.machine.receive(response, now), client.destination)
+        reports = self._emit(client.machine.receive(response, now), client.way)
         self._tend_client(key, client)
         return client, Report.DELIVERED in reports
 
     def wake_server(self, key: str, now: float) -> None:
         if server := self._servers.get(key):
-            self._emit(server.machine.wake(now), server.destination)
+            self._emit(server.machine.wake(now), server.way)
             self._tend_server(key, server)
 
     def wake_client(self, key: str, now: float) -> Client | None:
@@ -151,17 +194,21 @@ class Transactions:
         client = self._clients.get(key)
         if client is None:
             return None
-        reports = self._emit(client.machine.wake(now), client.destination)
+        reports = self._emit(client.machine.wake(now), client.way)
         self._tend_client(key, client)
         return client if Report.TIMED_OUT in reports else None
 
-    def _emit(self, emitted: Emitted, destination: Address) -> list[Report]:
+    def _drop_client(self, key: str) -> Client:
+        self._alarms.set(CLIENT_ALARM, key, None)
+        return self._clients.pop(key)
+
+    def _emit(self, emitted: Emitted, way: Way) -> list[Report]:
         reports: list[Report] = []
         for item in emitted:
             if isinstance(item, Report):
                 reports.append(item)
             else:
-                self._outputs.append(Transmit(item, destination))
+                self._outputs.append(Transmit(item, *way))
         return reports
 
     def _tend_server(self, key: str, server: Server) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from telephony.address import Address
+from telephony.flow import Hop, Transport
 from telephony.sip import (
     Accepted,
     Acknowledged,
@@ -24,6 +25,7 @@ from telephony.sip import (
 from telephony.sip.message import Request, Response
 from telephony.sip.parser import parse
 
+from . import strange
 from .wire import ANSWER, CALLEE, CALLER, OFFER, STRANGER, Side, Wire, answers, request
 
 SDP_HEADER = "Content-Type: application/sdp\r\n"
@@ -56,7 +58,7 @@ def test_a_call_is_offered_rung_answered_and_hung_up() -> None:
     ]
     invited = wire.callee.events[0]
     assert isinstance(invited, Invited)
-    assert (invited.from_uri, invited.sdp, invited.source) == (
+    assert (invited.from_uri, invited.sdp, invited.flow.remote) == (
         "sip:alice@192.0.2.1",
         OFFER,
         CALLER,
@@ -224,7 +226,7 @@ def test_the_2xx_of_another_fork_gets_ack_and_bye() -> None:
     ok = packets[-1].data
     tag = wire.callee.rows[wire.offered].local_tag.encode()
     for data in (ok, ok.replace(tag, b"another"), ok.replace(tag, b"another")):
-        wire.caller.agent.receive(data, CALLEE, wire.now)
+        wire.caller.receive(data, CALLEE, wire.now)
     wire.caller.drain()
     assert wire.caller.said == ["INVITE", "ACK", "ACK", "BYE", "ACK"]
     tags = [m.to.tag for m in wire.caller.sent if isinstance(m, Request)][2:]
@@ -391,8 +393,8 @@ def test_a_response_goes_to_the_source_when_rport_is_asked_for() -> None:
 def test_without_rport_a_response_goes_to_the_port_of_the_via_at_the_source() -> None:
     side = callee()
     data = request("OPTIONS").replace(b";rport", b";received=192.0.2.66;maddr=192.0.2.67")
-    side.agent.receive(data, Address("198.51.100.7", 9999), 0.0)
-    assert [packet.destination for packet in side.drain()] == [Address("198.51.100.7", 4711)]
+    side.receive(data, Address("198.51.100.7", 9999), 0.0)
+    assert [packet.flow.remote for packet in side.drain()] == [Address("198.51.100.7", 4711)]
 
 
 def test_record_route_is_handed_back_and_becomes_the_route_set() -> None:
@@ -408,7 +410,7 @@ def test_record_route_is_handed_back_and_becomes_the_route_set() -> None:
     answers(side, request("ACK", branch="z9hG4bKa", to_tag=tag))
     side.agent.bye(dialog_id, 0.0)
     (bye,) = side.drain()
-    assert bye.destination == Address("192.0.2.50", 5060)
+    assert bye.flow.remote == Address("192.0.2.50", 5060)
     assert parse(bye.data).headers.all("route") == ok.headers.all("record-route")
 
 
@@ -568,7 +570,9 @@ def test_10000_mutated_datagrams_do_no_harm() -> None:
     chance = random.Random(4711)
     side = Side(CALLEE, 1, dialogs_max=100, transactions_max=300)
     _, tag = up(side)
-    ours = side.agent.invite("sip:x@203.0.113.9", OFFER, "sip:y@192.0.2.2", STRANGER, 0.0)
+    ours = side.agent.invite(
+        "sip:x@203.0.113.9", OFFER, "sip:y@192.0.2.2", [Hop(Transport.UDP, STRANGER)], 0.0
+    )
     sent = side.drain()[0].data
     ok = sent.replace(b"INVITE sip:x@203.0.113.9 SIP/2.0", b"SIP/2.0 200 OK")
     within = [
@@ -578,7 +582,7 @@ def test_10000_mutated_datagrams_do_no_harm() -> None:
     now = 0.0
     for n in range(10_000):
         now += 0.01
-        side.agent.receive(_mutated(chance, seeds[n % len(seeds)]), STRANGER, now)
+        side.receive(_mutated(chance, seeds[n % len(seeds)]), STRANGER, now)
         side.agent.wake(now)
         side.drain()
     assert ours in side.rows
@@ -593,7 +597,7 @@ def test_torture_messages_are_survived() -> None:
         pytest.skip("the RFC 4475 messages are not here")
     side = callee()
     for path in sorted(folder.glob("*.dat")):
-        side.agent.receive(path.read_bytes(), STRANGER, 0.0)
+        side.receive(path.read_bytes(), STRANGER, 0.0)
         side.drain()
     sent = [item.data for item in side.outputs if isinstance(item, Transmit)]
     statuses = {data.split()[1] for data in sent}
@@ -614,3 +618,20 @@ def test_torture_messages_are_survived() -> None:
 def test_a_datagram_made_to_be_slow_gets_at_most_one_final_response(tail: bytes) -> None:
     data = request("INVITE")[:-2] + tail + b"\r\n\r\n"
     assert len([m for m in answers(callee(), data) if m.status >= 200]) <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_5000_strange_messages_do_no_harm(seed: int) -> None:
+    """Made by the grammar, and against it; a third of them within a dialog that is up."""
+    side = Side(CALLEE, seed, dialogs_max=50, transactions_max=200)
+    dialog, tag = up(side)
+    now = 0.0
+    for message in strange.messages(seed, 5_000, call_id=side.rows[dialog].call_id, tag=tag):
+        now += 0.01
+        side.receive(message, STRANGER, now)
+        side.agent.wake(now)
+        side.drain()
+    assert side.agent.dialog_count <= 50
+    assert side.agent.transaction_count <= 400
+    (answer,) = answers(side, request("OPTIONS", branch="z9hG4bKend", call_id="end"))
+    assert answer.status in (200, 503)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 
 from telephony.address import Address
+from telephony.flow import Flow, Hop, Listener, Transport
 from telephony.sip import DialogState, Event, Save, Transmit, UserAgent
 from telephony.sip.message import Message, Request, Response
 from telephony.sip.parser import parse
@@ -26,11 +27,22 @@ def counting(seed: int) -> Callable[[int], bytes]:
 class Side:
     """A user agent with what it sent, saved and told, in order."""
 
-    def __init__(self, address: Address, seed: int, **limits: int) -> None:
+    def __init__(
+        self, address: Address, seed: int, dialogs_max: int = 1_000, transactions_max: int = 10_000
+    ) -> None:
         self.address = address
-        self.agent = UserAgent(address, "parley", counting(seed), **limits)
+        self.agent = UserAgent(
+            [Listener.udp(address)],
+            "parley",
+            counting(seed),
+            dialogs_max=dialogs_max,
+            transactions_max=transactions_max,
+        )
         self.outputs: list[Transmit | Save | Event] = []
         self.rows: dict[str, DialogState] = {}
+
+    def receive(self, data: bytes, source: Address, now: float) -> None:
+        self.agent.receive(data, Flow(Transport.UDP, self.address, source), now)
 
     def drain(self) -> list[Transmit]:
         fresh: list[Transmit] = []
@@ -86,9 +98,9 @@ class Wire:
             for side, peer in ((self.caller, self.callee), (self.callee, self.caller)):
                 for packet in side.drain():
                     moved = True
-                    known = packet.destination == peer.address
+                    known = packet.flow.remote == peer.address
                     if known and not self.loses(summary(parse(packet.data))):
-                        peer.agent.receive(packet.data, side.address, self.now)
+                        peer.receive(packet.data, side.address, self.now)
 
     def run(self, seconds: float) -> None:
         """Let time pass, from timer to timer."""
@@ -107,7 +119,11 @@ class Wire:
     def invite(self) -> str:
         """The caller calls; returns the id on its side."""
         dialog_id = self.caller.agent.invite(
-            "sip:bob@192.0.2.2", OFFER, "sip:alice@192.0.2.1", CALLEE, self.now
+            "sip:bob@192.0.2.2",
+            OFFER,
+            "sip:alice@192.0.2.1",
+            [Hop(Transport.UDP, CALLEE)],
+            self.now,
         )
         self.flow()
         return dialog_id
@@ -153,6 +169,6 @@ def answers(
     side: Side, data: bytes, source: Address = STRANGER, now: float = 0.0
 ) -> list[Response]:
     """What one datagram is answered with."""
-    side.agent.receive(data, source, now)
-    sent = [parse(packet.data) for packet in side.drain() if packet.destination == source]
+    side.receive(data, source, now)
+    sent = [parse(packet.data) for packet in side.drain() if packet.flow.remote == source]
     return [message for message in sent if isinstance(message, Response)]

@@ -1,0 +1,144 @@
+"""Calls that are joined, step by step: who may be heard by whom, and what may be recorded then.
+
+A party who joins closes every open recording in the commit that lets them be heard; the media
+follow the rows of `Hearing`, and only once the gates are closed. When all who are heard have
+agreed, recording goes on under the next epoch.
+"""
+
+from consent import reducers as consent
+from consent.rules import State
+from recordings import reducers as recordings
+from runtime import Context, Refused, reducer
+from sessions.tables import Call, CallState
+from telephony import bridging
+from telephony.bridge import HEARD, SPEAKS, Bridge, Part, Presence, may_record
+
+ALIVE = (CallState.OFFERED, CallState.ANSWERED)
+
+
+@reducer(by=("supervisor", "operator"))
+def calls_joined(
+    ctx: Context, call: str, other: str, part: Part = Part.TALKS, coached: str | None = None
+) -> str:
+    """`other` joins the bridge that `call` leads or is in; without one, it is opened."""
+    _must_be_up(ctx, call)
+    _must_be_up(ctx, other)
+    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
+    bridging.took_part(ctx, bridge, other, part, coached)
+    _follow(ctx, bridge)
+    return bridge.id
+
+
+@reducer(by=("supervisor", "operator"))
+def part_changed(
+    ctx: Context, call: str, other: str, part: Part, coached: str | None = None
+) -> None:
+    """`other`, in the same bridge as `call`, takes another part: held, talking, whispering."""
+    bridge = _bridge(ctx, call)
+    if all(member.call != other for member in bridging.members_of(ctx, bridge.id)):
+        raise Refused(f"{other} is not in bridge {bridge.id}")
+    bridging.took_part(ctx, bridge, other, part, coached)
+    _follow(ctx, bridge)
+
+
+@reducer
+def party_held(ctx: Context, call: str) -> None:
+    """The party of `call` hears music, and nobody hears them."""
+    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
+    bridging.took_part(ctx, bridge, call, Part.HELD, None)
+    _follow(ctx, bridge)
+
+
+@reducer
+def party_unheld(ctx: Context, call: str) -> None:
+    """The party of `call` talks and hears again; a bridge of nobody else is closed."""
+    bridge = _bridge(ctx, call)
+    bridging.took_part(ctx, bridge, call, Part.TALKS, None)
+    _follow(ctx, bridge)
+    if len(bridging.members_of(ctx, bridge.id)) == 1 and bridge.agent is Presence.PRESENT:
+        bridging.closed(ctx, bridge)
+
+
+@reducer(by=("supervisor", "operator"))
+def agent_presence_changed(ctx: Context, call: str, presence: Presence) -> None:
+    """The agent of the call that leads the bridge is muted, back, or gone for good."""
+    bridge = bridging.agent_is(ctx, _bridge(ctx, call), presence)
+    _follow(ctx, bridge)
+    _end_if_nobody_talks(ctx, bridge)
+
+
+@reducer(by=("supervisor", "operator"))
+def call_parted(ctx: Context, call: str, other: str) -> None:
+    """`other` leaves the bridge of `call`; its line stays open."""
+    _part(ctx, _bridge(ctx, call), other)
+
+
+def ended(ctx: Context, call: str) -> None:
+    """The line of a call closed: it leaves its bridge."""
+    bridge = bridging.bridge_of(ctx, call)
+    if bridge is None:
+        return
+    if bridge.call == call and bridge.agent is not Presence.GONE:
+        # The agent spoke on this line, and has none now.
+        bridge = bridging.agent_is(ctx, bridge, Presence.GONE)
+    _part(ctx, bridge, call)
+
+
+def consent_settled(ctx: Context, call: str) -> None:
+    """A party agreed or refused: what was suspended for them may go on, or must stay."""
+    bridge = bridging.bridge_of(ctx, call)
+    if bridge is not None:
+        _settle(ctx, bridge)
+
+
+def _part(ctx: Context, bridge: Bridge, call: str) -> None:
+    bridging.left(ctx, bridge, call)
+    # Alone with the agent again: whatever the other parties said, this recording is its own.
+    recordings.resume(ctx, call)
+    _follow(ctx, bridge)
+    _end_if_nobody_talks(ctx, bridge)
+
+
+def _end_if_nobody_talks(ctx: Context, bridge: Bridge) -> None:
+    """Without an agent, one who is left alone is hung up on; one with it goes on alone."""
+    members = bridging.members_of(ctx, bridge.id)
+    talking = [member for member in members if member.part in SPEAKS]
+    if bridge.agent is Presence.GONE and len(talking) < 2:
+        for member in members:
+            ctx.effect("telephony.hang_up", lane=f"{member.call}/voice", scope=member.call)
+    elif len(members) > 1:
+        return
+    bridging.closed(ctx, bridge)
+
+
+def _follow(ctx: Context, bridge: Bridge) -> None:
+    """Recording and media follow the rows."""
+    _settle(ctx, bridge)
+    ctx.effect("telephony.hear", lane=f"{bridge.id}/hear", bridge=bridge.id)
+
+
+def _settle(ctx: Context, bridge: Bridge) -> None:
+    members = bridging.members_of(ctx, bridge.id)
+    parts = [
+        (member.part, consent.state_of(ctx, member.call) is State.GRANTED) for member in members
+    ]
+    may = may_record(parts)
+    for member in members:
+        # One who is on hold is with nobody: their own agreement is enough, and they are silent.
+        if may or member.part not in HEARD:
+            recordings.resume(ctx, member.call)
+        else:
+            recordings.suspend(ctx, member.call)
+
+
+def _bridge(ctx: Context, call: str) -> Bridge:
+    bridge = bridging.bridge_of(ctx, call)
+    if bridge is None:
+        raise Refused(f"{call} is in no bridge: join another call to it first")
+    return bridge
+
+
+def _must_be_up(ctx: Context, call: str) -> None:
+    row = ctx.table(Call).one(call)
+    if row.state is not CallState.ANSWERED:
+        raise Refused(f"{call} is {row.state}: only calls that were answered are joined")

@@ -1,0 +1,60 @@
+"""What goes over loopback while the peers talk, judged by tshark."""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from tests.interop.peers import missing
+
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 10.0
+READ_SECONDS_MAX = 120.0
+# A ring: what a suite sends in some minutes, and never a full disk.
+KILOBYTES_PER_FILE, FILES = 50_000, 4
+
+
+@contextmanager
+def captured(folder: Path) -> Iterator[Path]:
+    """Write down all of loopback's UDP and TCP; the folder of the files, whole at the end."""
+    program = shutil.which("dumpcap")
+    if program is None:
+        missing("tshark is not installed: apt-get install tshark")
+        return
+    folder.mkdir()
+    command = [
+        *(program, "-q", "-i", "lo", "-f", "udp or tcp", "-w", str(folder / "lo.pcapng")),
+        *("-b", f"filesize:{KILOBYTES_PER_FILE}", "-b", f"files:{FILES}"),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log)
+    try:
+        ends = monotonic() + START_SECONDS_MAX
+        while not any(folder.glob("*.pcapng")):
+            if process.poll() is not None:
+                # Only who may listen on the interface can say what is on it.
+                missing(f"dumpcap ended: {(folder / 'log').read_text()[-500:]}")
+            assert monotonic() < ends, "dumpcap does not begin"
+        yield folder
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_SECONDS_MAX)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def packets(folder: Path, display_filter: str) -> list[str]:
+    """The packets which tshark finds by this filter, a line each."""
+    found: list[str] = []
+    for path in sorted(folder.glob("*.pcapng")):
+        command = ["tshark", "-n", "-r", str(path), "-Y", display_filter]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=READ_SECONDS_MAX, check=False
+        )
+        # A file which was being written when the capture ended is cut off: that is its end.
+        assert done.returncode == 0 or "cut short" in done.stderr, done.stderr
+        found += done.stdout.splitlines()
+    return found
