@@ -12,7 +12,8 @@ MISORDER_MAX = 100
 """Further ahead or behind is no gap, but another beginning: RFC 3550 appendix A.1."""
 
 SEEN = 64
-"""Sequence numbers back from the highest, of which is known whether they came before."""
+"""Sequence numbers back from the highest, of which is known whether they came before. What is
+older counts as if it had, so that no flood of repeated packets makes up for lost ones."""
 
 ROUND = 1 << 16
 NO_SEQUENCE = -1
@@ -159,7 +160,7 @@ class Statistics:
         age = self._highest[slots] - extended
         known = (age >= 0) & (age < SEEN)
         bits = self._seen[slots] >> np.where(known, age, 0).astype(np.uint64)
-        before = known & (bits & np.uint64(1) > 0)
+        before = (age >= SEEN) | known & (bits & np.uint64(1) > 0)
         # The same packet twice in one batch: the first of them is the one that came.
         _, first = np.unique((slots.astype(np.int64) << 32) + extended, return_index=True)
         if len(first) < len(slots):
@@ -178,6 +179,7 @@ class Statistics:
         moved = self._seen[heard] << np.minimum(shift, SEEN - 1).astype(np.uint64)
         self._seen[heard] = np.where(shift < SEEN, moved, np.uint64(0))
         age = self._highest[slots] - extended
+        # One of a batch which went on by more than that has left no trace when it ends.
         recent = age < SEEN
         bits = np.uint64(1) << age[recent].astype(np.uint64)
         np.bitwise_or.at(self._seen, slots[recent], bits)

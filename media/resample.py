@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
 from media.units import Samples
@@ -51,7 +51,13 @@ class Resampler:
         history = self._past.shape[1]
         sound = np.concatenate([self._past[slots], frames], axis=1, dtype=np.float32)
         self._past[slots] = sound[:, sound.shape[1] - history :]
-        windows = sliding_window_view(sound, len(self._filter), axis=1)[:, :: self._block]
+        blocks, (row, sample) = frames.shape[1] // self._block, sound.strides
+        windows = as_strided(
+            sound,
+            (len(frames), blocks, len(self._filter)),
+            (row, self._block * sample, sample),
+            writeable=False,
+        )
         out: NDArray[np.float32] = windows @ self._filter
         return _rounded(out.reshape(len(frames), -1))
 

@@ -1,9 +1,13 @@
 """One stream through a codec of FFmpeg's libraries: payloads and samples, mono, nothing else."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from ctypes import CDLL
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal, SupportsBytes, TypeAlias, cast
 
+import av
 import numpy as np
 from av import AudioFrame, Packet
 from av.audio.codeccontext import AudioCodecContext
@@ -12,6 +16,22 @@ from av.error import FFmpegError
 from media.units import Samples
 
 Name: TypeAlias = Literal["g722", "libopus"]
+
+
+def stay_on_one_thread() -> None:
+    """Have FFmpeg's libraries see one processor.
+
+    Each encoder has a filter graph before it, which starts as many threads as there are
+    processors, and PyAV does not let one choose: a thousand legs would be thousands of threads.
+    """
+    bundled = Path(av.__file__).parents[1].glob("av.libs/libavutil*")
+    ours = next(bundled, f"libavutil.so.{av.library_versions['libavutil'][0]}")
+    # Where the library has another name, streams work as well, only with more threads.
+    with suppress(OSError, AttributeError):
+        CDLL(str(ours)).av_cpu_force_count(1)
+
+
+stay_on_one_thread()
 
 
 class Decoding:

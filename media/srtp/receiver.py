@@ -1,16 +1,21 @@
 """The receiving end: opens packets, tells their indexes, and takes none of them twice."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 
-from media.srtp.errors import AuthenticationError
+from media.srtp.errors import AuthenticationError, ReplayError
 from media.srtp.packets import rtcp_ssrc, rtp_header
-from media.srtp.sender import transform
+from media.srtp.sender import INDEX_END, transform
 from media.srtp.suites import Suite
 from media.srtp.window import Window
 
 SSRCS_MAX = 8
 """Streams of one key: a sender that goes on as another is rare. The one heard longest ago is
 forgotten for a ninth, which only the owner of the key can send."""
+
+ROUNDS_MISSED_MAX = 3
+"""A sender whose sequence numbers are a function of the clock, and which was silent for more than
+half a round (11 minutes), is further on than RFC 3711 would guess: an hour of hold is forgiven."""
 
 ROC_MAX = 0xFFFF_FFFF
 
@@ -36,15 +41,18 @@ class Receiver:
     def unprotect(self, packet: bytes) -> bytes:
         """The packet of RTP. SrtpError says why there is none; nothing is changed by it."""
         sequence, ssrc, start = rtp_header(packet)
-        window = self._windows.get(ssrc)
-        if window is None:
-            opened, index = self._find(packet, start, ssrc, sequence)
-        else:
-            index = window.estimate(sequence)
-            window.check(index)
-            opened = self._transform.open_rtp(packet, start, ssrc, index, self._mki_bytes)
-        self.roc = _take(self._windows, ssrc, index).roc
-        return opened
+        window, refused = self._windows.get(ssrc), None
+        for index in self._indexes(window, sequence):
+            try:
+                if window is not None:
+                    window.check(index)
+                opened = self._transform.open_rtp(packet, start, ssrc, index, self._mki_bytes)
+            except (AuthenticationError, ReplayError) as error:
+                refused = refused or error
+                continue
+            self.roc = _take(self._windows, ssrc, index).roc
+            return opened
+        raise refused or AuthenticationError("SRTP packet from beyond the last index")
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """The compound of RTCP. SrtpError as above."""
@@ -55,17 +63,17 @@ class Receiver:
         _take(self._rtcp_windows, ssrc, index)
         return opened
 
-    def _find(self, packet: bytes, start: int, ssrc: int, sequence: int) -> tuple[bytes, int]:
-        """Open the first packet of a stream, wherever it is."""
-        for roc in dict.fromkeys((self.roc, self.roc + 1, self.roc - 1, 0)):
-            index = roc << 16 | sequence
-            try:
+    def _indexes(self, window: Window | None, sequence: int) -> Iterator[int]:
+        """What the packet's index may be, the likeliest first."""
+        if window is None:
+            for roc in dict.fromkeys((self.roc, self.roc + 1, self.roc - 1, 0)):
                 if 0 <= roc <= ROC_MAX:
-                    opened = self._transform.open_rtp(packet, start, ssrc, index, self._mki_bytes)
-                    return opened, index
-            except AuthenticationError:
-                continue
-        raise AuthenticationError("SRTP packet of another key, or of an unknown rollover counter")
+                    yield roc << 16 | sequence
+            return
+        guess = window.estimate(sequence)
+        for index in range(guess, guess + (ROUNDS_MISSED_MAX << 16) + 1, 1 << 16):
+            if 0 <= index < INDEX_END:
+                yield index
 
 
 def _take(windows: Windows, ssrc: int, index: int) -> Window:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -157,6 +158,17 @@ def test_hostile_payloads_are_decoded_or_refused(name: str) -> None:
         except ValueError:
             continue
     assert len(decoder.decode(good[0])) == codec.frame_samples
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_stream_starts_no_threads(name: str) -> None:
+    codec = CODECS[name]
+    codec.encoder()
+    before = len(list(Path("/proc/self/task").iterdir()))
+    streams = [(codec.encoder(), codec.decoder()) for _ in range(20)]
+    for encoder, decoder in streams:
+        decoder.decode(encoder.encode(voiced(codec.rate, 20)))
+    assert len(list(Path("/proc/self/task").iterdir())) == before
 
 
 def test_a_process_that_only_serves_g711_does_not_load_pyav() -> None:

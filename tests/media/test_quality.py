@@ -113,6 +113,26 @@ def test_one_stray_packet_changes_nothing_and_two_in_a_row_begin_again() -> None
     assert (received.received, received.lost, received.highest) == (160, 0, 50_050)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_flood_makes_the_counters_lie(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    statistics, taken = Statistics(2), 0
+    for spread in (4, 64, 200, 3_000, 65_536) * 4:
+        count = int(random.integers(1, 400))
+        fresh = statistics.observe(
+            random.integers(0, 2, count).astype(np.int32),
+            random.integers(0, spread, count).astype(np.uint16),
+            random.integers(0, 1 << 32, count).astype(np.uint32),
+            random.integers(-(1 << 40), 1 << 40, count),
+            random.integers(0, 2, count) == 1,
+        )
+        taken += int(fresh.sum())
+    both = [statistics.received(slot) for slot in (0, 1)]
+    assert sum(each.received for each in both) == taken
+    assert all(each.lost >= 0 and 0 <= each.loss <= 1 and each.jitter >= 0 for each in both)
+    assert all(0 <= statistics.fraction_lost(slot) <= 255 for slot in (0, 1))
+
+
 def test_events_count_but_tell_nothing_of_jitter() -> None:
     statistics, numbers = Statistics(1), np.arange(50)
     statistics.observe(

@@ -135,6 +135,15 @@ def test_a_successor_goes_on_though_its_rollover_counter_may_lag_behind(stored: 
     assert successor.roc == 7
 
 
+@pytest.mark.parametrize("missed", [0x7FFF, 0x8001, 0x1_0000, 0x2_0000, 0x3_0000])
+def test_a_sender_that_was_on_hold_is_heard_again(missed: int) -> None:
+    sender, receiver = ends()
+    receiver.unprotect(sender.protect(rtp(500), 500))
+    for index in (500 + missed, 501 + missed):
+        assert receiver.unprotect(sender.protect(rtp(index), index)) == rtp(index)
+    assert receiver.roc == 501 + missed >> 16
+
+
 def test_a_successor_that_knows_no_rollover_counter_hears_nothing() -> None:
     sender, receiver = ends()
     with pytest.raises(AuthenticationError):
