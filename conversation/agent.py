@@ -141,6 +141,14 @@ class AgentSession(Protocol):
         """End the call after what is being said."""
         ...
 
+    async def hold(self) -> bool:
+        """Put the other side on hold: we hear nothing of it. Answers whether it agreed."""
+        ...
+
+    async def resume(self) -> bool:
+        """Go on after `hold`. Answers whether the call is no longer held by us."""
+        ...
+
     async def transfer(self, uri: str) -> TransferOutcome:
         """Have the caller's side call `uri` instead, after what is being said; once.
 

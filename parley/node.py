@@ -41,7 +41,7 @@ from sessions.routing import directly
 from sessions.switchboard import Switchboard
 from telephony.address import Address
 from telephony.flow import Listener, Transport, written
-from telephony.sip import UserAgent
+from telephony.sip import Policy, UserAgent
 from telephony.udp import SipEndpoint
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
@@ -161,6 +161,7 @@ class Node:
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
+            early_media=config.sip.early_media,
         )
         agents = Agents(config.agent.app, _database(config))
         keystore = Keystore(data / "keys")
@@ -193,8 +194,14 @@ class Node:
         sock = await self._sip_socket
         host, port = sock.getsockname()[:2]
         local = Address(_advertised(self._config, host), port)
+        sip = self._config.sip
         user_agent = UserAgent(
-            [Listener(Transport.UDP, Address(host, port), local)], "parley", secrets.token_bytes
+            [Listener(Transport.UDP, Address(host, port), local)],
+            "parley",
+            secrets.token_bytes,
+            policy=Policy(
+                session_expires_s=sip.session_expires_s, reliable_progress=sip.reliable_progress
+            ),
         )
         unoffered = await recovery.dialogs(board, user_agent)
         endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)

@@ -15,7 +15,7 @@ from runtime.performer import Closing
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import consent_answered, question_heard, question_put
-from sessions.voice import Voice
+from sessions.voice import Voice, greeting_of
 
 ANSWER_S = 8.0
 """How long a caller may think about a question that was asked to its end."""
@@ -45,7 +45,9 @@ class Asking:
         wording = WORDINGS[args["wording"]]
         utterance = f"{live.id}:ask:{effect.id}"
         text = wording.text
-        if args["wording"].startswith("recording-ask") and live.agent.greeting:
+        reader = self._house.store.reader
+        was_greeted = bool(await reader.rows(Utterance, id=greeting_of(live.id)))
+        if args["wording"].startswith("recording-ask") and live.agent.greeting and not was_greeted:
             text = f"{live.agent.greeting} {text}"
         await self._house.act(
             question_put,

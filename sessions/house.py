@@ -1,7 +1,7 @@
 """What a call needs of the house around it, handed in rather than reached for."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
 from sessions.routing import Routing, directly
+from telephony.sdp import Srtp
 from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
@@ -40,6 +41,10 @@ class Settings:
     agent: str
     recordings: Path
     origin: str
+    early_media: bool = False
+    """Whether the greeting is played before the call is answered."""
+    srtp: Mapping[str, Srtp] = field(default_factory=dict[str, Srtp])
+    """By trunk; off where it is not named."""
 
 
 @dataclass(slots=True)

@@ -9,16 +9,25 @@ from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions import negotiating
 from sessions.callers import Callers
+from sessions.hold_reducers import AGENT
+from sessions.holding import holds_going_on
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
 from sessions.tables import Dial, Leg
+from sessions.voice import Voice
 from telephony import sdp
 from telephony.address import Address
 from telephony.causes import Cause
+from telephony.sdp.directions import SENDONLY, SENDRECV
 from telephony.sip import DialogState
+from telephony.sip.exchange import remote_offer
 from telephony.udp import SipEndpoint
+
+REOFFER_WAIT_S = 60.0
+"""How long an offer of ours within a call may wait for its answer: glare takes its time."""
 
 ANY_ADDRESS = Address("0.0.0.0", 9)
 """Where media goes until a late offer is answered: nowhere (the discard port)."""
@@ -33,9 +42,11 @@ class Lines:
         calls: dict[str, LiveCall],
         dialogs: dict[str, DialogState],
         callers: Callers,
+        voice: Voice,
     ) -> None:
         self._house = house
         self._callers = callers
+        self._voice = voice
         self._calls = calls
         self._dialogs = dialogs
 
@@ -44,8 +55,15 @@ class Lines:
         live = self._live(effect)
         if live is None:
             return None
-        self._sip.do(lambda ua, now: ua.ring(live.id, now))
-        await self._sip.flushed()
+        dialog = self._dialogs[live.id]
+        if self._house.settings.early_media and remote_offer(dialog):
+            try:
+                await self._greet(live, dialog)
+            except sdp.SdpError:
+                return self._incompatible(live)
+        else:
+            self._sip.do(lambda ua, now: ua.ring(live.id, now))
+            await self._sip.flushed()
         try:
             await asyncio.wait_for(live.ended.wait(), self._house.settings.ring_ms / 1_000)
             return None
@@ -59,18 +77,28 @@ class Lines:
             return None
         dialog = self._dialogs[live.id]
         try:
-            leg, body = await self._negotiate(live, dialog)
+            body = await self._negotiate(live, dialog)
         except sdp.SdpError:
-            self._sip.do(lambda ua, now: ua.reject(live.id, 488, now))
-            return Closing(
-                call_ended,
-                {"call": live.id, "by": "no codec in common", "cause": Cause.INCOMPATIBLE.value},
-            )
-        await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
+            return self._incompatible(live)
         self._sip.do(lambda ua, now: ua.accept(live.id, body, now))
         await self._sip.flushed()
         self._house.media.listen(live.id, True)
         return Closing(call_answered, {"call": live.id, "policy": self._house.settings.policy})
+
+    async def _greet(self, live: LiveCall, dialog: DialogState) -> None:
+        """Early media: say who is there while it rings. Raises SdpError."""
+        body = await self._negotiate(live, dialog)
+        self._sip.do(lambda ua, now: ua.progress(live.id, body, now))
+        await self._sip.flushed()
+        if text := live.agent.greeting:
+            await self._voice.greet(live, text)
+
+    def _incompatible(self, live: LiveCall) -> Closing:
+        self._sip.do(lambda ua, now: ua.reject(live.id, 488, now))
+        return Closing(
+            call_ended,
+            {"call": live.id, "by": "no codec in common", "cause": Cause.INCOMPATIBLE.value},
+        )
 
     async def offer(self, live: LiveCall) -> bytes:
         """Open a leg for a call of ours, commit how it runs; our offer. Media goes nowhere yet."""
@@ -126,8 +154,13 @@ class Lines:
             port=leg.port or None,
             process=leg.process if leg.port else None,
             beside=beside,
+            **self._besides(leg),
         )
         return Address(host, port)
+
+    def _besides(self, leg: Leg) -> dict[str, Any]:
+        """What else the media process is told of a leg: nothing that it could do yet."""
+        return {}
 
     def _remote(self, leg: Leg) -> Address:
         try:
@@ -136,35 +169,81 @@ class Lines:
             # Who called was erased while the line is open: media goes where it comes from.
             return ANY_ADDRESS
 
-    async def renegotiate(self, live: LiveCall, body: bytes | None) -> None:
-        """A re-INVITE: hold, resume, or media that moved. The answer is under the same port."""
-        (leg,) = await self._house.store.reader.rows(Leg, id=live.id)
+    async def renegotiate(self, live: LiveCall, body: bytes | None, method: str) -> None:
+        """They offer: hold, resume, another codec, media that moved. Our port stays."""
+        leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
-        local = Address(self._house.settings.media_address, leg.port)
-        version = dialog.sdp_version + 1
+        wanted = self._terms(leg, dialog, await self._direction(live.id))
+        before, codecs, local = dialog.local_sdp, self._codecs, self._local(leg)
         try:
             if body is None:
-                answer = sdp.build_offer([leg.codec], local, dialog.sdp_origin_id, version)
+                answer = negotiating.offered(before, codecs, local, leg, wanted=wanted)
             else:
-                answer, audio = sdp.answer(body, [leg.codec], local, dialog.sdp_origin_id, version)
+                answer, audio = negotiating.answered(
+                    before, body, codecs, local, leg, wanted=wanted
+                )
                 await self.move(leg, audio)
         except sdp.SdpError:
-            self._sip.do(lambda ua, now: ua.reject(live.id, 488, now))
+            self._refuse_offer(live.id, method)
             return
-        self._sip.do(lambda ua, now: ua.accept(live.id, answer, now))
+        if method == "UPDATE":
+            self._sip.do(lambda ua, now: ua.answer_update(live.id, answer, now))
+        elif method == "ACK":
+            self._sip.do(lambda ua, now: ua.acknowledge(live.id, answer, now))
+        else:
+            self._sip.do(lambda ua, now: ua.accept(live.id, answer, now))
+
+    def _refuse_offer(self, call: str, method: str) -> None:
+        if method == "UPDATE":
+            self._sip.do(lambda ua, now: ua.refuse_update(call, 488, now))
+        elif method == "ACK":
+            # It can only be acknowledged (RFC 3261 section 13.2.2.4); the call is of no use.
+            self._sip.do(lambda ua, now: ua.acknowledge(call, b"", now))
+            self.drop(call)
+        else:
+            self._sip.do(lambda ua, now: ua.reject(call, 488, now))
 
     async def acknowledged(self, live: LiveCall, body: bytes | None) -> None:
         """The ACK of a late offer brings the caller's answer."""
-        if body is None:
-            return
-        (leg,) = await self._house.store.reader.rows(Leg, id=live.id)
+        if body is not None and not await self._agreed(live, body):
+            self.drop(live.id)
+
+    async def reoffer(self, live: LiveCall, direction: str) -> bool:
+        """Offer the same media in this direction; whether the other side agreed."""
+        leg = await self._leg(live.id)
+        dialog = self._dialogs[live.id]
+        wanted = self._terms(leg, dialog, direction)
+        body = negotiating.offered(dialog.local_sdp, self._codecs, self._local(leg), leg, wanted)
+        agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        live.reoffer = agreed
+        self._sip.do(lambda ua, now: ua.reinvite(live.id, body, now))
         try:
-            await self.move(leg, sdp.choose(sdp.parse(body), [leg.codec]))
+            async with asyncio.timeout(REOFFER_WAIT_S):
+                return await agreed
+        except TimeoutError:
+            return False
+
+    async def renegotiated(self, live: LiveCall, body: bytes | None) -> None:
+        """Our offer within a call was answered; none where it was refused."""
+        agreed = body is not None and await self._agreed(live, body)
+        if live.reoffer is not None and not live.reoffer.done():
+            live.reoffer.set_result(agreed)
+
+    async def _agreed(self, live: LiveCall, answer: bytes) -> bool:
+        """Have media run as their answer to our last description says."""
+        ours = self._dialogs[live.id].local_sdp
+        try:
+            audio = sdp.accepted(answer, ours, self._codecs)
         except sdp.SdpError:
-            self._sip.do(lambda ua, now: ua.bye(live.id, now))
+            return False
+        await self.move(await self._leg(live.id), audio)
+        return True
 
     async def move(self, leg: Leg, audio: sdp.AudioParameters) -> None:
-        """The caller's media has another address or payload type."""
+        """The caller's media has another address, codec, direction or key."""
+        keys = leg.srtp_keys if audio.srtp == self._keys(leg) else None
+        if audio.srtp is not None and keys is None:
+            keys = await self._callers.seal(leg.call, negotiating.written_keys(audio.srtp))
         await self._house.act(
             leg_changed,
             leg.call,
@@ -173,9 +252,39 @@ class Lines:
             payload_type=audio.payload_type,
             dtmf_payload_type=audio.dtmf_payload_type,
             codec=audio.codec,
+            direction=audio.direction,
+            srtp_suite=audio.srtp.suite if audio.srtp else "",
+            srtp_keys=keys,
         )
-        (leg,) = await self._house.store.reader.rows(Leg, id=leg.id)
-        await self.open_leg(leg)
+        await self.open_leg(await self._leg(leg.call))
+
+    async def _leg(self, call: str) -> Leg:
+        (leg,) = await self._house.store.reader.rows(Leg, id=call)
+        return leg
+
+    async def _direction(self, call: str) -> str:
+        """What we want: while the agent holds the call, nobody need be heard."""
+        return SENDONLY if await holds_going_on(self._house, call, AGENT) else SENDRECV
+
+    def _keys(self, leg: Leg) -> sdp.SrtpParameters | None:
+        if leg.srtp_keys is None:
+            return None
+        try:
+            return negotiating.keys_of(leg, self._house.unseal(leg.srtp_keys))
+        except KeyDestroyed:
+            return None
+
+    def _terms(self, leg: Leg | None, dialog: DialogState, direction: str) -> sdp.Terms:
+        srtp = self._house.settings.srtp.get(dialog.trunk, sdp.Srtp.OFF)
+        agreed = None if leg is None else self._keys(leg)
+        return negotiating.terms(srtp, agreed, self._house.entropy, direction)
+
+    def _local(self, leg: Leg) -> Address:
+        return Address(self._house.settings.media_address, leg.port)
+
+    @property
+    def _codecs(self) -> tuple[str, ...]:
+        return self._house.settings.codecs
 
     @property
     def _sip(self) -> SipEndpoint:
@@ -186,28 +295,34 @@ class Lines:
         live = self._calls.get(effect.scope or "")
         return None if live is None or live.ended.is_set() else live
 
-    async def _negotiate(self, live: LiveCall, dialog: DialogState) -> tuple[Leg, bytes]:
-        """Choose a codec, open the leg, write our SDP."""
-        codecs = self._house.settings.codecs
-        if dialog.remote_sdp:
-            audio = sdp.choose(sdp.parse(dialog.remote_sdp), codecs)
+    async def _negotiate(self, live: LiveCall, dialog: DialogState) -> bytes:
+        """Choose a codec, open the leg, commit how it runs; our SDP. Raises SdpError."""
+        rows = await self._house.store.reader.rows(Leg, id=live.id)
+        known = rows[0] if rows else None
+        codecs = negotiating.preference(self._codecs, known)
+        wanted = self._terms(known, dialog, SENDRECV)
+        # Once it has been answered, that is said again.
+        offer = remote_offer(dialog) or dialog.remote_sdp
+        if offer:
+            _, audio = sdp.answer(offer, codecs, ANY_ADDRESS, 0, 0, terms=wanted)
         else:
-            audio = sdp.AudioParameters(
-                codecs[0], CODECS[codecs[0]].payload_type, 101, ANY_ADDRESS, "sendrecv"
-            )
-        leg = await self._plan(live, audio)
-        local = Address(self._house.settings.media_address, leg.port)
-        session = dialog.sdp_origin_id or leg.epoch_us // 1_000_000
-        if not dialog.remote_sdp:
-            return leg, sdp.build_offer(codecs, local, session, 1)
-        body, _ = sdp.answer(dialog.remote_sdp, codecs, local, session, 1)
-        return leg, body
+            payload_type = CODECS[codecs[0]].payload_type
+            audio = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, SENDRECV)
+        if known is None:
+            leg = await self._plan(live, audio)
+            await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
+        else:
+            leg = known
+            await self.open_leg(leg)
+        local, origin = self._local(leg), negotiating.first_origin(leg)
+        if not offer:
+            return sdp.build_offer(codecs, local, *origin, terms=wanted)
+        return sdp.answer(offer, codecs, local, *origin, terms=wanted)[0]
 
     async def _plan(self, live: LiveCall, audio: sdp.AudioParameters) -> Leg:
-        rows = await self._house.store.reader.rows(Leg, id=live.id)
-        if rows:
-            await self.open_leg(rows[0])
-            return rows[0]
+        keys = None
+        if audio.srtp is not None:
+            keys = await self._callers.seal(live.id, negotiating.written_keys(audio.srtp))
         leg = Leg(
             id=live.id,
             call=live.id,
@@ -221,6 +336,9 @@ class Lines:
             seq0=int.from_bytes(self._house.entropy(2), "big"),
             ts0=int.from_bytes(self._house.entropy(4), "big"),
             epoch_us=self._house.clock(),
+            direction=audio.direction,
+            srtp_suite=audio.srtp.suite if audio.srtp else "",
+            srtp_keys=keys,
         )
         orders = await self._house.store.reader.rows(Dial, id=live.id)
         # Who is to be heard by somebody has to be at the same media process.

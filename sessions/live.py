@@ -81,6 +81,12 @@ class LiveCall:
     """The utterance that is played while the party is held."""
     recording: bool = False
     """Whether the caller agreed to it."""
+    reoffer: asyncio.Future[bool] | None = None
+    """Whether the other side agreed to our last offer within the call."""
+    paused: dict[str, asyncio.Future[None]] = field(
+        default_factory=dict[str, "asyncio.Future[None]"]
+    )
+    """Pauses that are waited for."""
     question: str | None = None
     """The utterance of the question that is asked, until it is answered."""
 
@@ -88,6 +94,11 @@ class LiveCall:
         """The line is closed: whoever waits for sound gets what there was."""
         self.ended.set()
         self.disarm()
+        if self.reoffer is not None and not self.reoffer.done():
+            self.reoffer.set_result(False)
+        for paused in self.paused.values():
+            if not paused.done():
+                paused.set_result(None)
         self.hush()
 
     def hush(self) -> None:

@@ -13,7 +13,9 @@ from runtime.modules.reducers import pin
 from sessions import bridge_reducers as joined
 from sessions import consult_reducers as consultations
 from sessions import dials
+from sessions import hold_reducers as holds
 from sessions.tables import Call, CallState, DialState, Leg
+from telephony.sdp.directions import INACTIVE, RECVONLY
 from transcripts import reducers as transcripts
 from transcripts.tables import Segment
 
@@ -112,20 +114,36 @@ def leg_changed(
     payload_type: int,
     dtmf_payload_type: int | None,
     codec: str | None = None,
+    direction: str = "sendrecv",
+    srtp_suite: str = "",
+    srtp_keys: Sealed[str] | None = None,
 ) -> None:
-    """The caller's media moved, or is named at last."""
+    """The caller's media moved, is named at last, or is held; new keys count from nothing."""
     legs = ctx.table(Leg)
-    row = legs.one(call)
+    leg = legs.one(call)
+    same_keys = srtp_suite == leg.srtp_suite and srtp_keys == leg.srtp_keys
     legs.replace(
         replace(
-            row,
+            leg,
             remote_host=remote_host,
             remote_port=remote_port,
             payload_type=payload_type,
             dtmf_payload_type=dtmf_payload_type,
-            codec=codec or row.codec,
+            codec=codec or leg.codec,
+            direction=direction,
+            srtp_suite=srtp_suite,
+            srtp_keys=srtp_keys,
+            srtp_roc=leg.srtp_roc if same_keys else 0,
         )
     )
+    holds.caller_holds(ctx, call, direction in (RECVONLY, INACTIVE))
+
+
+@reducer
+def greeting_put(ctx: Context, call: str, utterance: str, text: Sealed[str]) -> None:
+    """The greeting begins to be played while it rings: early media, heard and never recorded."""
+    in_state(ctx, call, CallState.OFFERED)
+    conversation.plan(ctx, utterance, text, False)
 
 
 @reducer
@@ -229,6 +247,7 @@ def call_ended(ctx: Context, call: str, by: str, cause: str | None = None) -> No
     ctx.table(Call).replace(ended)
     consultations.over(ctx, call, cause)
     joined.ended(ctx, call)
+    holds.ended(ctx, call)
     ctx.effect("sessions.seal", lane=f"{call}/seal")
 
 

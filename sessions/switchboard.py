@@ -17,6 +17,7 @@ from sessions.consult_reducers import Consultation
 from sessions.consulting import Consulting
 from sessions.dialling import Dialling
 from sessions.discreet import discreet
+from sessions.holding import Holding, holds_going_on, settled
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played
@@ -44,12 +45,13 @@ class Switchboard:
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
         self.callers = Callers(house)
-        self.lines = Lines(house, self.calls, self.dialogs, self.callers)
+        self._voice = Voice(house, self.calls)
+        self.lines = Lines(house, self.calls, self.dialogs, self.callers, self._voice)
+        self.holding = Holding(self.calls, self.lines.reoffer)
         self.turns = Turns(house, self.calls)
         self.sealing = Sealing(house, self.calls, self.turns)
         self.bridging = Bridging(house, self.calls)
         self.consulting = Consulting(house)
-        self._voice = Voice(house, self.calls)
         self.asking = Asking(house, self.calls, self._voice)
         self.attending = Attending(house, self.calls, self.asking)
         self.transferring = Transferring(house, self.calls, self.dialogs)
@@ -68,6 +70,7 @@ class Switchboard:
             ("telephony.ring", self.lines.ring),
             ("telephony.answer", self.lines.answer),
             ("telephony.hang_up", self.lines.hang_up),
+            ("telephony.hold", self.holding.hold),
             ("telephony.dial", self.dialling.dial),
             ("telephony.transfer", self.transferring.transfer),
             ("telephony.press", self.transferring.press),
@@ -134,8 +137,12 @@ class Switchboard:
                 digit = dtmf_info.parse(kind, body)
                 if digit is not None and call in self.calls:
                     self.attending.deliver(call, {"event": "dtmf", "digit": digit}, b"")
-            case sip.Offered(dialog_id=call, sdp=body) if call in self.calls:
-                self._soon(self.lines.renegotiate(self.calls[call], body))
+            case sip.Offered(dialog_id=call, sdp=body, method=method) if call in self.calls:
+                self._soon(self.lines.renegotiate(self.calls[call], body, method))
+            case sip.Renegotiated(dialog_id=call, sdp=body) if call in self.calls:
+                self._soon(self.lines.renegotiated(self.calls[call], body))
+            case sip.NotRenegotiated(dialog_id=call) if call in self.calls:
+                self._soon(self.lines.renegotiated(self.calls[call], None))
             case sip.Acknowledged(dialog_id=call, sdp=body) if call in self.calls:
                 self._soon(self.lines.acknowledged(self.calls[call], body))
             case _:
@@ -279,7 +286,9 @@ class Switchboard:
         self.house.media.ack([header["id"]])
 
     async def _silent(self, live: LiveCall) -> None:
-        """No media for so long that the line must be dead, or that it still rings there."""
+        """No media for so long that the line must be dead, or it rings there or is held."""
+        if await holds_going_on(self.house, live.id):
+            return
         (row,) = await self.house.store.reader.rows(Call, id=live.id)
         if row.direction == "outbound" and row.state is CallState.OFFERED:
             return
@@ -316,6 +325,8 @@ class Switchboard:
             finished = live.acted.pop(new["id"], None)
             if finished is not None and not finished.done():
                 finished.set_result(None)
+        elif table == "hold":
+            settled(live, new["id"])
         elif table == "recording":
             live.recording = True
         elif table == "turn" and new["completed_us"] is not None:

@@ -62,6 +62,29 @@ class Leg:
     epoch_us: int
     process: int = 0
     """Which media process has it, and its port."""
+    direction: str = "sendrecv"
+    """As SDP says it of us: who sends, who receives."""
+    srtp_suite: str = ""
+    """Empty where media is not encrypted."""
+    srtp_keys: Sealed[str] | None = None
+    """Ours and theirs, as `keys_of` reads them."""
+    srtp_roc: int = 0
+    """The rollover counter of what is received."""
+
+
+@table(name="hold", index=(("call",),))
+class Hold:
+    """A pause of a call, by its "caller" or its "agent". Media is not waited for meanwhile.
+
+    One that was asked for and never agreed to has no `since_us`.
+    """
+
+    id: str
+    call: str
+    by: str
+    asked_us: int
+    since_us: int | None
+    until_us: int | None
 
 
 class DialState(StrEnum):

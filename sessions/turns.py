@@ -36,12 +36,13 @@ from runtime.reducers import find
 from runtime.sealed import Sealed
 from sessions.bridge_reducers import leaving_decided
 from sessions.consult_reducers import Consultation, consult_answered, consult_asked
+from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.outbound import call_dialled, keys_pressed, transfer_asked
 from sessions.parties import callable_uri, is_same
 from sessions.reducers import hang_up_decided
-from sessions.tables import Dial, DialState
+from sessions.tables import Dial, DialState, Hold
 from telephony.dtmf_info import DIGITS
 from transcripts.tables import Segment
 
@@ -50,6 +51,9 @@ WORDS_WAIT_S = 20.0
 
 EXIT_S = 20.0
 """How long `on_exit` may take."""
+
+HOLD_WAIT_S = 65.0
+"""How long the other side may take to agree to a pause; beyond that it did not."""
 
 KEYS_MAX = 64
 """Keys pressed in one step."""
@@ -173,6 +177,31 @@ class Session:
 
     async def hang_up(self) -> None:
         await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))
+
+    async def hold(self) -> bool:
+        hold: str = await self._house.surely(
+            hold_asked, self._live.id, request=(step := self._step("hold")), hold=step
+        )
+        row = await self._settled(hold, lambda row: row.since_us or row.until_us)
+        return row.since_us is not None and row.until_us is None
+
+    async def resume(self) -> bool:
+        step = self._step("resume")
+        hold: str | None = await self._house.surely(resume_asked, self._live.id, request=step)
+        if hold is None:
+            return True
+        return (await self._settled(hold, lambda row: row.until_us)).until_us is not None
+
+    async def _settled(self, hold: str, is_settled: Callable[[Hold], int | None]) -> Hold:
+        """The row of a pause once the other side has said something to it, or the call is over."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + HOLD_WAIT_S
+        while True:
+            changed: asyncio.Future[None] = self._live.paused.setdefault(hold, loop.create_future())
+            (row,) = await self._house.store.reader.rows(Hold, id=hold)
+            if is_settled(row) or self._live.ended.is_set() or loop.time() >= ends:
+                return row
+            await asyncio.wait((changed,), timeout=ends - loop.time())
 
     async def transfer(self, uri: str) -> TransferOutcome:
         return await self._transferred({"to": callable_uri(uri)})

@@ -10,7 +10,7 @@ from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
 from sessions.live import LiveCall, Played, Playing
-from sessions.reducers import utterance_ended
+from sessions.reducers import greeting_put, utterance_ended
 from telephony.bridge import Presence
 from transcripts.tables import Segment
 
@@ -51,6 +51,23 @@ class Voice:
             },
         )
 
+    async def greet(self, live: LiveCall, text: str) -> None:
+        """Say who is there before the call is answered: once, whatever crashes."""
+        utterance = greeting_of(live.id)
+        await self._house.act(
+            greeting_put,
+            live.id,
+            request=utterance,
+            utterance=utterance,
+            text=self._house.seal(text, live.words_key),
+        )
+        (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
+        if row.state is not UtteranceState.ENDED:
+            closing = await self.say(live, row)
+            await self._house.surely(
+                utterance_ended, live.id, request=f"{utterance}/ended", **closing.args
+            )
+
     async def _play(
         self,
         live: LiveCall,
@@ -90,6 +107,11 @@ class Voice:
             kind="spoken",
             confidence_permille=SURE,
         )
+
+
+def greeting_of(call: str) -> str:
+    """The utterance of a call's greeting, where that is early media."""
+    return f"{call}:greeting"
 
 
 def played(live: LiveCall, utterance: str, outcome: Played) -> None:

@@ -78,6 +78,7 @@ SHELLS = {
     "sessions.attending": "counts a caller's silence on the event loop",
     "sessions.callers": "waits before it destroys the key of a dialog that is over",
     "sessions.sealing": "waits before it opens a lost gate again",
+    "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",
     "sessions.transferring": "waits for the end of a transfer on the event loop",
     "sessions.turns": "runs the agent on the event loop",

@@ -74,6 +74,17 @@ def even_number(low: int, high: int) -> Read:
     return read
 
 
+def flag(raw: object) -> bool:
+    if not isinstance(raw, bool):
+        raise ValueError("neither true nor false")
+    return raw
+
+
+def zero_or(read_one: Read) -> Read:
+    """Nothing of it, or so much."""
+    return lambda raw: 0 if raw == 0 and not isinstance(raw, bool) else read_one(raw)
+
+
 def one_of(*choices: str) -> Read:
     def read(raw: object) -> str:
         if raw not in choices:

@@ -92,6 +92,8 @@ def _shaped(variable: Variable, default: object) -> object:
         return value if value.startswith(("env:", "file:")) else f"env:{variable.name}"
     if isinstance(default, tuple):
         return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(value.lower(), value)
     if isinstance(default, int):
         return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else value
     return value

@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 from parley.config.keys import (
     endpoint,
     even_number,
+    flag,
     key,
     many,
     one_of,
@@ -19,10 +20,12 @@ from parley.config.keys import (
     text,
     url,
     whole_number,
+    zero_or,
 )
 from parley.config.values import Endpoint, PortRange, Secret
 
 RING_MS_MAX = 120_000
+SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
 TSA_S_MIN, TSA_S_MAX = 60, 604_800
 CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
 PROCESSES_MAX = 16
@@ -57,6 +60,18 @@ class Sip:
     )
     ring_ms: int = key(
         whole_number(0, RING_MS_MAX), 500, f"milliseconds to ring before answering, 0-{RING_MS_MAX}"
+    )
+    early_media: bool = key(
+        flag, False, "true to play the greeting before the call is answered, or false"
+    )
+    session_expires_s: int = key(
+        zero_or(whole_number(SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX)),
+        1_800,
+        "seconds between signs of life in a call, "
+        f"{SESSION_EXPIRES_S_MIN}-{SESSION_EXPIRES_S_MAX}, or 0 to ask for none",
+    )
+    reliable_progress: bool = key(
+        flag, False, "true to offer 100rel and use it where it is supported, or false"
     )
 
 

@@ -10,10 +10,13 @@ from telephony.sip.outputs import (
     HungUp,
     InfoReceived,
     Invited,
+    NotRenegotiated,
     Offered,
     Output,
+    Progressed,
     Referred,
     Rejected,
+    Renegotiated,
     Responded,
     Ringing,
     Save,
@@ -22,6 +25,7 @@ from telephony.sip.outputs import (
     Transmit,
     Unacknowledged,
 )
+from telephony.sip.policy import Policy
 from telephony.sip.user_agent import UserAgent
 
 __all__ = [
@@ -34,10 +38,14 @@ __all__ = [
     "HungUp",
     "InfoReceived",
     "Invited",
+    "NotRenegotiated",
     "Offered",
     "Output",
+    "Policy",
+    "Progressed",
     "Referred",
     "Rejected",
+    "Renegotiated",
     "Responded",
     "Ringing",
     "Save",

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
@@ -15,7 +15,8 @@ from telephony.sip.dialog import DialogState
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request
 from telephony.sip.outputs import Event, Output, Save, Transmit
-from telephony.sip.requests import standalone
+from telephony.sip.policy import Policy
+from telephony.sip.requests import ALLOW, SUPPORTED, standalone
 from telephony.sip.responses import respond
 from telephony.sip.sender import Sender
 from telephony.sip.transactions import Transactions, Way, server_key, way_back
@@ -26,15 +27,33 @@ TOKEN_BYTES = 10
 ANSWER_ALARM = "answer"
 UNANSWERED_ALARM = "unanswered"
 CANCELLED_ALARM = "cancelled"
+RELIABLE_ALARM = "reliable"
+UPDATE_ALARM = "update"
+REINVITE_ALARM = "reinvite"
+SESSION_ALARM = "session"
 REFER_ALARM = "refer"
 REFERRED_ALARM = "referred"
 DIALOG_ALARMS = (
     ANSWER_ALARM,
     UNANSWERED_ALARM,
     CANCELLED_ALARM,
+    RELIABLE_ALARM,
+    UPDATE_ALARM,
+    REINVITE_ALARM,
+    SESSION_ALARM,
     REFER_ALARM,
     REFERRED_ALARM,
 )
+
+
+@dataclass(slots=True)
+class Fork:
+    """Somebody to whom our INVITE was forked, who has not answered it yet (section 13.2.2.4)."""
+
+    state: DialogState
+    rseq: int = 0
+    # What it reliably answered our offer with.
+    sdp: bytes = b""
 
 
 @dataclass(slots=True)
@@ -50,6 +69,16 @@ class Dialog:
     sent_cancel: bool = False
     ending_reason: str = "local"
     invited_as: str = ""
+    # A provisional response which waits until the one before it has arrived.
+    next_progress: tuple[int, bytes] | None = None
+    progress_interval: float = T1
+    progress_until: float = 0.0
+    # Early dialogs of our INVITE, by the tags of those who answer it.
+    forks: dict[str, Fork] = field(default_factory=dict[str, "Fork"])
+    # A description to offer once the way is free, and how often it was in vain.
+    reoffer: bytes | None = None
+    reoffers: int = 0
+    is_refreshing: bool = False
     # A REFER of the peer which waits for an answer.
     referral: Request | None = None
 
@@ -90,8 +119,10 @@ class Core:
         entropy: Callable[[int], bytes],
         dialogs_max: int,
         transactions_max: int,
+        policy: Policy | None = None,
     ) -> None:
         self.sender = sender
+        self.policy = policy or Policy()
         self.outputs: deque[Output] = deque()
         self.alarms = Alarms()
         self.transactions = Transactions(self.outputs, self.alarms, transactions_max)
@@ -99,7 +130,7 @@ class Core:
         self._by_tag: dict[tuple[str, str], Dialog] = {}
         self._by_invite: dict[str, Dialog] = {}
         self._dialogs_max = dialogs_max
-        self._entropy = entropy
+        self.entropy = entropy
         self._secret = entropy(16)
 
     def start(self, request: Request, state: DialogState, now: float) -> None:
@@ -134,7 +165,12 @@ class Core:
 
     def token(self) -> str:
         """An unguessable word for tags, branches and Call-IDs."""
-        return base64.b32encode(self._entropy(TOKEN_BYTES)).decode().lower().rstrip("=")
+        return base64.b32encode(self.entropy(TOKEN_BYTES)).decode().lower().rstrip("=")
+
+    def between(self, least_s: float, most_s: float) -> float:
+        """A span drawn by chance, in units of 10 ms (RFC 3261 section 14.1)."""
+        steps = round((most_s - least_s) * 100)
+        return least_s + int.from_bytes(self.entropy(4), "big") % (steps + 1) / 100
 
     def branch(self) -> str:
         return MAGIC_COOKIE + self.token()
@@ -187,6 +223,11 @@ class Core:
 
     def transmit(self, data: bytes, way: Way) -> None:
         self.outputs.append(Transmit(data, *way))
+
+    def capabilities(self, state: DialogState) -> Lines:
+        """What each response within a dialog says of us, if it is no failure."""
+        contact = self.sender.contact(state.flow)
+        return (("Contact", contact), ("Allow", ALLOW), ("Supported", SUPPORTED))
 
     def tell(self, event: Event) -> None:
         self.outputs.append(event)

@@ -73,6 +73,25 @@ class DialogState:
     created_us: int = 0
     answered_us: int = 0
     ended_us: int = 0
+    # Where offer and answer stand, and the offer which waits for its answer; see exchange.py.
+    exchange: str = "none"
+    pending_sdp: bytes = b""
+    # Methods and option tags of the peer, as it last named them.
+    peer_allow: str = ""
+    peer_supported: str = ""
+    # An UPDATE with an offer, while it is unanswered.
+    server_update: bytes = b""
+    # Provisional responses of ours which must arrive (RFC 3262): the number of the last, the
+    # response itself until it is acknowledged, and whether the 2xx waits for that.
+    rseq: int = 0
+    reliable_response: bytes = b""
+    answers_when_pracked: bool = False
+    # The session timer (RFC 4028): its interval, who refreshes, from when it runs. `min_se_s`
+    # is the least which the other side would take.
+    session_expires_s: int = 0
+    is_refresher: bool = False
+    session_from_us: int = 0
+    min_se_s: int = 0
     # Of our INVITE: redirections which may still be followed, where else it was sent to
     # meanwhile and is to be tried, and every place which it was or will be.
     redirects_left: int = 0
@@ -109,6 +128,11 @@ class DialogState:
     @property
     def routes(self) -> list[str]:
         return self.route_set.split("\n") if self.route_set else []
+
+    @property
+    def has_reinvite(self) -> bool:
+        """Whether an INVITE of ours within the dialog has not come to its ACK yet."""
+        return self.status == CONFIRMED and bool(self.client_branch) and not self.client_ack
 
 
 def microseconds(now: float) -> int:

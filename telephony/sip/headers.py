@@ -20,6 +20,7 @@ COMPACT: Mapping[str, str] = MappingProxyType(
         "s": "subject",
         "t": "to",
         "v": "via",
+        "x": "session-expires",
     }
 )
 

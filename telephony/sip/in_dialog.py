@@ -19,6 +19,7 @@ from telephony.sip.referrals import Referrals
 from telephony.sip.requests import ALLOW, SUPPORTED
 from telephony.sip.responses import respond
 from telephony.sip.transactions import server_key
+from telephony.sip.update import Updates
 
 CAPABILITIES: Lines = (
     ("Allow", ALLOW),
@@ -36,10 +37,17 @@ class InDialog:
     """Keeps the order of the peer's requests, and does what they ask for."""
 
     def __init__(
-        self, core: Core, incoming: IncomingCalls, transfers: Transfers, referrals: Referrals
+        self,
+        core: Core,
+        incoming: IncomingCalls,
+        *,
+        updates: Updates,
+        transfers: Transfers,
+        referrals: Referrals,
     ) -> None:
         self._core = core
         self._incoming = incoming
+        self._updates = updates
         self._referrals = referrals
         self._doors: Mapping[str, Door] = MappingProxyType(
             {
@@ -47,6 +55,8 @@ class InDialog:
                 "BYE": self._bye,
                 "INFO": self._info,
                 "OPTIONS": self._options,
+                "UPDATE": updates.received,
+                "PRACK": incoming.pracked,
                 "REFER": referrals.referred,
                 "NOTIFY": transfers.notified,
                 "SUBSCRIBE": self._subscribe,
@@ -77,7 +87,10 @@ class InDialog:
         is_last = request.cseq.number == dialog.state.remote_cseq
         if is_last and request.method == "INVITE" and self._incoming.repeat_to(dialog, request):
             return
-        is_repeated = is_last and request.method in ("INFO", "OPTIONS", "NOTIFY")
+        if is_last and request.method == "UPDATE" and not dialog.state.server_update:
+            self._updates.repeat_to(dialog, request, flow)
+            return
+        is_repeated = is_last and request.method in ("INFO", "OPTIONS", "PRACK", "NOTIFY")
         status = 200 if is_repeated else 500
         if request.method == "REFER":
             status = self._referrals.repeat_to(dialog, request) or status
@@ -87,6 +100,7 @@ class InDialog:
         core = self._core
         was_answered = dialog.state.status == rows.CONFIRMED
         self._incoming.hung_up(dialog, now)
+        self._updates.refuse(dialog, 487, now)
         core.end(dialog, now)
         self._answer(dialog, request, flow, now)
         dialog_id = dialog.state.id

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from telephony import sdp as session_description
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
-from telephony.sip import reason
-from telephony.sip.core import ANSWER_ALARM, UNANSWERED_ALARM, Core, Dialog, invite_key
+from telephony.sip import exchange, reason, session_timer
+from telephony.sip.core import (
+    ANSWER_ALARM,
+    RELIABLE_ALARM,
+    SESSION_ALARM,
+    UNANSWERED_ALARM,
+    Core,
+    Dialog,
+    invite_key,
+)
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError
+from telephony.sip.exchange import Step
+from telephony.sip.extensions import introduced
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.outputs import (
@@ -23,8 +32,8 @@ from telephony.sip.outputs import (
     Unacknowledged,
 )
 from telephony.sip.parser import parse
+from telephony.sip.reliable import ReliableProgress
 from telephony.sip.replaces import replaced_by
-from telephony.sip.requests import ALLOW, SUPPORTED
 from telephony.sip.responses import respond
 from telephony.sip.transactions import branch_of, server_key, way_back
 from telephony.sip.transactions.timers import T1, T2
@@ -34,6 +43,10 @@ UNANSWERED_SECONDS_MAX = 180.0
 RETRY_AFTER_SECONDS = "10"
 SDP = "application/sdp"
 
+NEEDED_TO_ANSWER = (
+    *("via", "from", "to", "call-id", "cseq", "record-route"),
+    *("require", "supported", "session-expires", "min-se"),
+)
 KEPT_HEADERS = (
     "p-asserted-identity",
     "remote-party-id",
@@ -53,6 +66,7 @@ class IncomingCalls:
     def __init__(self, core: Core, requests: Within) -> None:
         self._core = core
         self._within = requests
+        self._reliably = ReliableProgress(core)
 
     # --- what arrives -------------------------------------------------------------------
 
@@ -87,14 +101,18 @@ class IncomingCalls:
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
             return 482
-        if not _is_session_description(request):
+        if not is_session_description(request):
             return 415
+        if session_timer.is_too_short(request, self._core.policy):
+            return 422
         return 503 if self._core.is_full or self._core.transactions.is_full else None
 
     def _refuse(self, request: Request, flow: Flow, status: int) -> None:
         headers: Lines = ()
         if status == 415:
             headers = (("Accept", SDP), ("Accept-Encoding", "identity"))
+        elif status == 422:
+            headers = session_timer.refusal(self._core.policy)
         elif status in (500, 503):
             headers = (("Retry-After", RETRY_AFTER_SECONDS),)
         self._core.reply(request, flow, status, headers=headers)
@@ -110,24 +128,30 @@ class IncomingCalls:
             remote_cseq=request.cseq.number,
             server_branch=branch_of(request),
             server_cseq=request.cseq.number,
-            server_request=_kept(request),
+            server_request=kept(request),
             final_response=b"",
             acknowledged=True,
-            remote_sdp=request.body or dialog.state.remote_sdp,
         )
+        if request.body:
+            state = exchange.offered_by_them(state, request.body)
         core.transactions.serve(request, flow)
         core.transactions.respond(server_key(request), respond(request, 100), flow, now)
-        core.save(dialog, retargeted(state, request))
+        core.save(dialog, introduced(retargeted(state, request), request))
         core.alarms.set(UNANSWERED_ALARM, state.id, now + UNANSWERED_SECONDS_MAX)
         core.tell(Offered(state.id, request.body or None))
 
     def _refusal_within(self, dialog: Dialog, request: Request) -> int | None:
         if dialog.is_pending:
             return 500
-        if dialog.awaits_ack:
+        # Both may want something at a time: then neither gets it now (section 14.2).
+        if dialog.awaits_ack or dialog.state.has_reinvite:
             return 491
-        if not _is_session_description(request):
+        if not exchange.may(dialog.state, Step.THEY_OFFER):
+            return 500
+        if not is_session_description(request):
             return 415
+        if session_timer.is_too_short(request, self._core.policy):
+            return 422
         return 503 if self._core.transactions.is_full else None
 
     def acknowledged(self, dialog: Dialog, request: Request, now: float) -> None:
@@ -138,10 +162,17 @@ class IncomingCalls:
             return
         core.alarms.set(ANSWER_ALARM, state.id, None)
         sdp = request.body if request.content_type == SDP and request.body else None
-        core.save(dialog, replace(state, acknowledged=True, remote_sdp=sdp or state.remote_sdp))
-        core.tell(Acknowledged(state.id, sdp))
+        state = replace(state, acknowledged=True)
+        is_answer = exchange.may(state, Step.THEY_ANSWER)
+        if is_answer:
+            state = exchange.answered_by_them(state, sdp) if sdp else exchange.withdrawn(state)
+        core.save(dialog, state)
+        core.tell(Acknowledged(state.id, sdp if is_answer else None))
         if dialog.wants_bye:
             self._within.bye_at_once(dialog, now)
+        elif not state.remote_sdp and is_answer:
+            # An offer which was never answered: nobody knows where media goes.
+            self._within.bye(dialog, now, "no answer to the offer")
 
     def cancelled(self, request: Request, flow: Flow, now: float) -> None:
         """A CANCEL (section 9.2): answered at once, and its INVITE with 487 if that waits."""
@@ -167,10 +198,17 @@ class IncomingCalls:
     # --- what we are told to do ---------------------------------------------------------
 
     def ring(self, dialog: Dialog, now: float) -> None:
-        if dialog.is_pending and dialog.state.status == rows.EARLY:
-            request = _waiting(dialog)
-            response = self._response(dialog, request, 180)
-            self._core.transactions.respond(server_key(request), response, dialog.state.flow, now)
+        self.progress(dialog, 180, b"", now)
+
+    def progress(self, dialog: Dialog, status: int, sdp: bytes, now: float) -> None:
+        """Send a provisional response; with a description, media may flow before the answer."""
+        if not dialog.is_pending or dialog.state.status != rows.EARLY:
+            return
+        request = waiting(dialog)
+        if self._reliably.is_due(request):
+            self._reliably.send(dialog, request, status, sdp, now)
+        else:
+            self._respond(dialog, request, self._response(dialog, request, status, sdp), now)
 
     def accept(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Answer the INVITE which waits; if none does, send the same 2xx once more."""
@@ -178,25 +216,47 @@ class IncomingCalls:
             if dialog.was_accepted:
                 self._repeat(dialog)
             return
+        if self._reliably.holds_answer(dialog):
+            self._core.save(dialog, replace(dialog.state, answers_when_pracked=True))
+            return
         core = self._core
-        request = _waiting(dialog)
-        response = self._response(dialog, request, 200, sdp)
-        origin = session_description.origin(sdp)
+        request = waiting(dialog)
+        state, body = _described(dialog.state, sdp)
+        timer = session_timer.serve(request, core.policy)
+        extra = session_timer.served(timer)
+        response = self._response(dialog, request, 200, body, extra)
         answered = replace(
-            dialog.state,
+            session_timer.running(state, timer, session_timer.UAS, now),
             status=rows.CONFIRMED,
             server_request=b"",
             final_response=bytes(response),
             acknowledged=False,
-            local_sdp=sdp,
-            sdp_origin_id=origin.session_id,
-            sdp_version=origin.version,
+            reliable_response=b"",
+            answers_when_pracked=False,
             answered_us=dialog.state.answered_us or rows.microseconds(now),
         )
         core.save(dialog, answered)
         core.alarms.set(UNANSWERED_ALARM, answered.id, None)
-        core.transactions.respond(server_key(request), response, dialog.state.flow, now)
+        core.alarms.set(RELIABLE_ALARM, answered.id, None)
+        core.alarms.set(SESSION_ALARM, answered.id, session_timer.due_at(answered))
+        self._respond(dialog, request, response, now)
         self._await_ack(dialog, now)
+
+    def pracked(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        """A PRACK: the answer which had to wait for it may follow."""
+        if not self._reliably.acknowledged(dialog, request, flow, now):
+            return
+        if dialog.state.answers_when_pracked:
+            self.accept(dialog, b"", now)
+        elif (following := dialog.next_progress) is not None:
+            dialog.next_progress = None
+            self.progress(dialog, *following, now)
+
+    def unpracked(self, dialog: Dialog, now: float) -> None:
+        """Send a reliable provisional response again, or refuse the call (RFC 3262 section 3)."""
+        if not self._reliably.repeat(dialog, now) and dialog.is_pending:
+            failed = Failed(dialog.state.id, "unacknowledged")
+            self._refuse_waiting(dialog, 504, failed, now)
 
     def reject(self, dialog: Dialog, status: int, now: float) -> None:
         """Refuse the INVITE which waits; refusing a re-INVITE leaves the call as it was."""
@@ -211,32 +271,37 @@ class IncomingCalls:
     def hung_up(self, dialog: Dialog, now: float) -> None:
         """A BYE came: an INVITE which still waits gets 487 (section 15.1.2)."""
         if dialog.is_pending:
-            request = _waiting(dialog)
-            response = self._response(dialog, request, 487)
-            self._core.transactions.respond(server_key(request), response, dialog.state.flow, now)
+            request = waiting(dialog)
+            self._respond(dialog, request, self._response(dialog, request, 487), now)
 
     def _refuse_waiting(self, dialog: Dialog, status: int, event: Event | None, now: float) -> None:
         core = self._core
-        request = _waiting(dialog)
+        request = waiting(dialog)
         response = self._response(dialog, request, status)
         core.alarms.set(UNANSWERED_ALARM, dialog.state.id, None)
         if dialog.state.status == rows.EARLY:
             core.end(dialog, now, bytes(response))
         else:
-            refused = replace(dialog.state, server_request=b"", final_response=bytes(response))
-            core.save(dialog, refused)
-        core.transactions.respond(server_key(request), response, dialog.state.flow, now)
+            kept = exchange.withdrawn(dialog.state)
+            core.save(dialog, replace(kept, server_request=b"", final_response=bytes(response)))
+        self._respond(dialog, request, response, now)
         if event is not None and dialog.state.status == rows.TERMINATED:
             core.tell(event)
 
+    def _respond(self, dialog: Dialog, request: Request, response: Response, now: float) -> None:
+        self._core.transactions.respond(server_key(request), response, dialog.state.flow, now)
+
     def _response(
-        self, dialog: Dialog, request: Request, status: int, sdp: bytes = b""
+        self,
+        dialog: Dialog,
+        request: Request,
+        status: int,
+        sdp: bytes = b"",
+        extra: Lines = (),
     ) -> Response:
-        headers: Lines = ()
-        if status < 300:
-            headers = (("Contact", self._core.sender.contact(dialog.state.flow)), ("Allow", ALLOW))
+        headers = self._core.capabilities(dialog.state) + extra if status < 300 else ()
         if sdp:
-            headers = (*headers, ("Supported", SUPPORTED), ("Content-Type", SDP))
+            headers = (*headers, ("Content-Type", SDP))
         return respond(request, status, dialog.state.local_tag, headers=headers, body=sdp)
 
     # --- the 2xx, until it is acknowledged (section 13.3.1.4) ---------------------------
@@ -276,8 +341,9 @@ class IncomingCalls:
         """Go on after a restart: wait on, or send the unacknowledged 2xx again."""
         core = self._core
         if dialog.is_pending:
-            core.transactions.serve(_waiting(dialog), dialog.state.flow)
+            core.transactions.serve(waiting(dialog), dialog.state.flow)
             core.alarms.set(UNANSWERED_ALARM, dialog.state.id, now + UNANSWERED_SECONDS_MAX)
+            self._reliably.restore(dialog, now)
         elif dialog.awaits_ack:
             self._repeat(dialog)
             self._await_ack(dialog, now)
@@ -319,17 +385,29 @@ def _early(dialog_id: str, local_tag: str, request: Request, flow: Flow, now: fl
         destination_port=flow.remote.port,
         server_branch=branch_of(request),
         server_cseq=request.cseq.number,
-        server_request=_kept(request),
-        remote_sdp=request.body,
+        server_request=kept(request),
         created_us=rows.microseconds(now),
     )
-    return rows.travelling(state, flow)
+    if request.body:
+        state = exchange.offered_by_them(state, request.body)
+    return introduced(rows.travelling(state, flow), request)
 
 
-def _kept(request: Request) -> bytes:
-    """What of an INVITE is needed to answer it."""
-    names = ("via", "from", "to", "call-id", "cseq", "record-route")
-    return bytes(replace(request, headers=request.headers.only(*names), body=b""))
+def _described(state: DialogState, sdp: bytes) -> tuple[DialogState, bytes]:
+    """The row with what our 2xx says of the session, and what that is.
+
+    Nothing, where a reliable provisional response has answered already (RFC 6337 section 3.1.1).
+    """
+    if exchange.may(state, Step.WE_ANSWER):
+        return exchange.answered_by_us(state, sdp), sdp
+    if state.status == rows.EARLY and state.remote_sdp:
+        return state, b""
+    return exchange.offered_by_us(state, sdp), sdp
+
+
+def kept(request: Request) -> bytes:
+    """What of an INVITE or UPDATE is needed to answer it."""
+    return bytes(replace(request, headers=request.headers.only(*NEEDED_TO_ANSWER), body=b""))
 
 
 def _told(dialog_id: str, request: Request, flow: Flow, trunk: str) -> Invited:
@@ -347,12 +425,12 @@ def _told(dialog_id: str, request: Request, flow: Flow, trunk: str) -> Invited:
     )
 
 
-def _waiting(dialog: Dialog) -> Request:
+def waiting(dialog: Dialog) -> Request:
     request = parse(dialog.state.server_request)
     assert isinstance(request, Request), "the row holds the INVITE which waits"
     return request
 
 
-def _is_session_description(request: Request) -> bool:
+def is_session_description(request: Request) -> bool:
     encoding = (request.headers.get("content-encoding") or "identity").lower()
     return not request.body or (request.content_type == SDP and encoding == "identity")

@@ -8,15 +8,26 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
-from telephony.sip import reason
-from telephony.sip.core import CANCELLED_ALARM, UNANSWERED_ALARM, Core, Dialog, way_of
+from telephony.sip import exchange, extensions, reason, session_timer
+from telephony.sip.core import (
+    CANCELLED_ALARM,
+    REINVITE_ALARM,
+    SESSION_ALARM,
+    UNANSWERED_ALARM,
+    Core,
+    Dialog,
+    way_of,
+)
 from telephony.sip.dialog import DialogState, readable
-from telephony.sip.errors import GrammarError, NoListener
+from telephony.sip.early import FORKS_MAX, EarlyDialogs, established
+from telephony.sip.errors import NoListener
+from telephony.sip.exchange import Step
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.name_addr import NameAddr
-from telephony.sip.outputs import Accepted, Failed, Rejected, Ringing
+from telephony.sip.outputs import Accepted, Failed, Rejected
 from telephony.sip.redirect import REDIRECTS_MAX, redirected
+from telephony.sip.reinvite import ANSWER_SECONDS_MAX
 from telephony.sip.requests import cancel, within
 from telephony.sip.transactions import Client, State
 from telephony.sip.transactions.timers import T1
@@ -24,7 +35,6 @@ from telephony.sip.uri import Uri
 from telephony.sip.within import Within
 
 RINGING_SECONDS_MAX = 180.0
-FORKS_MAX = 8
 HOPS_MAX = 8
 SDP = "application/sdp"
 
@@ -35,6 +45,7 @@ class OutgoingCalls:
     def __init__(self, core: Core, requests: Within) -> None:
         self._core = core
         self._within = requests
+        self._early = EarlyDialogs(core)
 
     def invite(
         self,
@@ -80,6 +91,8 @@ class OutgoingCalls:
             created_us=rows.microseconds(now),
         )
         state = rows.travelling(state, flow)
+        if sdp:
+            state = exchange.offered_by_us(state, sdp)
         if core.is_full:
             core.tell(Failed(state.id, "too many calls"))
             return state.id
@@ -93,6 +106,7 @@ class OutgoingCalls:
         core = self._core
         cseq = dialog.state.local_cseq + 1
         branch = core.branch()
+        dialog.forks.clear()
         core.save(dialog, replace(changed, local_cseq=cseq, client_cseq=cseq, client_branch=branch))
         self._start(dialog, now)
 
@@ -114,6 +128,8 @@ class OutgoingCalls:
     def _tried_again(self, dialog: Dialog, response: Response, now: float) -> bool:
         """Whether a failure leaves somewhere to call: another hop, or where a 3xx says."""
         if response.status == 503 and self._elsewhere(dialog, now):
+            return True
+        if response.status == 422 and self._for_longer(dialog, response, now):
             return True
         dialog.state = redirected(dialog.state, response)
         # A 6xx is said for every place where they could be (RFC 3261 section 21.6).
@@ -153,8 +169,12 @@ class OutgoingCalls:
             self._core.sender,
             state.client_branch,
             state.client_cseq,
-            headers=state.headers,
-            content_type=SDP,
+            headers=(
+                *state.headers,
+                *session_timer.asking(state, self._core.policy),
+                *extensions.asked_for(self._core.policy),
+            ),
+            content_type=SDP if state.local_sdp else "",
             body=state.local_sdp,
         )
 
@@ -181,7 +201,7 @@ class OutgoingCalls:
             self._accepted(client, dialog, response, flow, now)
         elif dialog is not None and dialog.state.status == rows.EARLY:
             if response.status < 200:
-                self._provisional(dialog, response, now)
+                self._provisional(dialog, response, flow, now)
             elif not self._tried_again(dialog, response, now):
                 rejected = Rejected(
                     dialog.state.id,
@@ -192,9 +212,17 @@ class OutgoingCalls:
                 self._core.end(dialog, now)
                 self._core.tell(rejected)
 
-    def _provisional(self, dialog: Dialog, response: Response, now: float) -> None:
+    def _for_longer(self, dialog: Dialog, response: Response, now: float) -> bool:
+        """Ask once more, with a session timer as long as they want it (RFC 4028 section 7.3)."""
+        least = session_timer.least(response)
+        if dialog.state.min_se_s or dialog.wants_cancel or not response.headers.get("min-se"):
+            return False
+        self.again(dialog, replace(dialog.state, min_se_s=least), now)
+        return True
+
+    def _provisional(self, dialog: Dialog, response: Response, flow: Flow, now: float) -> None:
         if response.status > 100:
-            self._core.tell(Ringing(dialog.state.id, response.status))
+            self._early.progressed(dialog, response, flow, now)
         if dialog.wants_cancel:
             self.cancel(dialog, now)
 
@@ -209,7 +237,8 @@ class OutgoingCalls:
         if dialog is not None and dialog.state.status == rows.EARLY:
             self._confirm(client, dialog, response, flow, now)
         elif dialog is not None and dialog.state.remote_tag == response.to.tag:
-            self._core.transmit(dialog.state.client_ack, way_of(dialog.state))
+            if ack := dialog.state.client_ack:
+                self._core.transmit(ack, way_of(dialog.state))
         else:
             self._refuse_fork(client, response, flow, now)
 
@@ -217,21 +246,33 @@ class OutgoingCalls:
         self, client: Client, dialog: Dialog, response: Response, flow: Flow, now: float
     ) -> None:
         core = self._core
-        state = established(_row_of(client), response, flow)
-        ack = bytes(self._ack(state))
+        sdp = response.body or self._early.answer_of(dialog, response.to.tag)
+        # What was sent since the INVITE has used up numbers.
+        row = replace(_row_of(client), local_cseq=dialog.state.local_cseq)
+        state = extensions.introduced(established(row, response, flow), response)
+        timer = session_timer.agreed(response)
+        state = session_timer.running(state, timer, session_timer.UAC, now)
+        state = replace(state, answered_us=rows.microseconds(now))
+        dialog.forks.clear()
         core.alarms.set(UNANSWERED_ALARM, state.id, None)
         core.alarms.set(CANCELLED_ALARM, state.id, None)
-        answered_us = rows.microseconds(now)
-        core.save(
-            dialog,
-            replace(state, client_ack=ack, remote_sdp=response.body, answered_us=answered_us),
-        )
+        core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
+        if sdp and not state.local_sdp and not dialog.wants_cancel:
+            # They offer, and our ACK is to answer (section 13.2.2.4): see `Reinvites.acknowledge`.
+            core.save(dialog, exchange.offered_by_them(state, sdp))
+            core.alarms.set(REINVITE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
+            core.tell(Accepted(state.id, sdp))
+            return
+        if sdp and exchange.may(state, Step.THEY_ANSWER):
+            state = exchange.answered_by_them(state, sdp)
+        ack = bytes(self._ack(state))
+        core.save(dialog, replace(exchange.withdrawn(state), client_ack=ack))
         core.transmit(ack, way_of(state))
         if dialog.wants_cancel:
             # It was answered before the CANCEL got there.
             self._within.bye(dialog, now, "cancelled")
         else:
-            core.tell(Accepted(state.id, response.body or None))
+            core.tell(Accepted(state.id, sdp or None))
 
     def _ack(self, state: DialogState) -> Request:
         branch = self._core.branch()
@@ -275,23 +316,6 @@ class OutgoingCalls:
         self._core.transactions.drop_invite(dialog.state.client_branch)
         self._core.end(dialog, now)
         self._core.tell(Failed(dialog.state.id, "cancelled"))
-
-
-def established(state: DialogState, response: Response, flow: Flow) -> DialogState:
-    """The dialog which a 2xx to our INVITE creates (section 12.1.2)."""
-    try:
-        target = rows.target_of(response)
-        routes = rows.routes_of(response)[::-1]
-    except GrammarError:
-        # The call is up there: better to reach it where we called than to leave it up.
-        target, routes = state.remote_target, []
-    return replace(
-        rows.travelling(state, rows.next_hop(routes, target, flow)),
-        status=rows.CONFIRMED,
-        remote_tag=response.to.tag,
-        remote_target=target,
-        route_set="\n".join(routes),
-    )
 
 
 def _row_of(client: Client) -> DialogState:

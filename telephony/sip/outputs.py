@@ -88,11 +88,42 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """Early media: a provisional response to our INVITE describes it, of the fork named."""
+
+    dialog_id: str
+    status: int
+    fork: str
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
-    """A re-INVITE: accept or reject it. `sdp` is none where we are to offer."""
+    """They offer. `sdp` is none where we are to offer.
+
+    Of an INVITE, accept or reject it; of an UPDATE, `answer_update` or `refuse_update`; of a 2xx
+    to an INVITE of ours without an offer ("ACK"), `acknowledge` it.
+    """
 
     dialog_id: str
     sdp: bytes | None
+    method: str = "INVITE"
+
+
+@dataclass(frozen=True, slots=True)
+class Renegotiated:
+    """Our re-INVITE was accepted; `sdp` answers its offer."""
+
+    dialog_id: str
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotRenegotiated:
+    """Our re-INVITE was refused: all is as it was before. 491 where it always met theirs."""
+
+    dialog_id: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +207,10 @@ Event = (
     | Ringing
     | Accepted
     | Rejected
+    | Progressed
     | Offered
+    | Renegotiated
+    | NotRenegotiated
     | InfoReceived
     | HungUp
     | Unacknowledged

@@ -9,8 +9,10 @@ from telephony.sip.name_addr import NameAddr
 from telephony.sip.sender import Sender
 
 MAX_FORWARDS = "70"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY"
-SUPPORTED = "replaces, norefersub"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
+SUPPORTED = "timer, replaces, norefersub"
+# These name where we are reached from now on (RFC 3261 section 12.2, RFC 3311 section 5).
+TARGET_REFRESHES = ("INVITE", "UPDATE")
 
 
 def within(
@@ -36,7 +38,7 @@ def within(
         ("Call-ID", state.call_id),
         ("CSeq", f"{cseq} {method}"),
     ]
-    if method == "INVITE":
+    if method in TARGET_REFRESHES:
         lines += [
             ("Contact", sender.contact(state.flow)),
             ("Allow", ALLOW),

@@ -14,6 +14,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
     {
         100: "Trying",
         180: "Ringing",
+        183: "Session Progress",
         200: "OK",
         202: "Accepted",
         400: "Bad Request",
@@ -24,6 +25,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
         415: "Unsupported Media Type",
         416: "Unsupported URI Scheme",
         420: "Bad Extension",
+        422: "Session Interval Too Small",
         480: "Temporarily Unavailable",
         481: "Call/Transaction Does Not Exist",
         482: "Loop Detected",
@@ -34,6 +36,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
         491: "Request Pending",
         500: "Server Internal Error",
         503: "Service Unavailable",
+        504: "Server Time-out",
         505: "Version Not Supported",
         600: "Busy Everywhere",
         603: "Decline",

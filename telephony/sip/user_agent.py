@@ -11,7 +11,11 @@ from telephony.sip.core import (
     CANCELLED_ALARM,
     REFER_ALARM,
     REFERRED_ALARM,
+    REINVITE_ALARM,
+    RELIABLE_ALARM,
+    SESSION_ALARM,
     UNANSWERED_ALARM,
+    UPDATE_ALARM,
     Core,
     Dialog,
     OutOfDialog,
@@ -19,6 +23,7 @@ from telephony.sip.core import (
 )
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
+from telephony.sip.extensions import not_understood
 from telephony.sip.gate import Admitted, Gate, OpenGate, Silent
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES, InDialog
@@ -27,16 +32,20 @@ from telephony.sip.message import Request, Response
 from telephony.sip.outgoing import OutgoingCalls
 from telephony.sip.outputs import Output, Responded, Transferred
 from telephony.sip.parser import MessageError, parse
+from telephony.sip.policy import Policy
 from telephony.sip.redirect import REDIRECTS_MAX
 from telephony.sip.refer import Transfers
 from telephony.sip.referrals import Referrals
+from telephony.sip.refreshing import Refreshing
+from telephony.sip.reinvite import Reinvites
 from telephony.sip.replaces import Replaces
-from telephony.sip.requests import ALLOW, SUPPORTED
+from telephony.sip.requests import ALLOW
 from telephony.sip.responses import reason_of, respond
 from telephony.sip.sender import Sender
 from telephony.sip.transactions import Client, server_key, way_back
 from telephony.sip.transactions.timers import T1
 from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
+from telephony.sip.update import Updates
 from telephony.sip.uri import Uri
 from telephony.sip.within import Within
 
@@ -45,7 +54,10 @@ TRANSACTIONS_MAX = 10_000
 ENDED_DIALOGS_MAX = 1_000
 
 METHODS = frozenset(
-    {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE"}
+    {
+        *("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO"),
+        *("UPDATE", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE"),
+    }
 )
 SCHEMES = frozenset({"sip", "sips", "tel"})
 FORGET_ALARM = "forget"
@@ -67,15 +79,26 @@ class UserAgent:
         dialogs_max: int = DIALOGS_MAX,
         transactions_max: int = TRANSACTIONS_MAX,
         gate: Gate | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._gate: Gate = gate or OpenGate()
-        self._core = Core(Sender(listeners, contact_user), entropy, dialogs_max, transactions_max)
+        sender = Sender(listeners, contact_user)
+        self._core = Core(sender, entropy, dialogs_max, transactions_max, policy)
         self._within = Within(self._core)
         self._incoming = IncomingCalls(self._core, self._within)
         self._outgoing = OutgoingCalls(self._core, self._within)
+        self._updates = Updates(self._core)
+        self._reinvites = Reinvites(self._core, self._within)
+        self._refreshing = Refreshing(self._core, self._within, self._reinvites)
         self._transfers = Transfers(self._core, self._within)
         self._referrals = Referrals(self._core, self._within)
-        self._in_dialog = InDialog(self._core, self._incoming, self._transfers, self._referrals)
+        self._in_dialog = InDialog(
+            self._core,
+            self._incoming,
+            updates=self._updates,
+            transfers=self._transfers,
+            referrals=self._referrals,
+        )
         # What dialogs answered that ended shortly before a restart.
         self._ended: dict[str, DialogState] = {}
         # Those whose place was taken by dialogs from before a restart.
@@ -128,6 +151,11 @@ class UserAgent:
         if dialog := self._core.dialog(dialog_id):
             self._incoming.ring(dialog, now)
 
+    def progress(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Send 183 with a description: early media. The 2xx will have to say the same."""
+        if dialog := self._core.dialog(dialog_id):
+            self._incoming.progress(dialog, 183, sdp, now)
+
     def accept(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer an INVITE or re-INVITE with 200; once more, and the same 200 is sent again."""
         if dialog := self._core.dialog(dialog_id):
@@ -140,6 +168,31 @@ class UserAgent:
         """Answer an INVITE or re-INVITE with a failure, 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
             self._incoming.reject(dialog, status, now)
+
+    def answer_update(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Answer the offer of an UPDATE."""
+        if dialog := self._core.dialog(dialog_id):
+            self._updates.answer(dialog, sdp, now)
+
+    def refuse_update(self, dialog_id: str, status: int, now: float) -> None:
+        """Refuse the offer of an UPDATE, with 300 to 699."""
+        if dialog := self._core.dialog(dialog_id):
+            self._updates.refuse(dialog, status, now)
+
+    def reinvite(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Offer anew within an answered call; with an empty offer, have them offer.
+
+        `Renegotiated` or `NotRenegotiated` will say how that went. While offers of theirs are in
+        the way it waits, and only the latest is made.
+        """
+        dialog = self._core.dialog(dialog_id)
+        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+            self._reinvites.offer(dialog, sdp, now)
+
+    def acknowledge(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Answer an offer which came in a 2xx; where nobody does in 10 s we hang up."""
+        if dialog := self._core.dialog(dialog_id):
+            self._reinvites.acknowledge(dialog, sdp, now)
 
     def invite(
         self,
@@ -156,6 +209,7 @@ class UserAgent:
     ) -> str:
         """Call, and return the dialog's id. Hops are tried in their order.
 
+        Without `sdp` they offer, in the 2xx, and `acknowledge` answers.
         A `dialog_id` of the caller's own is new: no dialog may have had it before.
 
         ValueError when a URI is none, or nothing of ours leads to the first hop.
@@ -250,6 +304,9 @@ class UserAgent:
         if state.role == rows.UAC:
             self._outgoing.restore(dialog, now)
         self._incoming.restore(dialog, now)
+        self._updates.restore(dialog, now)
+        self._reinvites.restore(dialog, now)
+        self._refreshing.restore(dialog, now)
         if state.status == rows.CONFIRMED:
             self._transfers.restore(dialog, now)
             self._referrals.restore(dialog)
@@ -338,12 +395,17 @@ class UserAgent:
             if response.status >= 200:
                 self._core.tell(Responded(client.owner, response))
         elif response.cseq.method == "INVITE":
-            self._outgoing.responded(client, response, flow, now)
+            if client.state.status == rows.CONFIRMED:
+                self._reinvites.responded(client, response, now)
+            else:
+                self._outgoing.responded(client, response, flow, now)
+        elif response.cseq.method == "UPDATE":
+            self._refreshing.responded(client, response, now)
         elif response.cseq.method == "REFER":
             self._transfers.responded(client, response, now)
         elif response.cseq.method == "NOTIFY":
             self._referrals.responded(client, response)
-        else:
+        elif response.cseq.method != "PRACK":
             self._within.responded(client, response, now)
 
     # --- what comes due -----------------------------------------------------------------
@@ -368,13 +430,16 @@ class UserAgent:
             return
         if client.state is None:
             self._core.tell(Responded(client.owner, respond(request, 408)))
-        elif client.machine.request.method == "INVITE":
-            self._outgoing.timed_out(client, now)
+        elif request.method == "INVITE":
+            if client.state.status == rows.CONFIRMED:
+                self._reinvites.timed_out(client, now)
+            else:
+                self._outgoing.timed_out(client, now)
         elif request.method == "REFER":
             self._transfers.timed_out(client, now)
         elif request.method == "NOTIFY":
             self._referrals.gone(client)
-        else:
+        elif request.method != "PRACK":
             self._within.timed_out(client, now)
 
     def _dialog_rang(self, kind: str, dialog: Dialog, now: float) -> None:
@@ -386,6 +451,14 @@ class UserAgent:
             self._outgoing.unanswered(dialog, now)
         elif kind == CANCELLED_ALARM:
             self._outgoing.cancelled(dialog, now)
+        elif kind == RELIABLE_ALARM:
+            self._incoming.unpracked(dialog, now)
+        elif kind == UPDATE_ALARM:
+            self._updates.unanswered(dialog, now)
+        elif kind == REINVITE_ALARM:
+            self._reinvites.come_due(dialog, now)
+        elif kind == SESSION_ALARM:
+            self._refreshing.come_due(dialog, now)
         elif kind == REFER_ALARM:
             self._transfers.expired(dialog, now)
         elif kind == REFERRED_ALARM:
@@ -400,12 +473,6 @@ def _refusal(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None
         return 405, (("Allow", ALLOW),)
     if Uri.parse(request.uri).scheme not in SCHEMES:
         return 416, ()
-    known = _options(SUPPORTED)
-    required = _options(",".join(request.headers.all("require")))
-    if unknown := [option for option in required if option.lower() not in known]:
+    if unknown := not_understood(request):
         return 420, (("Unsupported", ", ".join(unknown)),)
     return None
-
-
-def _options(text: str) -> list[str]:
-    return [option for part in text.split(",") if (option := part.strip())]

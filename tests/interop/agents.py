@@ -11,6 +11,7 @@ WELCOME = "Thank you. Please tell me what you want, or press five to book."
 BOOKED = "You are booked for Monday morning. Goodbye."
 LEDGER = "LEDGER_FILE"
 BOOK_KEY = "5"
+HOLD_KEY, RESUME_KEY = "7", "8"
 
 
 class Clerk(Agent):
@@ -26,6 +27,10 @@ class Clerk(Agent):
             await self.session.call(self.book, day="Monday")
             await self.session.say(BOOKED, allow_interruptions=False)
             await self.session.hang_up()
+        elif digit == HOLD_KEY:
+            await self.session.hold()
+        elif digit == RESUME_KEY:
+            await self.session.resume()
 
     async def on_user_away(self) -> None:
         await self.session.say("Are you still there?")

@@ -28,6 +28,7 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = ["udp:127.0.0.1:{sip}"]
 ring_ms = 500
+early_media = {early_media}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
@@ -46,6 +47,8 @@ class Server:
         app: str = "tests.interop.agents:Clerk",
         more: str = "",
         media: str = "",
+        *,
+        early_media: bool = False,
     ) -> None:
         """`more`: sections of the configuration; `media`: keys of that section."""
         self.data = folder / "data"
@@ -65,6 +68,7 @@ class Server:
                 rtp_last=first + RTP_PORTS - 1,
                 app=app,
                 media=media,
+                early_media=str(early_media).lower(),
             )
             + more
         )

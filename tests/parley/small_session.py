@@ -62,6 +62,12 @@ class SmallSession:
     async def hang_up(self) -> None:
         self.hung_up = True
 
+    async def hold(self) -> bool:
+        return not self.hung_up
+
+    async def resume(self) -> bool:
+        return not self.hung_up
+
     async def transfer(self, uri: str) -> TransferOutcome:
         raise AssertionError("this agent hands nobody over")
 

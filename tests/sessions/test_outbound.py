@@ -34,6 +34,7 @@ from sessions.outbound import (
 from sessions.reducers import call_answered, call_ended
 from sessions.routing import directly
 from sessions.tables import Call, CallState, Dial, DialState
+from sessions.voice import Voice
 from tests.sessions.test_callers import is_there
 
 pytestmark = pytest.mark.anyio
@@ -257,7 +258,7 @@ def dialling(
     house: House, calls: dict[str, LiveCall], prepare: Callable[[str, str], str]
 ) -> Dialling:
     callers = Callers(house)
-    lines = Lines(house, calls, {}, callers)
+    lines = Lines(house, calls, {}, callers, Voice(house, calls))
     return Dialling(house, calls, {}, callers=callers, lines=lines, prepare_agent=prepare)
 
 

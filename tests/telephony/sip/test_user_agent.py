@@ -353,7 +353,7 @@ def test_the_same_invite_by_another_path_gets_482() -> None:
 @pytest.mark.parametrize(
     ("data", "status", "header"),
     [
-        (request("INVITE", extra="Require: 100rel\r\n"), 420, "unsupported"),
+        (request("INVITE", extra="Require: 100rel, tdialog\r\n"), 420, "unsupported"),
         (request("INVITE", extra="Content-Type: text/x\r\n", body=b"x"), 415, "accept"),
         (request("SUBSCRIBE"), 489, "allow-events"),
         (request("MESSAGE"), 405, "allow"),

@@ -1,0 +1,58 @@
+"""Option tags and methods: what a peer requires, and what it can do (RFC 3261 section 19.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from telephony.sip.dialog import DialogState
+from telephony.sip.grammar import is_token
+from telephony.sip.headers import Lines
+from telephony.sip.message import Request, Response
+from telephony.sip.policy import Policy
+from telephony.sip.requests import SUPPORTED
+
+RELIABLE = "100rel"
+TIMER = "timer"
+# 100rel is done where it is asked for, though we may not ask for it.
+UNDERSTOOD = frozenset({RELIABLE, *SUPPORTED.split(", ")})
+TAGS_MAX = 32
+
+
+def tags(message: Request | Response, name: str) -> list[str]:
+    """The tokens of a header such as Supported; those beyond a limit are left out."""
+    written = ",".join(message.headers.all(name)).split(",", TAGS_MAX)[:TAGS_MAX]
+    return [word for word in map(str.strip, written) if is_token(word)]
+
+
+def not_understood(request: Request) -> list[str]:
+    """What a request requires and we do not do (section 8.2.2.3)."""
+    return [tag for tag in tags(request, "require") if tag.lower() not in UNDERSTOOD]
+
+
+def supports(message: Request | Response, tag: str) -> bool:
+    names = tags(message, "supported") + tags(message, "require")
+    return tag in (name.lower() for name in names)
+
+
+def requires(message: Request | Response, tag: str) -> bool:
+    return tag in (name.lower() for name in tags(message, "require"))
+
+
+def introduced(state: DialogState, message: Request | Response) -> DialogState:
+    """The dialog with what its peer says that it can do; what it is silent about stays."""
+    allow, supported = tags(message, "allow"), tags(message, "supported")
+    return replace(
+        state,
+        peer_allow=", ".join(allow) or state.peer_allow,
+        peer_supported=", ".join(supported) or state.peer_supported,
+    )
+
+
+def allows(state: DialogState, method: str) -> bool:
+    """Whether the peer has named a method."""
+    return method in state.peer_allow.split(", ")
+
+
+def asked_for(policy: Policy) -> Lines:
+    """Beside what every request of ours supports."""
+    return (("Supported", RELIABLE),) if policy.reliable_progress else ()

@@ -1,0 +1,68 @@
+"""SIPp negotiates: offers within a call, session timers, responses which must arrive, forks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parley.caller.call import place
+from parley.caller.script import CallScript
+from tests.interop.peers import passed, sipp, sipp_called
+from tests.interop.server import Server
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that asks no question first, so that keys are the agent's from the start."""
+    started = Server(tmp_path_factory.mktemp("server"), more='[consent]\npolicy = "never"\n')
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that greets before it answers."""
+    started = Server(tmp_path_factory.mktemp("greeter"), early_media=True)
+    yield started
+    started.stop()
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    ["extension", "hold_by_peer", "hold_by_us", "prack", "timer_too_short", "update"],
+)
+def test_a_caller_negotiates(server: Server, scenario: str, tmp_path: Path) -> None:
+    passed(sipp(scenario, server.port, tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("scenario", ["early_media", "early_media_unreliable"])
+def test_a_caller_hears_the_greeting_before_the_answer(
+    greeter: Server, scenario: str, tmp_path: Path
+) -> None:
+    known = {call["id"] for call in greeter.calls()}
+    passed(sipp(scenario, greeter.port, tmp_path), tmp_path)
+    greeter.sealed(known)
+
+
+def test_sessions_are_kept_alive_or_ended(server: Server, tmp_path: Path) -> None:
+    scenarios = ("timer_ours", "timer_reinvite", "timer_expires")
+    folders = [tmp_path / scenario for scenario in scenarios]
+    for folder in folders:
+        folder.mkdir()
+    running = [
+        sipp(scenario, server.port, folder)
+        for scenario, folder in zip(scenarios, folders, strict=True)
+    ]
+    for one, folder in zip(running, folders, strict=True):
+        passed(one, folder)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scenario", ["called_forked", "called_reliably"])
+async def test_we_call_somebody_who_negotiates(scenario: str, tmp_path: Path) -> None:
+    running, port = sipp_called(scenario, tmp_path)
+    report = await place(CallScript(f"sip:desk@127.0.0.1:{port}", (), 1.0))
+    assert report.answered
+    passed(running, tmp_path)
