@@ -1,6 +1,7 @@
 """Picking up and hanging up: the effects and events of the SIP line."""
 
 import asyncio
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -159,8 +160,19 @@ class Lines:
         return Address(host, port)
 
     def _besides(self, leg: Leg) -> dict[str, Any]:
-        """What else the media process is told of a leg: nothing that it could do yet."""
-        return {}
+        """What else the media process is told of a leg."""
+        keys = self._keys(leg)
+        if keys is None:
+            return {"direction": leg.direction}
+        return {
+            "direction": leg.direction,
+            "srtp": {
+                "suite": keys.suite,
+                "send_key": base64.b64decode(keys.send_key).hex(),
+                "receive_key": base64.b64decode(keys.receive_key).hex(),
+                "roc": leg.srtp_roc,
+            },
+        }
 
     def _remote(self, leg: Leg) -> Address:
         try:

@@ -1,9 +1,10 @@
 """Packets in: whether they are believed, and what is said in them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from media import comfort
 from media.bank.admission import Datagrams
@@ -12,13 +13,16 @@ from media.bank.lines import Line, Lines
 from media.bank.memory import Slots, ranks
 from media.bank.reports import Reports
 from media.bank.routes import NOBODY
-from media.codecs.g711 import DECODE
+from media.codecs.g711 import DECODE, LAWS
 from media.net import unpack
 from media.rtp import RtpPacket
 from media.rtp_headers import FIXED_BYTES, Headers, parse
 from media.units import Samples
 
 PAYLOAD_BYTES_MAX = 1_600
+KINDS_MAX = 1 << 16
+"""More than there are lengths of payloads, times laws."""
+
 STRANGERS_A_LEG_MAX = 8
 """Of those who are not believed yet, in one batch: a probation takes several batches."""
 
@@ -56,6 +60,9 @@ class Reception:
             & (headers.payload_length[rows] > 0)
             & (headers.payload_length[rows] <= PAYLOAD_BYTES_MAX)
         )
+        if not plain.all():
+            # What a leg has in one batch stays in order.
+            plain &= ~np.isin(slots, slots[~plain])
         self._hear_rarer(datagrams, rows[~plain], slots[~plain], now)
         self._hear_plain(datagrams, headers, rows[plain], slots[plain], now)
 
@@ -76,11 +83,10 @@ class Reception:
         arrived = self._arrived(slots, now, bank.rate)
         positions = bank.place(slots, ssrcs, timestamps.astype(np.int64), arrived)
         laws, lengths = lines.law[slots], headers.payload_length[rows]
-        for law in np.unique(laws).tolist():
-            for length in np.unique(lengths[laws == law]).tolist():
-                chosen = np.flatnonzero((laws == law) & (lengths == length))
-                payloads = datagrams.data[rows[chosen], FIXED_BYTES : FIXED_BYTES + length]
-                bank.put(slots[chosen], positions[chosen], np.take(DECODE[law], payloads))
+        for chosen in alike(slots, lengths * len(LAWS) + laws):
+            law, end = laws[chosen[0]], FIXED_BYTES + lengths[chosen[0]]
+            payloads = datagrams.data[rows[chosen], FIXED_BYTES:end]
+            bank.put(slots[chosen], positions[chosen], np.take(DECODE[law], payloads))
 
     def _arrived(self, slots: Slots, now: int, rate: int) -> Slots:
         return (now - self._lines.epoch[slots]) * (rate // 1_000) // 1_000
@@ -165,7 +171,16 @@ class Reception:
         arrived = self._arrived(slots, now, bank.rate)
         positions = bank.place(slots, ssrcs, timestamps, arrived)
         lengths = np.array([len(samples) for samples in heard.samples])
-        for length in np.unique(lengths).tolist():
-            rows = np.flatnonzero(lengths == length)
-            samples = np.stack([heard.samples[n] for n in rows.tolist()])
-            bank.put(slots[rows], positions[rows], samples)
+        for chosen in alike(slots, lengths):
+            samples = np.stack([heard.samples[n] for n in chosen.tolist()])
+            bank.put(slots[chosen], positions[chosen], samples)
+
+
+def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots]:
+    """The places of packets which can be taken together: of one kind, and of a leg one each.
+
+    In an order in which those of each leg stay as they came.
+    """
+    keys = ranks(slots) * KINDS_MAX + kinds
+    for key in np.unique(keys).tolist():
+        yield np.flatnonzero(keys == key)
