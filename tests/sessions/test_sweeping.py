@@ -150,7 +150,7 @@ async def test_files_of_old_times_without_a_row_go_too(house: House) -> None:
 def told(where: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """As the media process tells of a chunk."""
     row = asdict(chunk(**where)) | changes
-    return {"id": "boot-1", "at_us": row["captured_from_us"], **{k: row[k] for k in row if k != "at_us"}}
+    return {**row, "id": "boot-1", "at_us": row["captured_from_us"]}
 
 
 async def test_chunks_become_rows_side_by_side_and_all_before_the_seal(house: House) -> None:
