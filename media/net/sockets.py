@@ -2,6 +2,7 @@
 
 import select
 import socket
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +117,7 @@ class Sockets:
     ) -> int:
         assert (lengths <= data.shape[1]).all() and (lengths >= 0).all(), "a row is that long"
         starts = np.concatenate(([0], np.flatnonzero(ports[1:] != ports[:-1]) + 1))
-        fds = [self._fds.get(port, NOWHERE) for port in ports[starts].tolist()]
+        fds = list(map(self._fds.get, ports[starts].tolist(), repeat(NOWHERE)))
         return self._io.send(fds, starts.tolist(), _rows(data), lengths, _rows(destinations))
 
     def close(self) -> None:
