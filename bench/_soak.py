@@ -92,7 +92,7 @@ def _parley(data: Path, *arguments: str) -> str:
     ).stdout
 
 
-def _watch(server: Server, running: list[BaseProcess], out: Path) -> None:
+def _watch(server: Server, running: Sequence[BaseProcess], out: Path) -> None:
     began = time.monotonic()
     print(HEADING, flush=True)
     while any(process.is_alive() for process in running):

@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import time
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ from media.codecs import G711
 from media.pool import MediaPool
 from parley.agents import Agents
 from parley.calling import Calling
-from parley.config import Config, from_json
+from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.operations import OPERATIONS
+from parley.reach import advertised, listeners, means, specified
+from parley.secure import tls_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
 from runtime.key_pool import KeyPool
@@ -37,12 +38,12 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
 from sessions.lines import end
-from sessions.routing import directly
+from sessions.routing import resolving
 from sessions.switchboard import Switchboard
-from telephony.address import Address
-from telephony.flow import Listener, Transport, written
+from telephony.endpoint import Held, SipEndpoint
+from telephony.flow import Transport
+from telephony.resolver import Resolver
 from telephony.sip import Policy, UserAgent
-from telephony.udp import SipEndpoint
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
 
@@ -85,7 +86,8 @@ class Node:
         self._control = control
         self._media = MediaPool()
         self._speech = SpeechClient()
-        self._sip_socket: asyncio.Future[socket.socket] = _future()
+        self._held: list[Held] = []
+        self._sip_sockets: asyncio.Future[list[Held]] = _future()
         self._http_socket: asyncio.Future[socket.socket] = _future()
         self._media_here: asyncio.Event = asyncio.Event()
         self._speech_here: asyncio.Event = asyncio.Event()
@@ -157,11 +159,13 @@ class Node:
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
             codecs=tuple(name for name in config.media.codecs if name in G711),
-            media_address=_advertised(config, config.media.address),
+            media_address=advertised(config, config.media.address),
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
             early_media=config.sip.early_media,
+            media_inside=specified(config.media.address),
+            local_networks=config.sip.local_networks,
         )
         agents = Agents(config.agent.app, _database(config))
         keystore = Keystore(data / "keys")
@@ -191,22 +195,30 @@ class Node:
 
     async def _pick_up(self, board: Switchboard) -> SipEndpoint:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
-        sock = await self._sip_socket
-        host, port = sock.getsockname()[:2]
-        local = Address(_advertised(self._config, host), port)
+        held = await self._sip_sockets
+        reached = listeners(self._config, held)
         sip = self._config.sip
         user_agent = UserAgent(
-            [Listener(Transport.UDP, Address(host, port), local)],
+            reached,
             "parley",
             secrets.token_bytes,
             policy=Policy(
                 session_expires_s=sip.session_expires_s, reliable_progress=sip.reliable_progress
             ),
+            local_networks=sip.local_networks,
         )
         unoffered = await recovery.dialogs(board, user_agent)
-        endpoint = SipEndpoint(sock, user_agent, time.time, board.save, board.line.put_nowait)
+        endpoint = SipEndpoint(
+            held,
+            user_agent,
+            time.time,
+            board.save,
+            board.line.put_nowait,
+            tls=tls_of(self._config),
+            lookup=Resolver(means(held)).hops,
+        )
         board.house.sip = endpoint
-        board.house.route = directly(f"sip:parley@{written(local)}")
+        board.house.route = resolving(endpoint.hops, f"sip:parley@{reached[0].sent_by()}")
         await recovery.resume(board, unoffered)
         return endpoint
 
@@ -245,8 +257,8 @@ class Node:
     async def _told(self, message: dict[str, Any], sockets: list[socket.socket]) -> None:
         if message.get("go"):
             self._go.set_result(message)
-        elif message.get("socket") == "sip" and not self._sip_socket.done():
-            self._sip_socket.set_result(sockets[0])
+        elif message.get("socket") == "sip":
+            self._hold(message["listen"], sockets[0])
         elif message.get("socket") == "http":
             self._http_socket.set_result(sockets[0])
         elif message.get("peer") == "media":
@@ -258,29 +270,20 @@ class Node:
         elif message.get("stop"):
             self._stop.set()
 
+    def _hold(self, listen: str, given: socket.socket) -> None:
+        """Keep a socket of the line; it is picked up once they are all here."""
+        transport = Transport(Endpoint.parse(listen, tuple(Transport)).transport)
+        self._held.append(Held(transport, given))
+        go: dict[str, Any] = self._go.result()
+        if len(self._held) == len({*from_json(go["config"]).sip.listen}):
+            self._sip_sockets.set_result(self._held)
+
 
 def _stamper(config: Config) -> Stamper:
     """Who is asked for time stamps on the log."""
     certificate = config.evidence.tsa_certificate
     path = Path(certificate) if certificate else None
     return lambda note: tsa.stamped(config.evidence.tsa_url, path, note)
-
-
-def _advertised(config: Config, bound: str) -> str:
-    """The address that peers are told: the public one, or where we listen.
-
-    Who listens everywhere is told of by the address of the default route; nothing is sent.
-    """
-    address = config.sip.public_address or bound
-    if not ip_address(address).is_unspecified:
-        return address
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("2001:db8::1" if ":" in address else "192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "::1" if ":" in address else "127.0.0.1"
 
 
 def _database(config: Config) -> Path:

@@ -110,7 +110,7 @@ class Dialling:
         try:
             uri = self._house.unseal(row.remote)
             route = await self._route(live.id, uri)
-            body = await self._lines.offer(live)
+            body = await self._lines.offer(live, route.hops[0].address.host)
             self._house.sip.do(
                 lambda ua, now: ua.invite(
                     route.uri or uri,

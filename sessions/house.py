@@ -1,7 +1,7 @@
 """What a call needs of the house around it, handed in rather than reached for."""
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,9 @@ from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
 from sessions.routing import Routing, directly
+from telephony.endpoint import SipEndpoint
+from telephony.flow import Network, is_within
 from telephony.sdp import Srtp
-from telephony.udp import SipEndpoint
 
 CALLS_MAX = 200
 """Live calls of one node; further ones are answered 503."""
@@ -45,6 +46,14 @@ class Settings:
     """Whether the greeting is played before the call is answered."""
     srtp: Mapping[str, Srtp] = field(default_factory=dict[str, Srtp])
     """By trunk; off where it is not named."""
+    media_inside: str = ""
+    """The address of our media for peers on our side of a NAT, who are in `local_networks`."""
+    local_networks: Sequence[Network] = ()
+
+    def media_towards(self, peer: str) -> str:
+        """The address which somebody at `peer` can send audio to."""
+        inside = self.media_inside and is_within(peer, self.local_networks)
+        return self.media_inside if inside else self.media_address
 
 
 @dataclass(slots=True)

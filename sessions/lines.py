@@ -22,10 +22,10 @@ from sessions.voice import Voice
 from telephony import sdp
 from telephony.address import Address
 from telephony.causes import Cause
+from telephony.endpoint import SipEndpoint
 from telephony.sdp.directions import SENDONLY, SENDRECV
 from telephony.sip import DialogState
 from telephony.sip.exchange import remote_offer
-from telephony.udp import SipEndpoint
 
 REOFFER_WAIT_S = 60.0
 """How long an offer of ours within a call may wait for its answer: glare takes its time."""
@@ -101,14 +101,17 @@ class Lines:
             {"call": live.id, "by": "no codec in common", "cause": Cause.INCOMPATIBLE.value},
         )
 
-    async def offer(self, live: LiveCall) -> bytes:
-        """Open a leg for a call of ours, commit how it runs; our offer. Media goes nowhere yet."""
+    async def offer(self, live: LiveCall, peer: str) -> bytes:
+        """Open a leg for a call of ours, commit how it runs; our offer to an address.
+
+        Media goes nowhere yet.
+        """
         codecs = self._house.settings.codecs
         payload_type = CODECS[codecs[0]].payload_type
         anywhere = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, "sendrecv")
         leg = await self._plan(live, anywhere)
         await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
-        local = Address(self._house.settings.media_address, leg.port)
+        local = Address(self._house.settings.media_towards(peer), leg.port)
         return sdp.build_offer(codecs, local, leg.epoch_us // 1_000_000, 1)
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
@@ -186,7 +189,7 @@ class Lines:
         leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
         wanted = self._terms(leg, dialog, await self._direction(live.id))
-        before, codecs, local = dialog.local_sdp, self._codecs, self._local(leg)
+        before, codecs, local = dialog.local_sdp, self._codecs, self._local(leg, dialog)
         try:
             if body is None:
                 answer = negotiating.offered(before, codecs, local, leg, wanted=wanted)
@@ -225,7 +228,9 @@ class Lines:
         leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
         wanted = self._terms(leg, dialog, direction)
-        body = negotiating.offered(dialog.local_sdp, self._codecs, self._local(leg), leg, wanted)
+        body = negotiating.offered(
+            dialog.local_sdp, self._codecs, self._local(leg, dialog), leg, wanted
+        )
         agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         live.reoffer = agreed
         self._sip.do(lambda ua, now: ua.reinvite(live.id, body, now))
@@ -291,8 +296,9 @@ class Lines:
         agreed = None if leg is None else self._keys(leg)
         return negotiating.terms(srtp, agreed, self._house.entropy, direction)
 
-    def _local(self, leg: Leg) -> Address:
-        return Address(self._house.settings.media_address, leg.port)
+    def _local(self, leg: Leg, dialog: DialogState) -> Address:
+        """Where this peer can send audio to."""
+        return Address(self._house.settings.media_towards(dialog.destination_host), leg.port)
 
     @property
     def _codecs(self) -> tuple[str, ...]:
@@ -326,7 +332,7 @@ class Lines:
         else:
             leg = known
             await self.open_leg(leg)
-        local, origin = self._local(leg), negotiating.first_origin(leg)
+        local, origin = self._local(leg, dialog), negotiating.first_origin(leg)
         if not offer:
             return sdp.build_offer(codecs, local, *origin, terms=wanted)
         return sdp.answer(offer, codecs, local, *origin, terms=wanted)[0]

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from runtime.errors import Refused
+from telephony.endpoint import Lookup
 from telephony.flow import Hop
 from telephony.sip.dialog import contact_hop
 from telephony.sip.headers import Lines
@@ -39,5 +40,17 @@ def directly(from_uri: str = NOBODY) -> Routing:
         if hop is None:
             raise Refused("no way leads to who is called: the URI names no IP address")
         return Route((hop,), from_uri)
+
+    return route
+
+
+def resolving(lookup: Lookup, from_uri: str = NOBODY) -> Routing:
+    """Straight to where a URI leads by name and address (RFC 3263); no trunk is asked."""
+
+    async def route(uri: str) -> Route:
+        hops = await lookup(uri)
+        if not hops:
+            raise Refused("no way leads to who is called: the URI leads to no address")
+        return Route(tuple(hops), from_uri)
 
     return route

@@ -43,7 +43,11 @@ SHELLS = {
     "media.caller": "a telephone for tests and demonstrations",
     "media.sealer": "a thread that seals chunks, a clock for its batches",
     "media.appending": "appends sealed chunks to segments",
-    "telephony.udp": "drives SIP over a socket",
+    "telephony.endpoint": "drives SIP over sockets",
+    "telephony.connection": "one connection on the event loop",
+    "telephony.connections": "accepts and makes connections on the event loop",
+    "telephony.tls": "reads certificates and keys",
+    "telephony.resolver": "asks name servers",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",
@@ -362,7 +366,7 @@ def test_a_touch_of_the_world_outside_a_shell_is_seen(copy: Path, source: str) -
 
 def test_a_shell_may_touch_the_world(copy: Path) -> None:
     before = touches_of_the_world(copy)
-    plant(copy, "telephony/udp.py", "import socket\n")
+    plant(copy, "telephony/endpoint.py", "import socket\n")
     plant(copy, "runtime/engines/x.py", "import time\n")
     assert touches_of_the_world(copy) == before
 

@@ -12,11 +12,14 @@ from media.codecs import CODECS
 from media.jitter import DELAY_SAMPLES
 from media.units import FRAME_SAMPLES
 from parley.caller import wav
-from parley.caller.line import Line, NotAnswered, address_of, bound, local_host
+from parley.caller.line import Line, NotAnswered
+from parley.caller.reaching import bound, hops_of, listening, local_host
 from parley.caller.report import CallReport, speech_seconds
-from parley.caller.script import CALL_SECONDS_MAX, CallScript, Press, Say, Step
+from parley.caller.script import CALL_SECONDS_MAX, CallError, CallScript, Press, Say, Step
 from telephony.address import Address
+from telephony.resolver import Resolver
 from telephony.sdp import AudioParameters
+from telephony.tls import Tls, TlsError, contexts
 
 REPLY_MS = 700
 """A far side which has spoken and is silent for so long waits for us."""
@@ -44,19 +47,33 @@ OnEvent = Callable[[CallEvent], None]
 
 
 async def place(
-    script: CallScript, *, on_event: OnEvent = lambda event: None, stop: asyncio.Event | None = None
+    script: CallScript,
+    *,
+    on_event: OnEvent = lambda event: None,
+    stop: asyncio.Event | None = None,
+    resolver: Resolver | None = None,
 ) -> CallReport:
     """Call, and hang up politely when `stop` is set or the task is cancelled. Raises CallError."""
-    remote = await address_of(script.target)
-    host = local_host(remote)
-    with bound(host) as sip, bound(host) as rtp:
-        line = Line(sip, Address(*rtp.getsockname()[:2]), script.user, script.display)
+    resolver = resolver or Resolver()
+    hops = await hops_of(script.target, resolver)
+    tls = _tls(script)
+    host = local_host(hops[0].address)
+    with listening(host, hops) as held, bound(host) as rtp:
+        media = Address(*rtp.getsockname()[:2])
+        line = Line(held, media, script.user, script.display, tls=tls, lookup=resolver.hops)
         call = _Call(script, line, on_event, stop or asyncio.Event())
         try:
-            line.dial(script.target, remote)
+            line.dial(script.target, hops)
             return await call.run(rtp)
         finally:
             await line.close()
+
+
+def _tls(script: CallScript) -> Tls:
+    try:
+        return contexts(authorities=script.tls_ca)
+    except TlsError as error:
+        raise CallError(str(error)) from error
 
 
 class _Call:

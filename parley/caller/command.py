@@ -33,12 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Make this parser that of `parley call`; then give what it parsed to `run`."""
     parser.description, parser.epilog = DESCRIPTION, EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("uri", metavar="URI", help="whom to call: sip:NAME@HOST:PORT")
+    parser.add_argument("uri", metavar="URI", help=_URI)
     _add_step(parser, "--say", "FILE.wav", wav.read, "say a 16-bit WAV file")
     _add_step(parser, "--text", "TEXT", script.text, "say this text")
     _add_step(parser, "--dtmf", "DIGITS@SECONDS", script.dtmf, _DTMF)
     parser.add_argument("--save", type=_or_misuse(_writable), metavar="OUT.wav", help=_SAVE)
     parser.add_argument("--seconds", type=_or_misuse(script.seconds), metavar="N", help=_SECONDS)
+    parser.add_argument("--tls-ca", type=Path, metavar="CA.pem", help=_TLS_CA)
     parser.add_argument("--json", action="store_true", help="print one JSON report")
 
 
@@ -63,12 +64,14 @@ def _add_step(
 
 _DTMF = f"press keys so long after the answer; @{SILENCE}: when the far side has spoken"
 _SAVE = "save what was heard: 8 kHz, mono, from the answer on"
+_URI = "whom to call: sip:NAME@HOST:PORT; sips: or ;transport=tcp; a domain by its DNS"
+_TLS_CA = "the authorities to believe over TLS, instead of those of this machine"
 _SECONDS = "hang up so many seconds after the answer"
 
 
 def run(args: argparse.Namespace) -> int:
     """Call, print a report, answer the exit code."""
-    wanted = CallScript(args.uri, tuple(args.steps), args.seconds, args.save)
+    wanted = CallScript(args.uri, tuple(args.steps), args.seconds, args.save, tls_ca=args.tls_ca)
     try:
         report = asyncio.run(_placed(wanted, _silent if args.json else _tell))
     except CallError as error:

@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from parley.caller.script import CallError
 from telephony import sdp
 from telephony.address import Address
-from telephony.flow import Hop, Listener, Transport
+from telephony.endpoint import Held, Lookup, SipEndpoint
+from telephony.flow import Hop, Listener, written
 from telephony.sip import (
     Accepted,
     DialogState,
@@ -23,9 +23,7 @@ from telephony.sip import (
     Ringing,
     UserAgent,
 )
-from telephony.sip.errors import GrammarError
-from telephony.sip.uri import DEFAULT_PORT, Uri
-from telephony.udp import SipEndpoint
+from telephony.tls import Tls
 
 T = TypeVar("T")
 
@@ -42,53 +40,18 @@ class NotAnswered:
     status: int | None = None
 
 
-async def address_of(target: str) -> Address:
-    """Where a SIP URI leads. Raises CallError."""
-    hint = "Write it as sip:NAME@HOST:PORT, such as sip:desk@127.0.0.1:5060."
-    try:
-        uri = Uri.parse(target)
-    except GrammarError as error:
-        raise CallError(f"{target!r} is no SIP URI. {hint}") from error
-    if uri.scheme != "sip":
-        raise CallError(f"{target!r} is not a sip: URI; calls go over UDP only. {hint}")
-    host, port = uri.host.strip("[]"), uri.port or DEFAULT_PORT
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise CallError(f"{host} cannot be resolved: {error.strerror}. {hint}") from error
-    return Address(str(found[0][4][0]), port)
-
-
-def local_host(remote: Address) -> str:
-    """Our own address on the route to `remote`. Raises CallError."""
-    with _socket(remote) as probe:
-        try:
-            probe.connect(remote)
-        except OSError as error:
-            raise CallError(
-                f"There is no route to {remote.host}: {error.strerror}. Check the network."
-            ) from error
-        return str(probe.getsockname()[0])
-
-
-def bound(host: str) -> socket.socket:
-    """A UDP socket on a free port."""
-    made = _socket(Address(host, 0))
-    made.bind((host, 0))
-    return made
-
-
-def _socket(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    return socket.socket(family, socket.SOCK_DGRAM)
-
-
 class Line:
     """Call with `dial`; then `answer` and `over` resolve. Close it at the end."""
 
     def __init__(
-        self, bound_socket: socket.socket, rtp: Address, user: str, display: str = ""
+        self,
+        held: Sequence[Held],
+        rtp: Address,
+        user: str,
+        display: str,
+        *,
+        tls: Tls,
+        lookup: Lookup,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[sdp.AudioParameters | NotAnswered] = loop.create_future()
@@ -98,18 +61,18 @@ class Line:
         self._dialog = ""
         self._session = time.time_ns() // 1_000
         self._version = 0
-        local = Address(*bound_socket.getsockname()[:2])
         name = f'"{display}" ' if display else ""
-        self._me = f"{name}<sip:{user}@{_bracketed(local.host)}:{local.port}>"
-        agent = UserAgent([Listener.udp(local)], user, os.urandom)
-        self._endpoint = SipEndpoint(bound_socket, agent, time.time, _forget, self._happened)
+        self._me = f"{name}<sip:{user}@{written(held[0].local)}>"
+        listeners = [Listener(each.transport, each.local, each.local) for each in held]
+        agent = UserAgent(listeners, user, os.urandom)
+        self._endpoint = SipEndpoint(
+            held, agent, time.time, _forget, self._happened, tls=tls, lookup=lookup
+        )
 
-    def dial(self, target: str, remote: Address) -> None:
+    def dial(self, target: str, hops: Sequence[Hop]) -> None:
         offer = self._offer()
         self._dialog = self._endpoint.do(
-            lambda agent, now: agent.invite(
-                target, offer, self._me, [Hop(Transport.UDP, remote)], now
-            )
+            lambda agent, now: agent.invite(target, offer, self._me, hops, now)
         )
 
     async def hang_up(self) -> None:
@@ -183,7 +146,3 @@ async def _forget(_: DialogState) -> None:
 def _resolve(future: asyncio.Future[T], value: T) -> None:
     if not future.done():
         future.set_result(value)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

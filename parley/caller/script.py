@@ -56,6 +56,8 @@ class CallScript:
     """As whom to call: the user part of From and Contact."""
     display: str = ""
     """The name beside it."""
+    tls_ca: Path | None = None
+    """A PEM file of the authorities to believe; without it those of this machine."""
 
 
 def text(words: str) -> Say:

@@ -19,12 +19,14 @@ from parley.commands import NO, finding, place, ports
 from parley.commands.place import Place
 from parley.config import Media
 from parley.keeper.sockets import SHARED_BUFFER_BYTES
+from parley.secure import tls_of
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
 from runtime.engines import witness
 from runtime.errors import StoreDamaged
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
+from telephony.tls import TlsError
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -114,6 +116,18 @@ def shared_ports(media: Media, granted: int) -> Finding:
     return Finding(not small, "media", f"{detail}{hint if small else ''}")
 
 
+def the_tls(here: Place) -> Iterator[Finding]:
+    wanted = here.config.sip
+    try:
+        tls_of(here.config)
+    except TlsError as error:
+        yield Finding(False, "TLS", str(error))
+        return
+    believed = wanted.tls_ca or "the authorities of this machine"
+    shown = wanted.tls_certificate or "nothing"
+    yield Finding(True, "TLS", f"we show {shown} and believe {believed}")
+
+
 def the_data_directory(here: Place) -> Iterator[Finding]:
     above = (here.data.resolve(), *here.data.resolve().parents)
     try:
@@ -196,6 +210,7 @@ LOOKS: tuple[Look, ...] = (
     the_agent,
     the_ports,
     the_media,
+    the_tls,
     the_data_directory,
     the_store,
     the_speech,

@@ -7,7 +7,7 @@ from parley.config import Config, Endpoint
 
 def unavailable(config: Config) -> list[tuple[str, str]]:
     """Key of the configuration and complaint, for each that cannot be bound."""
-    wanted = [("sip.listen", listen, socket.SOCK_DGRAM) for listen in config.sip.listen]
+    wanted = [("sip.listen", listen, _kind(listen)) for listen in config.sip.listen]
     wanted.append(("http.listen", config.http.listen, socket.SOCK_STREAM))
     for port in config.media.shared_ports:
         pair = (Endpoint(config.media.address, port + n, "udp") for n in range(2))
@@ -33,12 +33,18 @@ def buffer_bytes(wanted: int) -> int:
         return probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
+def _kind(listen: Endpoint) -> socket.SocketKind:
+    return socket.SOCK_DGRAM if listen.transport == "udp" else socket.SOCK_STREAM
+
+
 def _complaint(listen: Endpoint, kind: socket.SocketKind) -> str | None:
     """Why it cannot be bound; None if it can."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         if kind == socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((listen.host, listen.port))
         except OSError as error:

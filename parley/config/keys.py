@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, cast
 
 from parley.config.values import Endpoint, PortRange, Secret
@@ -75,14 +76,21 @@ def even_number(low: int, high: int) -> Read:
 
 
 def flag(raw: object) -> bool:
-    if not isinstance(raw, bool):
+    """True or false; a variable's text as "true" or "false"."""
+    if isinstance(raw, bool):
+        return raw
+    if raw not in ("true", "false"):
         raise ValueError("neither true nor false")
-    return raw
+    return raw == "true"
 
 
 def zero_or(read_one: Read) -> Read:
     """Nothing of it, or so much."""
     return lambda raw: 0 if raw == 0 and not isinstance(raw, bool) else read_one(raw)
+
+
+def network(raw: object) -> IPv4Network | IPv6Network:
+    return ip_network(text(raw))
 
 
 def one_of(*choices: str) -> Read:

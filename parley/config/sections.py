@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -12,6 +12,7 @@ from parley.config.keys import (
     flag,
     key,
     many,
+    network,
     one_of,
     ports,
     secret,
@@ -51,12 +52,27 @@ class Http:
 @dataclass(frozen=True, slots=True)
 class Sip:
     listen: tuple[Endpoint, ...] = key(
-        some(endpoint("udp")), ("udp:127.0.0.1:5060",), 'a list such as ["udp:127.0.0.1:5060"]'
+        some(endpoint("udp", "tcp", "tls")),
+        ("udp:127.0.0.1:5060",),
+        'a list such as ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "tls:[::1]:5061"]',
     )
     public_address: str = key(
         lambda raw: text(raw) and str(ip_address(text(raw))),
         "",
         'the address callers reach, such as "203.0.113.5", or "" without NAT',
+    )
+    local_networks: tuple[IPv4Network | IPv6Network, ...] = key(
+        many(network), (), 'networks on our side of the NAT, such as ["10.0.0.0/8"]'
+    )
+    tls_certificate: str = key(
+        text, "", 'a PEM file with our certificate and its chain, or "" without TLS'
+    )
+    tls_key: str = key(text, "", 'a PEM file with its key, or "" where that is in the same file')
+    tls_ca: str = key(
+        text, "", 'a PEM file of the authorities to believe, or "" for those of this machine'
+    )
+    tls_verify_clients: bool = key(
+        flag, False, "true (who connects must show a certificate of tls_ca) or false"
     )
     ring_ms: int = key(
         whole_number(0, RING_MS_MAX), 500, f"milliseconds to ring before answering, 0-{RING_MS_MAX}"
@@ -79,7 +95,7 @@ class Sip:
 class Trunk:
     name: str = key(some_text, "trunk", "a name of your choice")
     peers: tuple[IPv4Network | IPv6Network, ...] = key(
-        many(lambda raw: ip_network(text(raw))), (), 'networks such as ["203.0.113.0/24"]'
+        many(network), (), 'networks such as ["203.0.113.0/24"]'
     )
     registrar: str = key(text, "", 'the host to register with, or ""')
     username: str = key(text, "", 'the name to register as, or ""')

@@ -16,6 +16,8 @@ from parley.keeper.errors import Damaged, KeeperError
 from parley.keeper.signals import Signals
 from parley.keeper.sockets import Pair, Sockets, raise_descriptor_limit
 from parley.keeper.upkeep import Join, Promote, Role, Spawn, Step, Upkeep
+from parley.secure import tls_of
+from telephony.tls import TlsError
 
 PROGRAMS: Mapping[str, str] = {
     "node": "parley.node",
@@ -38,6 +40,11 @@ class Keeper:
         self._config = config.to_json()
         if len(json.dumps(self._config)) > CONFIG_BYTES_MAX:
             raise KeeperError("The configuration is too long", "Name fewer trunks and peers.")
+        try:
+            tls_of(config)
+        except TlsError as error:
+            # The node would find the same, again and again.
+            raise KeeperError(str(error), "See [sip] in your configuration.") from error
         self._data = data
         self._programs = {Role(role): module for role, module in programs.items()}
         self._directory = Directory(data)

@@ -16,6 +16,7 @@ SIP_BUFFER_BYTES = 4 * 1024 * 1024
 SHARED_BUFFER_BYTES = 4 * 1024 * 1024
 # A call needs two here, two on their way to a new media process, and two there.
 DESCRIPTORS = 65_536
+SIP_BACKLOG = 1_024
 # How many RTP ports one message may ask for.
 WANT_RTP_MAX = 256
 
@@ -56,10 +57,12 @@ class Sockets:
         self._turn = 0
         self.http = _bound(config.http.listen, socket.SOCK_STREAM, "http.listen")
         self.http.listen(HTTP_BACKLOG)
-        for listen in config.sip.listen:
-            bound = _bound(listen, socket.SOCK_DGRAM, "sip.listen")
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BUFFER_BYTES)
-            self.sip[listen] = bound
+        try:
+            for listen in dict.fromkeys(config.sip.listen):
+                self.sip[listen] = _sip(listen)
+        except KeeperError:
+            self.close()
+            raise
         for index, port in enumerate(config.media.shared_ports):
             self.shared[index] = self._bound_shared(index, port)
 
@@ -107,12 +110,26 @@ class Sockets:
             pair.close()
 
 
+def _sip(listen: Endpoint) -> socket.socket:
+    """A socket of its transport. Connections wait in it, as datagrams do, for the next node."""
+    if listen.transport == "udp":
+        bound = _bound(listen, socket.SOCK_DGRAM, "sip.listen")
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BUFFER_BYTES)
+        return bound
+    bound = _bound(listen, socket.SOCK_STREAM, "sip.listen")
+    bound.listen(SIP_BACKLOG)
+    return bound
+
+
 def _bound(listen: Endpoint, kind: socket.SocketKind, key: str) -> socket.socket:
     held = socket.socket(_family(listen.host), kind)
     try:
         if kind == socket.SOCK_STREAM:
             # A server which was just stopped must not keep the next one waiting (TIME_WAIT).
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if held.family == socket.AF_INET6:
+            # "[::]" leaves the IPv4 addresses to "0.0.0.0", which has a line of its own.
+            held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         held.bind((listen.host, listen.port))
     except OSError as error:
         held.close()

@@ -224,9 +224,9 @@ class Core:
     def transmit(self, data: bytes, way: Way) -> None:
         self.outputs.append(Transmit(data, *way))
 
-    def capabilities(self, state: DialogState) -> Lines:
-        """What each response within a dialog says of us, if it is no failure."""
-        contact = self.sender.contact(state.flow)
+    def capabilities(self, state: DialogState, uri: str) -> Lines:
+        """What each response to a request for `uri` says of us, if it is no failure."""
+        contact = self.sender.contact(state.flow, uri)
         return (("Contact", contact), ("Allow", ALLOW), ("Supported", SUPPORTED))
 
     def tell(self, event: Event) -> None:
@@ -254,6 +254,8 @@ def way_of(state: DialogState) -> Way:
     if not state.flow.transport.is_reliable:
         return Way(state.flow)
     hop = rows.contact_hop(state.routes, state.remote_target)
+    if hop is None and state.resolved_hop:
+        hop = rows.read_hop(state.resolved_hop)
     return Way(state.flow, hop.address if hop else None)
 
 

@@ -109,6 +109,10 @@ class DialogState:
     # The REFER we accepted and tell the peer about: its CSeq, and until when.
     referred_cseq: int = 0
     referred_until_us: int = 0
+    # What a TLS server at the destination has to prove that it is.
+    server_name: str = ""
+    # Where the name of the next hop was found (`written_hop`); empty: it is none, or not yet.
+    resolved_hop: str = ""
 
     @property
     def destination(self) -> Address:
@@ -117,7 +121,7 @@ class DialogState:
     @property
     def flow(self) -> Flow:
         local = Address(self.local_host, self.local_port)
-        return Flow(Transport(self.transport), local, self.destination)
+        return Flow(Transport(self.transport), local, self.destination, self.server_name)
 
     @property
     def headers(self) -> Lines:
@@ -175,14 +179,15 @@ def travelling(state: DialogState, flow: Flow) -> DialogState:
         local_port=flow.local.port,
         destination_host=flow.remote.host,
         destination_port=flow.remote.port,
+        server_name=flow.name,
     )
 
 
 def next_hop(routes: list[str], target: str, flow: Flow) -> Flow:
     """Where requests go: the first route or the target, if it names an IP address.
 
-    Names are not resolved here: for those, what the peer itself sent by is used. So is a
-    connection to the same host, as long as it is open: the peer may listen nowhere.
+    Until a name is resolved, what the peer itself sent by is used. So is a connection to the same
+    host, as long as it is open: the peer may listen nowhere.
     """
     hop = contact_hop(routes, target)
     if hop is None:
@@ -195,9 +200,14 @@ def next_hop(routes: list[str], target: str, flow: Flow) -> Flow:
     return flow.to(hop.address)
 
 
+def next_uri(routes: list[str], target: str) -> Uri:
+    """What names the next hop."""
+    return NameAddr.parse(routes[0]).uri if routes else Uri.parse(target)
+
+
 def contact_hop(routes: list[str], target: str) -> Hop | None:
     """The next hop as the first route or the target names it; none where it names no IP."""
-    uri = NameAddr.parse(routes[0]).uri if routes else Uri.parse(target)
+    uri = next_uri(routes, target)
     if not is_ip(uri.host):
         return None
     transport = transport_of(uri)
@@ -214,15 +224,19 @@ def transport_of(uri: Uri) -> Transport:
 
 def next_hop_of_caller(invite: Request, routes: list[str], target: str, flow: Flow) -> Flow:
     """The same, but back to the source for a caller behind a NAT, whose Contact is private."""
-    sent_by = invite.via.host
-    behind_nat = is_ip(sent_by) and sent_by.strip("[]") != flow.remote.host
-    return flow if behind_nat else next_hop(routes, target, flow)
+    return flow if is_behind_nat(invite, flow) else next_hop(routes, target, flow)
+
+
+def is_behind_nat(request: Request, flow: Flow) -> bool:
+    """Whether its sender knows itself by another address than we do."""
+    sent_by = request.via.host
+    return is_ip(sent_by) and sent_by.strip("[]") != flow.remote.host
 
 
 def written_hop(hop: Hop) -> str:
-    return f"{hop.transport} {hop.address.port} {hop.address.host}"
+    return f"{hop.transport} {hop.address.port} {hop.address.host} {hop.name}"
 
 
 def read_hop(line: str) -> Hop:
-    transport, port, host = line.split(" ", 2)
-    return Hop(Transport(transport), Address(host, int(port)))
+    transport, port, host, *name = line.split(" ")
+    return Hop(Transport(transport), Address(host, int(port)), "".join(name))

@@ -90,4 +90,5 @@ def established(state: DialogState, response: Response, flow: Flow) -> DialogSta
         remote_tag=response.to.tag,
         remote_target=target,
         route_set="\n".join(routes),
+        resolved_hop="",
     )

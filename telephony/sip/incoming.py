@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
-from telephony.sip import exchange, reason, session_timer
+from telephony.sip import exchange, locating, reason, session_timer
 from telephony.sip.core import (
     ANSWER_ALARM,
     RELIABLE_ALARM,
@@ -97,6 +97,8 @@ class IncomingCalls:
         core.save(dialog, state)
         core.alarms.set(UNANSWERED_ALARM, dialog_id, now + UNANSWERED_SECONDS_MAX)
         core.tell(replace(_told(dialog_id, request, flow, trunk), replaces=state.replaces))
+        if not rows.is_behind_nat(request, flow):
+            locating.ask(core, dialog)
 
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
@@ -136,7 +138,10 @@ class IncomingCalls:
             state = exchange.offered_by_them(state, request.body)
         core.transactions.serve(request, flow)
         core.transactions.respond(server_key(request), respond(request, 100), flow, now)
+        before = dialog.state.remote_target
         core.save(dialog, introduced(retargeted(state, request), request))
+        if dialog.state.remote_target != before and not rows.is_behind_nat(request, flow):
+            locating.ask(core, dialog)
         core.alarms.set(UNANSWERED_ALARM, state.id, now + UNANSWERED_SECONDS_MAX)
         core.tell(Offered(state.id, request.body or None))
 
@@ -299,7 +304,9 @@ class IncomingCalls:
         sdp: bytes = b"",
         extra: Lines = (),
     ) -> Response:
-        headers = self._core.capabilities(dialog.state) + extra if status < 300 else ()
+        headers = extra
+        if status < 300:
+            headers = self._core.capabilities(dialog.state, request.uri) + extra
         if sdp:
             headers = (*headers, ("Content-Type", SDP))
         return respond(request, status, dialog.state.local_tag, headers=headers, body=sdp)
@@ -361,7 +368,9 @@ def retargeted(state: DialogState, request: Request) -> DialogState:
         flow = rows.next_hop_of_caller(request, state.routes, target, state.flow)
     except GrammarError:
         return state
-    return replace(rows.travelling(state, flow), remote_target=target)
+    resolved_hop = state.resolved_hop if target == state.remote_target else ""
+    state = rows.travelling(state, flow)
+    return replace(state, remote_target=target, resolved_hop=resolved_hop)
 
 
 def _early(dialog_id: str, local_tag: str, request: Request, flow: Flow, now: float) -> DialogState:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
-from telephony.sip import exchange, extensions, reason, session_timer
+from telephony.sip import exchange, extensions, locating, reason, session_timer
 from telephony.sip.core import (
     CANCELLED_ALARM,
     REINVITE_ALARM,
@@ -36,6 +36,8 @@ from telephony.sip.within import Within
 
 RINGING_SECONDS_MAX = 180.0
 HOPS_MAX = 8
+# Beyond this a datagram may not arrive whole (RFC 3261 section 18.1.1).
+UDP_BYTES_MAX = 1_300
 SDP = "application/sdp"
 
 
@@ -93,6 +95,7 @@ class OutgoingCalls:
         state = rows.travelling(state, flow)
         if sdp:
             state = exchange.offered_by_us(state, sdp)
+        state = self._fitting(state)
         if core.is_full:
             core.tell(Failed(state.id, "too many calls"))
             return state.id
@@ -107,8 +110,27 @@ class OutgoingCalls:
         cseq = dialog.state.local_cseq + 1
         branch = core.branch()
         dialog.forks.clear()
-        core.save(dialog, replace(changed, local_cseq=cseq, client_cseq=cseq, client_branch=branch))
+        changed = replace(changed, local_cseq=cseq, client_cseq=cseq, client_branch=branch)
+        core.save(dialog, self._fitting(changed))
         self._start(dialog, now)
+
+    def _fitting(self, state: DialogState) -> DialogState:
+        """A large INVITE goes by a connection, if a hop is known which takes one (18.1.1)."""
+        if state.flow.transport.is_reliable or len(bytes(self._invite(state))) <= UDP_BYTES_MAX:
+            return state
+        lines = state.hops.splitlines()
+        for line in lines:
+            hop = rows.read_hop(line)
+            try:
+                flow = self._core.sender.towards(hop)
+            except NoListener:
+                continue
+            if hop.transport.is_reliable:
+                # Where nobody takes the connection, the datagram is still the better try.
+                left = [rows.written_hop(Hop(state.flow.transport, state.destination))]
+                left += [other for other in lines if other != line]
+                return replace(rows.travelling(state, flow), hops="\n".join(left))
+        return state
 
     def _elsewhere(self, dialog: Dialog, now: float) -> bool:
         """Try the next hop, if there is one (RFC 3263 section 4.3)."""
@@ -268,6 +290,7 @@ class OutgoingCalls:
         ack = bytes(self._ack(state))
         core.save(dialog, replace(exchange.withdrawn(state), client_ack=ack))
         core.transmit(ack, way_of(state))
+        locating.ask(core, dialog)
         if dialog.wants_cancel:
             # It was answered before the CANCEL got there.
             self._within.bye(dialog, now, "cancelled")

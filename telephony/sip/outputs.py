@@ -28,6 +28,14 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """Find out where this URI leads (RFC 3263), and say so with `resolved`."""
+
+    dialog_id: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Invited:
     """Somebody calls: ring, accept or reject. `sdp` is none for a late offer."""
 
@@ -220,4 +228,4 @@ Event = (
     | Transferred
     | Referred
 )
-Output = Transmit | Save | Event
+Output = Transmit | Save | Resolve | Event

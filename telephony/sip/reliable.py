@@ -53,7 +53,7 @@ class ReliableProgress:
         rseq = state.rseq + 1 if state.rseq else first
         state, body = _described(state, sdp)
         headers: Lines = (
-            *core.capabilities(state),
+            *core.capabilities(state, invite.uri),
             ("Require", RELIABLE),
             ("RSeq", str(rseq)),
             *((("Content-Type", SDP),) if body else ()),

@@ -106,7 +106,7 @@ class Updates:
         if state.status == CONFIRMED:
             timer = session_timer.serve(request, core.policy)
             state = session_timer.running(state, timer, session_timer.UAS, now)
-        headers = core.capabilities(state) + session_timer.served(timer)
+        headers = core.capabilities(state, request.uri) + session_timer.served(timer)
         if sdp:
             headers += (("Content-Type", SDP),)
         core.save(dialog, replace(state, server_update=b""))
@@ -119,7 +119,7 @@ class Updates:
         """Answer the last one again, whose transaction a restart lost."""
         core = self._core
         state = dialog.state
-        headers = core.capabilities(state)
+        headers = core.capabilities(state, request.uri)
         body = state.local_sdp if request.body else b""
         if body:
             headers += (("Content-Type", SDP),)

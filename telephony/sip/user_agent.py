@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from telephony.flow import Flow, Hop, Listener
+from telephony.flow import Flow, Hop, Listener, Network
 from telephony.sip import dialog as rows
+from telephony.sip import locating
 from telephony.sip.core import (
     ANSWER_ALARM,
     CANCELLED_ALARM,
@@ -24,6 +25,7 @@ from telephony.sip.core import (
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
 from telephony.sip.extensions import not_understood
+from telephony.sip.framing import KEEP_ALIVE
 from telephony.sip.gate import Admitted, Gate, OpenGate, Silent
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES, InDialog
@@ -42,7 +44,7 @@ from telephony.sip.replaces import Replaces
 from telephony.sip.requests import ALLOW
 from telephony.sip.responses import reason_of, respond
 from telephony.sip.sender import Sender
-from telephony.sip.transactions import Client, server_key, way_back
+from telephony.sip.transactions import Client, Way, server_key, way_back
 from telephony.sip.transactions.timers import T1
 from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
 from telephony.sip.update import Updates
@@ -80,9 +82,10 @@ class UserAgent:
         transactions_max: int = TRANSACTIONS_MAX,
         gate: Gate | None = None,
         policy: Policy | None = None,
+        local_networks: Sequence[Network] = (),
     ) -> None:
         self._gate: Gate = gate or OpenGate()
-        sender = Sender(listeners, contact_user)
+        sender = Sender(listeners, contact_user, local_networks)
         self._core = Core(sender, entropy, dialogs_max, transactions_max, policy)
         self._within = Within(self._core)
         self._incoming = IncomingCalls(self._core, self._within)
@@ -116,6 +119,10 @@ class UserAgent:
                 self._request(message.seen_from(flow.remote), flow, now)
         except MessageError as error:
             self._refuse(error, flow)
+
+    def knows(self, flow: Flow) -> bool:
+        """Whether this flow is that of a peer who may begin something with us."""
+        return self._gate.knows(flow)
 
     def unreachable(self, flow: Flow, now: float) -> None:
         """A connection could not be made or is gone: what waits for an answer will get none."""
@@ -253,6 +260,15 @@ class UserAgent:
         dialog = self._core.dialog(dialog_id)
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._within.info(dialog, content_type, body, now)
+
+    def keep_alive(self, hop: Hop) -> None:
+        """Keep a NAT's binding open (RFC 5626 section 3.5.1). NoListener where none leads there."""
+        self._core.transmit(KEEP_ALIVE, Way(self._core.sender.towards(hop)))
+
+    def resolved(self, dialog_id: str, uri: str, hops: Sequence[Hop]) -> None:
+        """Answer a `Resolve`, best hop first; where none was found, nothing changes."""
+        if dialog := self._core.dialog(dialog_id):
+            locating.resolved(self._core, dialog, uri, hops)
 
     def refer(
         self,

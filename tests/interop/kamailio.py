@@ -88,7 +88,7 @@ request_route {{
     if ($sp == {upstream}) {{
         $du = "sip:127.0.0.1:{onward}";
     }} else {{
-        $du = "sip:127.0.0.1:{upstream}";
+        $du = "sip:127.0.0.1:{upstream};transport={transport}";
     }}
     t_relay();
 }}
@@ -103,9 +103,18 @@ class Proxy:
 
 @contextmanager
 def kamailio(
-    folder: Path, upstream: int, onward: int = 9, algorithm: str = "MD5", qop: str = "auth"
+    folder: Path,
+    upstream: int,
+    onward: int = 9,
+    algorithm: str = "MD5",
+    qop: str = "auth",
+    *,
+    transport: str = "udp",
 ) -> Iterator[Proxy]:
-    """A running Kamailio between `upstream`, the server, and everybody else."""
+    """A running Kamailio between `upstream`, the server, and everybody else.
+
+    It talks with the server by `transport`.
+    """
     program = shutil.which("kamailio", path=PATHS)
     if program is None:
         missing("kamailio is not installed: apt-get install kamailio")
@@ -117,6 +126,7 @@ def kamailio(
         CONFIG.format(
             port=port,
             upstream=upstream,
+            transport=transport,
             onward=onward,
             realm=REALM,
             password=PASSWORD,

@@ -53,18 +53,31 @@ def tone(seconds: float, hertz: float = 440.0) -> Samples:
     return (9_000 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
 
 
-def sipp(scenario: str, port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """Start one call of a scenario to a server on loopback; give it to `passed`."""
+def sipp(
+    scenario: str,
+    port: int,
+    folder: Path,
+    *,
+    transport: str = "u1",
+    host: str = "127.0.0.1",
+    calls: int = 1,
+) -> "subprocess.Popen[bytes]":
+    """Start calls of a scenario to a server on loopback; give it to `passed`.
+
+    `transport` as SIPp's option -t has it: "t1" is one TCP connection, "tn" one for each call.
+    """
     need("sipp", "sip-tester")
+    bracketed = f"[{host}]" if ":" in host else host
     (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
     return subprocess.Popen(
         [
-            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk", "-m", "1"),
-            *("-i", "127.0.0.1", "-p", str(free_port()), "-mi", "127.0.0.1"),
+            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk"),
+            *("-m", str(calls), "-r", str(calls), "-t", transport, "-max_socket", "1000"),
+            *("-i", host, "-p", str(free_port()), "-mi", host),
             # SIPp takes some ports from here on, without asking whether they are free.
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
-            f"127.0.0.1:{port}",
+            f"{bracketed}:{port}",
         ],
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -129,6 +142,7 @@ rtcp_mux no
 jitter_buffer_delay 1-10
 rtp_timeout 0
 net_interface 127.0.0.1
+sip_cafile {authorities}
 module_path {modules}
 module stdio.so
 module g711.so
@@ -161,6 +175,8 @@ class Account:
     """The proxy that calls go by, such as "sip:127.0.0.1:5060"."""
     user: str = "caller"
     password: str = ""
+    authorities: Path | None = None
+    """Whom it believes over TLS: a PEM file."""
 
     @property
     def rate(self) -> int:
@@ -289,6 +305,7 @@ def baresip(folder: Path, microphone: Path, account: Account = Account()) -> Ite
             rtp_last=rtp + 20,
             folder=folder,
             rate=account.rate,
+            authorities=account.authorities or "",
         )
     )
     (folder / "accounts").write_text(account.line())

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -22,13 +23,15 @@ PROBE_SECONDS = 0.2
 RTP_PORTS = 200
 LOG_BYTES_SHOWN = 4_000
 
+UDP = "udp:127.0.0.1:{sip}"
 CONFIG = """\
 [http]
 listen = "127.0.0.1:{http}"
 [sip]
-listen = ["udp:127.0.0.1:{sip}"]
+listen = [{listen}]
 ring_ms = 500
 early_media = {early_media}
+{keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
@@ -49,8 +52,13 @@ class Server:
         media: str = "",
         *,
         early_media: bool = False,
+        listen: Sequence[str] = (UDP,),
+        sip: str = "",
     ) -> None:
-        """`more`: sections of the configuration; `media`: keys of that section."""
+        """`more`: sections of the configuration; `media` and `sip`: more lines of those sections.
+
+        `listen` with `{sip}` for the port.
+        """
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -63,7 +71,8 @@ class Server:
         config.write_text(
             CONFIG.format(
                 http=_free_port(socket.SOCK_STREAM),
-                sip=self.port,
+                listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
+                keys=sip,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
                 app=app,

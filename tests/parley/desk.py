@@ -9,9 +9,10 @@ from media.caller import SoftPhone
 from media.codecs import CODECS
 from telephony import sdp
 from telephony.address import Address
-from telephony.flow import Listener
+from telephony.endpoint import Held, SipEndpoint
+from telephony.flow import Listener, Transport, written
 from telephony.sip import Acknowledged, Cancelled, DialogState, Event, HungUp, Invited, UserAgent
-from telephony.udp import SipEndpoint
+from telephony.tls import Tls
 
 PREFERENCE = ("PCMA", "PCMU")
 
@@ -19,14 +20,27 @@ PREFERENCE = ("PCMA", "PCMU")
 class Desk:
     """Use it as a context manager, within a running loop."""
 
-    def __init__(self) -> None:
-        self._sip, self._rtp = _bound(), _bound()
-        self.address = Address(*self._sip.getsockname())
-        self.target = f"sip:desk@{self.address.host}:{self.address.port}"
+    def __init__(
+        self,
+        transport: Transport = Transport.UDP,
+        host: str = "127.0.0.1",
+        tls: Tls | None = None,
+    ) -> None:
+        self._sip, self._rtp = _bound(host, transport), _bound(host)
+        self.address = Address(*self._sip.getsockname()[:2])
+        parameter = f";transport={transport}" if transport.is_reliable else ""
+        self.target = f"sip:desk@{written(self.address)}{parameter}"
         self.events = asyncio.Queue[Event]()
         self.phone: SoftPhone | None = None
-        agent = UserAgent([Listener.udp(self.address)], "desk", os.urandom)
-        self._endpoint = SipEndpoint(self._sip, agent, time.time, _saved, self.events.put_nowait)
+        agent = UserAgent([Listener(transport, self.address, self.address)], "desk", os.urandom)
+        self._endpoint = SipEndpoint(
+            [Held(transport, self._sip)],
+            agent,
+            time.time,
+            _saved,
+            self.events.put_nowait,
+            tls=tls,
+        )
 
     def __enter__(self) -> "Desk":
         return self
@@ -46,7 +60,7 @@ class Desk:
     async def answer(self) -> tuple[SoftPhone, str]:
         """Wait for a call and pick up; the phone, and the id of the dialog."""
         call = await self.invited()
-        local = Address(*self._rtp.getsockname())
+        local = Address(*self._rtp.getsockname()[:2])
         body, chosen = sdp.answer(call.sdp or b"", PREFERENCE, local, 1, 1)
         self._endpoint.do(lambda agent, now: agent.accept(call.dialog_id, body, now))
         assert isinstance(await self.events.get(), Acknowledged)
@@ -74,9 +88,13 @@ class Desk:
         return event.reason
 
 
-def _bound() -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
+def _bound(host: str, transport: Transport = Transport.UDP) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    kind = socket.SOCK_STREAM if transport.is_reliable else socket.SOCK_DGRAM
+    made = socket.socket(family, kind)
+    made.bind((host, 0))
+    if transport.is_reliable:
+        made.listen()
     return made
 
 

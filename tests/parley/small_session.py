@@ -7,6 +7,7 @@ from typing import Any
 from conversation.agent import (
     Agent,
     ChatMessage,
+    ConsultOutcome,
     RunContext,
     ToolError,
     TransferOutcome,
@@ -73,6 +74,18 @@ class SmallSession:
 
     async def transfer_to(self, call: str) -> TransferOutcome:
         raise AssertionError("this agent hands nobody over")
+
+    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+        raise AssertionError("this agent asks nobody")
+
+    async def leave(self) -> None:
+        raise AssertionError("this agent leaves nobody alone")
+
+    async def brief(self) -> str:
+        raise AssertionError("this agent was told nothing")
+
+    async def answer_consultation(self, accepted: bool) -> None:
+        raise AssertionError("this agent was asked nothing")
 
     async def press(self, keys: str) -> None:
         raise AssertionError("this agent presses no keys")

@@ -106,7 +106,9 @@ def test_an_unknown_key_is_refused_naming_the_nearest_and_the_file() -> None:
         ("[http]\nlisten = 8080", 'Write an address and a port such as "127.0.0.1:8080".'),
         ('[http]\nlisten = "localhost:8080"', "an address and a port"),
         ('[http]\nlisten = "127.0.0.1:65536"', "an address and a port"),
-        ('[sip]\nlisten = ["tls:127.0.0.1:5061"]', 'a list such as ["udp:127.0.0.1:5060"]'),
+        ('[sip]\nlisten = ["sctp:127.0.0.1:5060"]', 'a list such as ["udp:127.0.0.1:5060", '),
+        ("[sip]\ntls_verify_clients = 1", "true (who connects must show a certificate"),
+        ('[sip]\nlocal_networks = ["10.0.0.1/8"]', "networks on our side of the NAT"),
         ("[sip]\nlisten = []", "a list such as"),
         ('[sip]\nlisten = "udp:127.0.0.1:5060"', "a list such as"),
         ("[sip]\nring_ms = true", "milliseconds to ring"),
@@ -144,6 +146,8 @@ def test_a_variable_overrides_the_file() -> None:
         "PARLEY_HTTP_LISTEN": "0.0.0.0:80",
         "PARLEY_SIP_LISTEN": "udp:10.0.0.1:5060, udp:10.0.0.2:5060",
         "PARLEY_SIP_RING_MS": "0",
+        "PARLEY_SIP_TLS_VERIFY_CLIENTS": "true",
+        "PARLEY_SIP_LOCAL_NETWORKS": "10.0.0.0/8, fd00::/8",
     }
     config = parse('[http]\nlisten = "127.0.0.1:1"\n', environ)
     assert config.http.listen == Endpoint("0.0.0.0", 80)
@@ -152,6 +156,8 @@ def test_a_variable_overrides_the_file() -> None:
         "udp:10.0.0.2:5060",
     ]
     assert config.sip.ring_ms == 0
+    assert config.sip.tls_verify_clients
+    assert [str(network) for network in config.sip.local_networks] == ["10.0.0.0/8", "fd00::/8"]
 
 
 def test_a_variable_that_is_not_known_or_not_valid_is_refused_by_name() -> None:

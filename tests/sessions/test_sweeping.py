@@ -13,7 +13,7 @@ from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media import segment
 from media.appending import Appender
-from media.client import MediaClient
+from media.pool import MediaPool
 from media.segment import FRAME_BYTES, Frame
 from recordings.reducers import chunk_sealed, recording_sealed
 from recordings.segments import Range, read
@@ -49,7 +49,7 @@ def house(
         keystore=keystore,
         keys=KeyPool(keystore, size=1),
         log_key=load_or_create(tmp_path / "log.key"),
-        media=MediaClient(),
+        media=MediaPool(),
         speech=SpeechClient(),
         new_agent=lambda app: Agent(),
         agent_for=lambda call: "x:Y",

@@ -49,6 +49,18 @@ def test_we_are_told_of_as_the_flow_is_reached() -> None:
     )
 
 
+def test_who_calls_securely_is_told_to_go_on_so() -> None:
+    sender = Sender(LISTENERS, "us")
+    tls = Flow(Transport.TLS, SECURE, Address("198.51.100.1", 40_000))
+    assert sender.contact(tls, "sips:x@h") == "<sips:us@192.0.2.2:5061>"
+    assert sender.contact(tls, "sip:x@h") == "<sip:us@192.0.2.2:5061;transport=tls>"
+    side = agent()
+    invite = request("INVITE", uri="sips:bob@h", extra="Content-Type: application/sdp\r\n")
+    side.receive(invite, tls, 0.0)
+    side.accept(next(iter(side._core._dialogs)), ANSWER, 0.0)
+    assert b"Contact: <sips:parley@192.0.2.2:5061>" in sent(side)[-1].data
+
+
 def test_what_nothing_leads_to_is_refused() -> None:
     only_tcp = Sender(LISTENERS[1:2], "us")
     with pytest.raises(NoListener, match=r"sip\.listen"):

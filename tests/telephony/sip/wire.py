@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from telephony.address import Address
 from telephony.flow import Flow, Hop, Listener, Transport
-from telephony.sip import DialogState, Event, Save, Transmit, UserAgent
+from telephony.sip import DialogState, Event, Output, Resolve, Save, Transmit, UserAgent
 from telephony.sip.message import Message, Request, Response
 from telephony.sip.parser import parse
 
@@ -38,7 +38,7 @@ class Side:
             dialogs_max=dialogs_max,
             transactions_max=transactions_max,
         )
-        self.outputs: list[Transmit | Save | Event] = []
+        self.outputs: list[Output] = []
         self.rows: dict[str, DialogState] = {}
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
@@ -56,7 +56,7 @@ class Side:
 
     @property
     def events(self) -> list[Event]:
-        return [item for item in self.outputs if not isinstance(item, Transmit | Save)]
+        return [item for item in self.outputs if not isinstance(item, Transmit | Save | Resolve)]
 
     @property
     def sent(self) -> list[Message]:

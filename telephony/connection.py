@@ -1,0 +1,203 @@
+"""One TCP or TLS connection of SIP: framed in, bounded out."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+from telephony.certificates import proves
+from telephony.flow import Flow
+from telephony.sip.framing import PONG, Framer, FramingError, KeepAlive
+
+# What a peer does not read waits here; beyond this it is too slow to be talked with.
+WRITE_BYTES_MAX = 262_144
+# Lost flows which this connection stands in for.
+FLOWS_MAX = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of the connections to one user agent. Seconds end in `_s`."""
+
+    total: int = 2_048
+    # Of the total, for those who are no peer of ours: the rest is kept for peers.
+    strangers: int = 1_024
+    per_address: int = 256
+    # From the connection to the first whole message.
+    first_s: float = 32.0
+    # From the first byte of a message to its last.
+    message_s: float = 32.0
+    # Neither a message nor a keep-alive, in either direction.
+    idle_s: float = 3_600.0
+    # To connect, with the TLS handshake.
+    connect_s: float = 5.0
+
+
+LIMITS = Limits()
+
+
+class Owner(Protocol):
+    """Who holds the connections."""
+
+    def opened(self, connection: Connection) -> None: ...
+    def received(self, connection: Connection, message: bytes) -> None: ...
+    def lost(self, connection: Connection) -> None: ...
+
+
+@dataclass(slots=True)
+class Uses:
+    """Which flows a connection carries: its own, and lost ones that it stands in for."""
+
+    own: Flow
+    others: dict[Flow, None] = field(default_factory=dict[Flow, None])
+
+    def add(self, flow: Flow) -> None:
+        if flow == self.own:
+            return
+        self.others[flow] = None
+        if len(self.others) > FLOWS_MAX:
+            del self.others[next(iter(self.others))]
+
+    @property
+    def all(self) -> list[Flow]:
+        return [self.own, *self.others]
+
+
+class Connection(asyncio.Protocol):
+    """`flow.remote` is the other end. What is sent before it is open waits."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        owner: Owner,
+        clock: Callable[[], float],
+        *,
+        is_ours: bool,
+        is_known: bool = True,
+    ) -> None:
+        """`is_ours`: we have made it, so the other end need not say anything to stay."""
+        self.uses = Uses(flow)
+        self.is_ours = is_ours
+        self.is_known = is_known
+        # Whether its socket belongs to the event loop.
+        self.is_begun = False
+        self.is_closed = False
+        self._owner = owner
+        self._clock = clock
+        self._framer = Framer()
+        self._transport: asyncio.Transport | None = None
+        self._waiting = bytearray()
+        self._is_paused = False
+        self._has_spoken = is_ours
+        self._made_at = self._used_at = clock()
+        self._message_at: float | None = None
+
+    @property
+    def flow(self) -> Flow:
+        return self.uses.own
+
+    def send(self, data: bytes) -> None:
+        """Send, in order. A peer which does not read is cut off."""
+        if self.is_closed:
+            return
+        self._used_at = self._clock()
+        if self._transport is None:
+            self._waiting += data
+            queued = len(self._waiting)
+        else:
+            self._transport.write(data)
+            queued = self._transport.get_write_buffer_size()
+        if queued > WRITE_BYTES_MAX:
+            self.abort()
+
+    def overdue(self, limits: Limits) -> bool:
+        """Whether the peer has kept us waiting for longer than anybody may."""
+        now = self._clock()
+        if not self._has_spoken and now - self._made_at > limits.first_s:
+            return True
+        if self._message_at is not None and now - self._message_at > limits.message_s:
+            return True
+        return now - self._used_at > limits.idle_s
+
+    def pause(self, *, paused: bool) -> None:
+        """Read nothing more for now, or read on."""
+        self._is_paused = paused
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if paused:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    def close(self) -> None:
+        """End it once everything is sent."""
+        self._end()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._end()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._owner.lost(self)
+
+    # --- what asyncio tells -------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self.is_closed or not self._is_trusted():
+            self.abort()
+            return
+        made: socket.socket = transport.get_extra_info("socket")
+        # A peer which is gone without a word is noticed in the end.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._is_paused:
+            self.pause(paused=True)
+        self._owner.opened(self)
+        self._transport.write(bytes(self._waiting))
+        self._waiting.clear()
+
+    def _is_trusted(self) -> bool:
+        """Whether a server which we asked for by name is it (RFC 5922 section 7.1)."""
+        assert self._transport is not None, "asked once it is open"
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        if tls is None or tls.server_side:
+            return True
+        wanted = self.flow.name or self.flow.remote.host
+        return proves(tls.getpeercert() or {}, wanted)
+
+    def data_received(self, data: bytes) -> None:
+        self._used_at = self._clock()
+        try:
+            found = self._framer.feed(data)
+        except FramingError:
+            self.abort()
+            return
+        if not self._framer.is_within:
+            self._message_at = None
+        elif self._message_at is None or found:
+            self._message_at = self._used_at
+        for item in found:
+            if self.is_closed:
+                return
+            if isinstance(item, KeepAlive):
+                self.send(PONG)
+            else:
+                self._has_spoken = True
+                self._owner.received(self, item)
+
+    def eof_received(self) -> None:
+        """They have said everything: so have we."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
