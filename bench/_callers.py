@@ -61,7 +61,8 @@ class Callers:
         ports = np.array(self.ports, np.int32)
         self._from = ports[order % len(ports)]
         self._ssrcs, self._offsets = self._ssrcs[order], self._offsets[order]
-        to = [pack(("127.0.0.1", self.targets[n])) for n in order.tolist()]
+        places: list[int] = order.tolist()
+        to = [pack(("127.0.0.1", self.targets[n])) for n in places]
         self._to = np.frombuffer(b"".join(to), np.uint8).reshape(count, -1)
         self._lengths = np.full(count, PACKET, np.int32)
 

@@ -14,11 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -56,8 +57,7 @@ class Result:
     stats: dict[str, object] = field(default_factory=dict[str, object])
 
     def line(self, name: str) -> str:
-        tick = self.stats.get("tick_us")
-        times = tick if isinstance(tick, dict) else {}
+        times = cast(dict[str, int], self.stats.get("tick_us", {}))
         widths = {"p50": 10, "p99": 7, "max": 7}
         ticks = "".join(f"{times.get(name, ''):>{width}}" for name, width in widths.items())
         late = f"{self.stats.get('late_ticks', ''):>6}{self.stats.get('missed_ticks', ''):>7}"
@@ -161,7 +161,7 @@ class Media:
         self._tell({name: port, "rtcp": port + 1}, rtp, rtcp)
         return port
 
-    def send(self, header: dict[str, object], payload: bytes = b"") -> None:
+    def send(self, header: Mapping[str, object], payload: bytes = b"") -> None:
         with self._sending:
             self.link.sendall(encode(header, payload))
 

@@ -172,7 +172,8 @@ class Reception:
         positions = bank.place(slots, ssrcs, timestamps, arrived)
         lengths = np.array([len(samples) for samples in heard.samples])
         for chosen in alike(slots, lengths):
-            samples = np.stack([heard.samples[n] for n in chosen.tolist()])
+            places: list[int] = chosen.tolist()
+            samples = np.stack([heard.samples[n] for n in places])
             bank.put(slots[chosen], positions[chosen], samples)
 
 

@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import dataclass, field
 from random import Random
+from typing import cast
 
 import numpy as np
 
@@ -74,8 +75,7 @@ def named(found: list[Event], name: str) -> list[Event]:
 
 def gate_epoch(plane: Plane, leg: str) -> object:
     """The epoch of a leg's open gate, as the node is told of it."""
-    legs = plane.hello().header["legs"]
-    assert isinstance(legs, list)
+    legs = cast(list[dict[str, object]], plane.hello().header["legs"])
     (told,) = [told for told in legs if told["leg"] == leg]
     return told["gate_epoch"]
 
