@@ -127,6 +127,7 @@ class Node:
             clock,
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
+            board.media_stats,
         )
         operators = serve_operators(
             Path(go["data"]),

@@ -34,6 +34,7 @@ from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
 
 Header = dict[str, Any]
+MEDIA_COUNTS = ("late_ticks", "missed_ticks", "unsent", "flooded", "dropped")
 
 
 class Switchboard:
@@ -44,6 +45,8 @@ class Switchboard:
         self.calls: dict[str, LiveCall] = {}
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
+        self.media_stats: dict[int, Header] = {}
+        """What each media process said of itself last."""
         self.callers = Callers(house)
         self._voice = Voice(house, self.calls)
         self.lines = Lines(house, self.calls, self.dialogs, self.callers, self._voice)
@@ -222,10 +225,20 @@ class Switchboard:
                 await self._media_came(header)
             elif header["event"] == "chunk":
                 await self.sealing.take(header)
+            elif header["event"] == "stats":
+                self._media_told(header)
             elif header.get("leg") in self.calls:
                 self._media_event(self.calls[header["leg"]], header, payload)
             elif "id" in header:
                 self.house.media.ack([header["id"]])
+
+    def _media_told(self, stats: Header) -> None:
+        """How punctual a media process is; the operator is told where it was not."""
+        before = self.media_stats.get(stats["process"], {})
+        self.media_stats[stats["process"]] = stats
+        if any(stats[count] > before.get(count, 0) for count in ("missed_ticks", "unsent")):
+            told = {name: stats[name] for name in ("process", "legs", *MEDIA_COUNTS, "tick_us")}
+            self.house.note("media was late", **told)
 
     async def _media_came(self, header: Header) -> None:
         """A link to a media process: what it should have and has not is opened again."""
