@@ -6,7 +6,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions.reducers import call_offered
-from web.app import Desk, application
+from web.app import MEDIA_COUNTERS, Desk, application
 
 pytestmark = pytest.mark.anyio
 
