@@ -1,7 +1,8 @@
 """Concurrent G.711 calls on one core, with detection of speech and encrypted recording of both
-legs: our media process, beside the kernel's floor and one asyncio protocol for each call.
+legs: our media process, beside the kernel's floor, one asyncio protocol for each call, and
+Pipecat's pipeline where it is installed.
 
-Run: python -m bench.media_plane [--calls N] [--seconds S] [--only NAME]
+Run: python -m bench.media_plane [--calls N] [--seconds S] [--only NAME] [--pipecat PYTHON]
 """
 
 import argparse
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +27,7 @@ import numpy as np
 
 from bench._callers import CYCLE_FRAMES, SPEECH_FRAMES, Callers, settle, voice
 from bench._measure import machine
+from bench._websocket_callers import WebsocketCallers
 from media.net import Sockets
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
@@ -32,13 +35,19 @@ from media.wire import Decoder, encode
 HOST = "127.0.0.1"
 CALLER_PORTS = 16
 WARM_S = 1.5
+SWITCH_S = 0.000_5
+"""The threads that speak and read for the node must not hold up the callers."""
+
 UTTERANCE_S = 3
+PIPECAT_CALLS = 8
 SPEAK_EVERY_S = 6.0
 BUFFER_BYTES = 8 * 1024 * 1024
 SO_RCVBUFFORCE = 33
 """Linux; Python has no name for it. It may go beyond net.core.rmem_max, where one may at all."""
 
 KEY = "00" * 32
+ENVIRONMENT = {"PYTHONPATH": os.getcwd(), "OPENBLAS_NUM_THREADS": "1"}
+"""As the keeper starts it."""
 HEADING = (
     f"{'':<34}{'calls':>6}{'us/call':>9}{'of core':>9}{'calls/core':>11}{'lost':>7}"
     f"{'tick p50':>10}{'p99':>7}{'max':>7}{'late':>6}{'missed':>7}"
@@ -134,6 +143,34 @@ def beside(kind: str, calls: int, seconds: float, *, ports: int) -> Result:
         child.wait()
 
 
+def pipecat(python: str, calls: int, seconds: float, *, vad: bool) -> Result:
+    """Pipecat's pipeline for each call, over the websocket it is made for."""
+    port = bound().getsockname()[1]
+    command = [python, "-m", "bench._pipecat_side", str(port), *(["vad"] if vad else [])]
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    callers = WebsocketCallers(port, calls, SPEECH_FRAMES)
+    try:
+        _wait_for(partial(_answers, port), 60.0)
+        callers.connect()
+        callers.run(WARM_S)
+        before, began = cpu_us(child.pid), time.monotonic()
+        callers.run(seconds)
+        took, used = time.monotonic() - began, cpu_us(child.pid) - before
+        assert callers.received_bytes > callers.sent * 160, "Pipecat did not answer"
+        return Result(calls, used / (calls * seconds * 50), used / took / 1e6, callers.sent, 0)
+    finally:
+        callers.close()
+        child.kill()
+        child.wait()
+
+
+def _answers(port: int) -> bool:
+    with suppress(ConnectionRefusedError):
+        socket.create_connection((HOST, port)).close()
+        return True
+    return False
+
+
 class Media:
     """Our media process, and the ends of the keeper and of the node."""
 
@@ -141,7 +178,7 @@ class Media:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-P", "-m", "media.process", "--control", str(theirs.fileno())]
         self.child = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": os.getcwd()}
+            command, pass_fds=[theirs.fileno()], env={**os.environ, **ENVIRONMENT}
         )
         theirs.close()
         self._tell({"go": True, "recordings": str(recordings), "chunk_ms": 1_000})
@@ -255,8 +292,8 @@ def _our_plane(
     speaking.set()
     _wait_for(lambda: media.stats.get("legs") == calls)
     time.sleep(0.5)
+    _wait_for(lambda: media.chunks > calls * seconds)
     assert not media.failed, media.failed[:3]
-    assert media.chunks > calls * seconds, f"{media.chunks} chunks were sealed"
     result.stats = media.stats
     return result
 
@@ -281,7 +318,7 @@ def _wait_for(true: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.001)
 
 
-def runs(calls: int, seconds: float) -> dict[str, Callable[[], Result]]:
+def runs(calls: int, seconds: float, python: str) -> dict[str, Callable[[], Result]]:
     few = calls // 10
 
     def ours(shared: bool, speech: int = SPEECH_FRAMES, count: int = calls) -> Callable[[], Result]:
@@ -295,6 +332,10 @@ def runs(calls: int, seconds: float) -> dict[str, Callable[[], Result]]:
         "Parley, a port a call": ours(shared=False),
         "Parley, all speak always": ours(shared=True, speech=CYCLE_FRAMES),
         "an asyncio protocol a call": lambda: beside("asyncio", few, seconds, ports=few),
+    } | {
+        f"Pipecat, websocket{title}": partial(pipecat, python, PIPECAT_CALLS, seconds, vad=vad)
+        for title, vad in ((", no detection", False), (", Silero", True))
+        if python
     }
 
 
@@ -303,13 +344,20 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--only", default="")
+    parser.add_argument(
+        "--pipecat",
+        default=sys.executable if find_spec("pipecat") else "",
+        metavar="PYTHON",
+        help="a Python which has pipecat-ai and uvicorn, to be compared with",
+    )
     options = parser.parse_args()
+    sys.setswitchinterval(SWITCH_S)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     print(f"{machine()}. G.711, callers talk {SPEECH_FRAMES / CYCLE_FRAMES:.0%} of the time,")
     print("agents half of it; detection of speech and encrypted recording of both legs are on.")
     print(HEADING)
-    for name, run in runs(options.calls, options.seconds).items():
+    for name, run in runs(options.calls, options.seconds, options.pipecat).items():
         if options.only in name:
             print(run().line(name), flush=True)
 

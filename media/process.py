@@ -328,6 +328,9 @@ def chunk_ms(go: dict[str, object]) -> int:
 def serve(control: socket.socket) -> None:
     """Stand by, then run until the keeper dies, which raises KeeperGone."""
     go = wait_for_go(control)
+    # Before the sealer is started, which inherits it: it may hold the lock that the clock needs.
+    with suppress(PermissionError):
+        os.nice(NICE)
     boot = os.urandom(8).hex()
     sealer = Sealer(Appender(Path(str(go.get("recordings", "."))), boot))
     sealer.start()
@@ -337,8 +340,6 @@ def serve(control: socket.socket) -> None:
     gc.freeze()
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
-    with suppress(PermissionError):
-        os.nice(NICE)
     MediaProcess(control, plane, sealer, WallClock()).run()
 
 

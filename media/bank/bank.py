@@ -17,6 +17,10 @@ from media.delay import Delay
 from media.units import FRAME_MS
 from media.vad import Detector
 
+CONCEALED_MAX = 128
+"""Legs at once, of a tick: where more lose a frame together, the network has gone, or we were late,
+and the tick is not to become late of it, too."""
+
 US = 1_000_000
 
 
@@ -142,7 +146,7 @@ class Bank:
         quiet = gone & (noise > 0)
         if quiet.any():
             frames[quiet] = comfort.noise(noise[quiet], self._generator, self.frame)
-        rows = np.flatnonzero(gone & ~quiet & (lost < plc.LOST_FRAMES_MAX))
+        rows = np.flatnonzero(gone & ~quiet & (lost < plc.LOST_FRAMES_MAX))[:CONCEALED_MAX]
         if rows.size:
             history = self._before(slots[rows], positions[rows], lost[rows])
             frames[rows] = plc.conceal(history, lost[rows], self.rate)

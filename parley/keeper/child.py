@@ -132,6 +132,9 @@ def _start(module: str, control: int) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr.fileno(),  # Standard output belongs to the command which the user gave.
         pass_fds=[control],
+        # Our matrices are small: the threads of BLAS would only wait for each other, and a tick
+        # for all of them.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         process_group=0,  # Ctrl-C is for the keeper, which then stops everyone in order.
         preexec_fn=_die_with_the_keeper,  # noqa: PLW1509 - the keeper has one thread.
     )
