@@ -59,3 +59,11 @@ def test_sealing_is_measured() -> None:
 def test_hostile_messages_are_measured() -> None:
     out = printed("bench.hostile", "--messages", "50")
     assert "made to be slow" in out and "> 1 ms" in out
+
+
+def test_calls_on_a_core_are_measured() -> None:
+    few = ("--calls", "20", "--seconds", "0.5")
+    out = printed("bench.media_plane", *few, "--only", "Parley, one")
+    assert "Parley, one shared port" in out
+    assert "tick p50" in out
+    assert "a protocol a call" not in out
