@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
-from media.client import MediaClient
+from media.pool import MediaPool
 from runtime.errors import NotNow, StoreBroken
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore, KeystoreError
@@ -66,7 +66,7 @@ class House:
     keystore: Keystore
     keys: KeyPool
     log_key: Ed25519PrivateKey
-    media: MediaClient
+    media: MediaPool
     speech: SpeechClient
     new_agent: Callable[[str], Agent]
     """Make the agent that a call's row names."""

@@ -1,6 +1,7 @@
 """Picking up and hanging up: the effects and events of the SIP line."""
 
 import asyncio
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from sessions.holding import holds_going_on
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
-from sessions.tables import Leg
+from sessions.tables import Dial, Leg
 from sessions.voice import Voice
 from telephony import sdp
 from telephony.address import Address
@@ -138,7 +139,7 @@ class Lines:
             await self.open_leg(rows[0])
             self._house.media.listen(live.id, True)
 
-    async def open_leg(self, leg: Leg) -> Address:
+    async def open_leg(self, leg: Leg, beside: str | None = None) -> Address:
         """Have the media process run a leg: a new one, or one that its forerunner lost."""
         host, port = await self._house.media.open(
             leg.id,
@@ -152,13 +153,26 @@ class Lines:
             payload_type=leg.payload_type,
             dtmf_payload_type=leg.dtmf_payload_type,
             port=leg.port or None,
+            process=leg.process if leg.port else None,
+            beside=beside,
             **self._besides(leg),
         )
         return Address(host, port)
 
     def _besides(self, leg: Leg) -> dict[str, Any]:
-        """What else the media process is told of a leg: nothing that it could do yet."""
-        return {}
+        """What else the media process is told of a leg."""
+        keys = self._keys(leg)
+        if keys is None:
+            return {"direction": leg.direction}
+        return {
+            "direction": leg.direction,
+            "srtp": {
+                "suite": keys.suite,
+                "send_key": base64.b64decode(keys.send_key).hex(),
+                "receive_key": base64.b64decode(keys.receive_key).hex(),
+                "roc": leg.srtp_roc,
+            },
+        }
 
     def _remote(self, leg: Leg) -> Address:
         try:
@@ -326,8 +340,10 @@ class Lines:
             srtp_suite=audio.srtp.suite if audio.srtp else "",
             srtp_keys=keys,
         )
-        address = await self.open_leg(leg)
-        return replace(leg, port=address.port)
+        orders = await self._house.store.reader.rows(Dial, id=live.id)
+        # Who is to be heard by somebody has to be at the same media process.
+        address = await self.open_leg(leg, beside=orders[0].joins if orders else None)
+        return replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
 
 
 async def end(house: House, call: str, by: str, cause: Cause | None = None) -> None:
