@@ -1,5 +1,6 @@
 """SIPp is transferred, transfers, is called: what the rows say of it afterwards."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -9,6 +10,7 @@ import pytest
 
 from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
+from tests.interop.test_identities import url_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -237,3 +239,27 @@ def test_what_was_dialled_and_transferred_is_replayed_exported_and_verified(
     shown = exchange.parley("show", call).stdout
     assert f"dialled by operator on {basis}: consent, a form of today" in shown
     assert "by callee (normal)" in shown
+
+
+@pytest.mark.parametrize(("role", "code"), [("supervisor", 0), ("clerk", 1)])
+def test_who_may_have_somebody_called_signs_for_it(
+    exchange: Server, tmp_path: Path, role: str, code: int
+) -> None:
+    done = exchange.json(
+        "basis", "record", f"sip:{role}@127.0.0.1:9", "--kind", "contract", *SOURCE
+    )
+    key = str(tmp_path / "key.pem")
+    exchange.parley("identity", "new", "--name", role, "--role", role, "--out", key)
+    basis = f'--arg=basis="{done["basis"]}"'
+    acted = exchange.parley_anywhere(
+        *("act", "sessions.call_dialled", basis, "--key", key, "--url", url_of(exchange), "--json")
+    )
+    assert acted.returncode == code, acted.stderr
+    if code == 0:
+        call = json.loads(acted.stdout)["result"]
+        ends = monotonic() + WAIT_S
+        while call not in {one["id"] for one in exchange.calls()}:
+            assert monotonic() < ends, "nobody is called"
+        assert exchange.json("show", call)["dial"]["by"].startswith("id_")
+    else:
+        assert "supervisor" in acted.stderr
