@@ -123,6 +123,7 @@ class Dialling:
                     now,
                     headers=headers,
                     trunk=route.trunk,
+                    otherwise=route.otherwise,
                     dialog_id=live.id,
                     redirects_max=route.redirects_max,
                 )

@@ -30,6 +30,7 @@ from sessions.turns import Turns
 from sessions.voice import Voice, played, progressed
 from telephony import causes, dtmf_info, sip
 from telephony.causes import Cause
+from telephony.identity import shown
 from telephony.reducers import dialog_saved
 from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
@@ -110,6 +111,7 @@ class Switchboard:
     async def _line_event(self, event: sip.Event) -> None:
         match event:
             case sip.Invited(dialog_id=call, from_uri=remote, request_uri=local):
+                remote = shown(remote, event.headers, event.trunk)
                 await self.offered(call, remote, local, event.replaces or None)
             case sip.Cancelled(dialog_id=call, reasons=reasons):
                 cause = causes.of_giving_up(reasons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telephony.sip import dialog as rows
-from telephony.sip import exchange, session_timer
+from telephony.sip import exchange, locating, session_timer
 from telephony.sip.core import REINVITE_ALARM, SESSION_ALARM, Core, Dialog, way_of
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
@@ -151,6 +151,7 @@ class Reinvites:
             # It is repeated until we acknowledge it.
             return
         state = introduced(_retargeted(dialog.state, response), response)
+        locating.follow(core, dialog.state, state)
         timer = session_timer.agreed(response)
         state = session_timer.running(state, timer, session_timer.UAC, now)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
@@ -250,4 +251,4 @@ def _retargeted(state: DialogState, response: Response) -> DialogState:
         # Behind a NAT the peer is reached where it called from: nothing has changed.
         return state
     flow = rows.next_hop(state.routes, target, state.flow)
-    return replace(rows.travelling(state, flow), remote_target=target)
+    return replace(rows.travelling(state, flow), remote_target=target, resolved_hop="")

@@ -89,7 +89,7 @@ def sipp(
 
 
 def sipp_called(
-    scenario: str, folder: Path, port: int = 0
+    scenario: str, folder: Path, port: int = 0, *, transport: str = "u1"
 ) -> "tuple[subprocess.Popen[bytes], int]":
     """Start one telephone of a scenario on loopback, which waits to be called at the port."""
     need("sipp", "sip-tester")
@@ -97,7 +97,7 @@ def sipp_called(
     running = subprocess.Popen(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),
-            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1"),
+            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-t", transport),
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
         ],
