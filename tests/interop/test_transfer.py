@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
+from tests.interop.agents import BOOK_KEY
+from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
 from tests.interop.test_identities import url_of
 
@@ -153,6 +154,23 @@ def test_somebody_is_called(
     assert shown["call"]["direction"] == "outbound"
     assert shown["dial"]["state"] == state
     assert shown["dial"]["kind"] == "consent"
+
+
+def test_whom_we_call_is_greeted_and_asked_like_a_caller(server: Server, tmp_path: Path) -> None:
+    microphone = save(tmp_path / "microphone.wav", tone(60))
+    with baresip(tmp_path / "baresip", microphone, Account(answers=True)) as telephone:
+        done = server.json("dial", telephone.uri, "--basis", "consent", *SOURCE)
+        telephone.wait_until_called()
+        telephone.wait_until_spoken_to()
+        telephone.press("1")
+        telephone.wait_until_spoken_to()
+        telephone.press(BOOK_KEY)
+        telephone.wait_for_the_end()
+    shown = sealed(server, done["call"])
+    assert ended(shown) == ("agent", "normal")
+    assert "granted" in {event["kind"] for event in shown["consent"]}
+    assert shown["recording"] is not None
+    assert [action["tool"] for action in shown["actions"]] == ["book"]
 
 
 def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path: Path) -> None:
