@@ -111,6 +111,7 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
+        resolver = Resolver(means(await self._sip_sockets))
         trunks = trunks_of(
             self._config,
             Path(go["data"]),
@@ -118,8 +119,9 @@ class Node:
             clock=clock,
             entropy=secrets.token_bytes,
             note=note,
+            resolve=resolver.hops,
         )
-        endpoint = await self._pick_up(board, trunks)
+        endpoint = await self._pick_up(board, trunks, resolver)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
         board_tasks["trunks"] = asyncio.create_task(trunks.lines.run())
         board_tasks["drain"] = asyncio.create_task(self._drained(board, endpoint))
@@ -195,7 +197,7 @@ class Node:
         await recovery.sweep(house)
         return board
 
-    async def _pick_up(self, board: Switchboard, trunks: Trunks) -> SipEndpoint:
+    async def _pick_up(self, board: Switchboard, trunks: Trunks, resolver: Resolver) -> SipEndpoint:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
         held = await self._sip_sockets
         reached = listeners(self._config, held)
@@ -224,10 +226,10 @@ class Node:
             board.save,
             told,
             tls=tls_of(self._config),
-            lookup=Resolver(means(held)).hops,
+            lookup=resolver.hops,
             limits=connection_limits(),
         )
-        trunks.lines.attach(endpoint, endpoint.hops)
+        trunks.lines.attach(endpoint)
         board.house.sip = endpoint
         board.house.route = by_trunks(trunks.lines, f"sip:parley@{reached[0].sent_by()}")
         await recovery.resume(board, unoffered)

@@ -14,7 +14,7 @@ from recordings.vault import SAMPLE_RATE
 from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed, unseal
 from runtime.tables import select
-from sessions.tables import Call, CallState, Dial
+from sessions.tables import Call, CallState, Dial, Hold
 from telephony import identity
 from telephony.sip.dialog import read_lines
 from telephony.tables import Dialog, state_of
@@ -60,6 +60,12 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "call": _call(row, key),
         "dial": _dial(rows, call, key),
         "identity": _identity(rows, key, call),
+        "holds": [
+            _fields(hold, "id", "call")
+            for hold in sorted(
+                select(rows, Hold, ("call",), (call,)), key=lambda one: (one.asked_us, one.id)
+            )
+        ],
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "transcript": [
             _segment(segment, key)

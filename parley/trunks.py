@@ -11,7 +11,6 @@ from typing import Any
 from parley.config import Config, Secret, SecretError, Trunk
 from runtime.errors import NotNow
 from runtime.store import Store
-from telephony.flow import Hop
 from telephony.sip.authorizing import CredentialsOf
 from telephony.sip.challenges import Challenger
 from telephony.sip.digest import Algorithm
@@ -96,11 +95,6 @@ def standing(trunk: Policy, state: TrunkState | None, now_us: int) -> Standing:
     return Standing(True, f"{where}: registered for another {left_s} s")
 
 
-async def no_names(uri: str) -> list[Hop]:
-    """Finds nobody: only addresses lead anywhere."""
-    return []
-
-
 def trunks_of(
     config: Config,
     data: Path,
@@ -109,7 +103,7 @@ def trunks_of(
     clock: Callable[[], int],
     entropy: Callable[[int], bytes],
     note: Callable[..., Any],
-    resolve: Resolve = no_names,
+    resolve: Resolve,
 ) -> Trunks:
     """The trunks at work. Raises TrunkError, and ValueError for a secret that is none."""
 

@@ -21,7 +21,7 @@ from sessions.holding import Holding, holds_going_on, settled
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played, Referral
-from sessions.reducers import call_offered
+from sessions.reducers import call_offered, leg_rolled_over
 from sessions.referring import Referring
 from sessions.sealing import Sealing
 from sessions.tables import Call, CallState, Dial, DialState
@@ -288,11 +288,18 @@ class Switchboard:
                 return
             case "silent":
                 self._soon(self._silent(live))
+            case "roc":
+                self._soon(self._rolled_over(live, header))
+                return
             case "dtmf" | "heard":
                 self.attending.deliver(live.id, header, payload)
                 return
             case _:
                 return
+        self.house.media.ack([header["id"]])
+
+    async def _rolled_over(self, live: LiveCall, header: Header) -> None:
+        await self.house.surely(leg_rolled_over, live.id, roc=header["roc"])
         self.house.media.ack([header["id"]])
 
     async def _silent(self, live: LiveCall) -> None:

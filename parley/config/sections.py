@@ -78,6 +78,14 @@ class Sip:
     ring_ms: int = key(
         whole_number(0, RING_MS_MAX), 500, f"milliseconds to ring before answering, 0-{RING_MS_MAX}"
     )
+    open: bool = key(
+        flag, False, "true to let everybody call where no [[trunk]] is named, or false"
+    )
+    drain_s: int = key(
+        whole_number(0, DRAIN_S_MAX),
+        30,
+        f"seconds that live calls may go on for when the server is stopped, 0-{DRAIN_S_MAX}",
+    )
     early_media: bool = key(
         flag, False, "true to play the greeting before the call is answered, or false"
     )
@@ -89,14 +97,6 @@ class Sip:
     )
     reliable_progress: bool = key(
         flag, False, "true to offer 100rel and use it where it is supported, or false"
-    )
-    open: bool = key(
-        flag, False, "true to let everybody call where no [[trunk]] is named, or false"
-    )
-    drain_s: int = key(
-        whole_number(0, DRAIN_S_MAX),
-        30,
-        f"seconds that live calls may go on for when the server is stopped, 0-{DRAIN_S_MAX}",
     )
 
 

@@ -141,9 +141,7 @@ class Core:
 
     def start(self, request: Request, state: DialogState, now: float, *, answered: int = 0) -> None:
         """Send a request of a dialog, until it is answered; see `Client` for `answered`."""
-        self.transactions.start(
-            request, way_of(state), state.id, now, state, trunk=state.trunk, answered=answered
-        )
+        self.transactions.start(request, way_of(state), state.id, now, state, answered=answered)
 
     def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
         """Send a request outside of any dialog; its answer is told under the id returned.
@@ -159,7 +157,7 @@ class Core:
             *asked.headers,
         )
         if asked.contact_user:
-            headers += (("Contact", self.sender.contact(flow, asked.uri, asked.contact_user)),)
+            headers += (("Contact", self.sender.contact(flow, user=asked.contact_user)),)
         made = standalone(asked.method, asked.uri, self.sender.via(flow, self.branch()), headers)
         request_id = self.token()
         self.transactions.start(made, Way(flow), request_id, now, trunk=asked.trunk)

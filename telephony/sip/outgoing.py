@@ -91,9 +91,10 @@ class OutgoingCalls:
             sdp_version=origin.version,
             created_us=rows.microseconds(now),
         )
+        state = self._towards_next(state)
         if sdp:
             state = exchange.offered_by_us(state, sdp)
-        state = self._fitting(self._towards_next(state))
+        state = self._fitting(state)
         if core.is_full:
             core.tell(Failed(state.id, "too many calls"))
             return state.id

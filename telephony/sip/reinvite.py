@@ -70,6 +70,7 @@ class Reinvites:
             client_cseq=cseq,
             client_branch=core.branch(),
             client_ack=b"",
+            authorization="",
         )
         if sdp:
             state = exchange.offered_by_us(state, sdp)
@@ -87,7 +88,7 @@ class Reinvites:
             core.sender,
             state.client_branch,
             state.client_cseq,
-            headers=session_timer.asking(state, core.policy),
+            headers=session_timer.asking(state, core.policy) + state.credentials,
             content_type=SDP if state.pending_sdp else "",
             body=state.pending_sdp,
         )
@@ -156,6 +157,12 @@ class Reinvites:
         state = session_timer.running(state, timer, session_timer.UAC, now)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
         dialog.is_refreshing = False
+        self._agree(dialog, state, response, now)
+        self._next(dialog, now)
+
+    def _agree(self, dialog: Dialog, state: DialogState, response: Response, now: float) -> None:
+        """Take the description of a 2xx, and acknowledge it unless that is to answer."""
+        core = self._core
         if not exchange.may(state, Step.THEY_ANSWER) and response.body:
             core.save(dialog, exchange.offered_by_them(state, response.body))
             core.alarms.set(REINVITE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
@@ -173,7 +180,6 @@ class Reinvites:
             if is_answered
             else NotRenegotiated(state.id, response.status)
         )
-        self._next(dialog, now)
 
     def acknowledge(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Send the ACK which answers an offer that came in a 2xx."""
@@ -200,6 +206,7 @@ class Reinvites:
             core.sender,
             core.branch(),
             state.client_cseq,
+            headers=state.credentials,
             content_type=SDP if sdp else "",
             body=sdp,
         )

@@ -85,9 +85,9 @@ class UserAgent:
         dialogs_max: int = DIALOGS_MAX,
         transactions_max: int = TRANSACTIONS_MAX,
         gate: Gate | None = None,
+        credentials: CredentialsOf = lambda _: None,
         policy: Policy | None = None,
         local_networks: Sequence[Network] = (),
-        credentials: CredentialsOf = lambda _: None,
     ) -> None:
         self._gate: Gate = gate or OpenGate()
         sender = Sender(listeners, contact_user, local_networks)
@@ -196,6 +196,25 @@ class UserAgent:
         """Refuse the offer of an UPDATE, with 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.refuse(dialog, status, now)
+
+    def agree(self, dialog_id: str, method: str, sdp: bytes, now: float) -> None:
+        """Answer an offer by the road that it came: `method` as `Offered` has it."""
+        if method == "UPDATE":
+            self.answer_update(dialog_id, sdp, now)
+        elif method == "ACK":
+            self.acknowledge(dialog_id, sdp, now)
+        else:
+            self.accept(dialog_id, sdp, now)
+
+    def disagree(self, dialog_id: str, method: str, now: float) -> None:
+        """Refuse an offer of theirs. What came in a 2xx can only be acknowledged, and hung up."""
+        if method == "UPDATE":
+            self.refuse_update(dialog_id, 488, now)
+        elif method == "ACK":
+            self.acknowledge(dialog_id, b"", now)
+            self.bye(dialog_id, now)
+        else:
+            self.reject(dialog_id, 488, now)
 
     def reinvite(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Offer anew within an answered call; with an empty offer, have them offer.

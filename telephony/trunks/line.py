@@ -74,10 +74,9 @@ class TrunkLines:
             if trunk.next_hop and (hop := contact_hop([], trunk.next_hop)) is not None:
                 self._found(trunk, [hop])
 
-    def attach(self, line: Line, resolve: Resolve | None = None) -> None:
-        """The line is open; from now on names are found by `resolve`, if one is given."""
+    def attach(self, line: Line) -> None:
+        """The line is open."""
         self._line = line
-        self._resolve = resolve or self._resolve
 
     async def run(self) -> None:
         """Keep every trunk, for ever."""
@@ -158,7 +157,7 @@ class TrunkLines:
         if (hop := contact_hop([], uri)) is not None:
             return [hop]
         try:
-            return (await self._resolve(uri))[:HOPS_MAX]
+            return [*await self._resolve(uri)][:HOPS_MAX]
         except (ValueError, OSError):
             # A name that leads nowhere now may do so later: it counts as a trunk that is away.
             return []

@@ -30,8 +30,8 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = [{listen}]
 ring_ms = 500
-early_media = {early_media}
 drain_s = {drain_s}
+early_media = {early_media}
 {keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
@@ -58,7 +58,7 @@ class Server:
     ) -> None:
         """`listen` with `{sip}` for the port; `sip` are more lines of its section.
 
-        `more` is configuration, `friend` an address of this machine that is answered.
+        `friend` is an address of this machine that is answered.
         """
         self.friend = friend
         self.data = folder / "data"

@@ -112,7 +112,7 @@ def test_the_carriers_word_on_the_caller_is_kept_and_privacy_honoured(
     house: Server, tmp_path: Path
 ) -> None:
     known = {call["id"] for call in house.calls()}
-    passed(sipp("identity", house.port, tmp_path, host=PEER), tmp_path)
+    passed(sipp("identity", house.port, tmp_path, source=PEER), tmp_path)
     (call,) = house.sealed(known)
     assert call["remote"] == ANONYMOUS
     identity = house.json("show", call["id"])["identity"]
@@ -223,7 +223,7 @@ def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
     tmp_path: Path,
 ) -> None:
     with served(tmp_path, PEERS, drain_s=120) as server:
-        running = sipp("survive", server.port, tmp_path, host=PEER)
+        running = sipp("survive", server.port, tmp_path, source=PEER)
         while not [call for call in server.calls() if call["state"] == "answered"]:
             assert running.poll() is None, "SIPp ended before the call was answered"
         server.terminate()

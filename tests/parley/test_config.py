@@ -144,9 +144,9 @@ def test_a_variable_overrides_the_file() -> None:
         "PARLEY_HTTP_LISTEN": "0.0.0.0:80",
         "PARLEY_SIP_LISTEN": "udp:10.0.0.1:5060, udp:10.0.0.2:5060",
         "PARLEY_SIP_RING_MS": "0",
+        "PARLEY_SIP_OPEN": "true",
         "PARLEY_SIP_TLS_VERIFY_CLIENTS": "true",
         "PARLEY_SIP_LOCAL_NETWORKS": "10.0.0.0/8, fd00::/8",
-        "PARLEY_SIP_OPEN": "true",
     }
     config = parse('[http]\nlisten = "127.0.0.1:1"\n', environ)
     assert config.http.listen == Endpoint("0.0.0.0", 80)
@@ -155,9 +155,9 @@ def test_a_variable_overrides_the_file() -> None:
         "udp:10.0.0.2:5060",
     ]
     assert config.sip.ring_ms == 0
+    assert config.sip.open is True
     assert config.sip.tls_verify_clients
     assert [str(network) for network in config.sip.local_networks] == ["10.0.0.0/8", "fd00::/8"]
-    assert config.sip.open is True
 
 
 def test_a_variable_that_is_not_known_or_not_valid_is_refused_by_name() -> None:

@@ -155,6 +155,7 @@ class Transactions:
         """Send a request of ours until it is answered."""
         make = InviteClient if request.method == "INVITE" else NonInviteClient
         machine = make(request, is_reliable=way.flow.transport.is_reliable)
+        trunk = state.trunk if state else trunk
         client = Client(machine, way, owner, state, trunk, answered)
         key = f"{request.via.branch} {request.method}"
         self._clients[key] = client

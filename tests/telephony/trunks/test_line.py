@@ -11,7 +11,7 @@ import pytest
 
 from telephony.address import Address
 from telephony.flow import Flow, Hop, Listener, Transport
-from telephony.sip import Event, Resolve, Save, Transmit, UserAgent
+from telephony.sip import Responded, Transmit, UserAgent
 from telephony.sip.challenges import Answer, Challenger
 from telephony.sip.message import Request
 from telephony.sip.parser import parse
@@ -78,9 +78,8 @@ class Registrar:
         while (output := self.agent.poll()) is not None:
             if isinstance(output, Transmit):
                 self._take(output)
-            elif not isinstance(output, Save | Resolve):
-                event: Event = output
-                assert self.lines.heard(event)
+            elif isinstance(output, Responded):
+                assert self.lines.heard(output)
 
     def _take(self, sent: Transmit) -> None:
         message = parse(sent.data)
