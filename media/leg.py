@@ -73,6 +73,8 @@ class Leg:
             dtmf_payload_type=opening.dtmf_payload_type,
         )
         self._latch.redirect(opening.remote)
+        # Who has just told us where their media is, is there: silence counts from now.
+        self._last_heard, self._silent_told = None, False
 
     def do(self, command: LegCommand, now: int) -> None:
         """ValueError if the command cannot be done."""

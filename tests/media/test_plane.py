@@ -300,6 +300,22 @@ def test_a_line_gone_silent_is_told_once() -> None:
     assert silent.header["seconds"] == 30
 
 
+def test_silence_counts_anew_once_the_other_side_says_where_its_media_is() -> None:
+    plane = Plane("boot")
+    plane.add_port(4_000, "h", EPOCH)
+    plane.command(opening("l", ("192.0.2.1", 9)), b"", EPOCH)
+    for n in range(1, 1_601, 5):
+        plane.tick(EPOCH + n * FRAME_US)
+    plane.command(opening("l", ("192.0.2.2", 4_002)), b"", EPOCH)
+    for n in range(1_601, 3_001, 5):
+        plane.tick(EPOCH + n * FRAME_US)
+    assert len(named(events(plane), "silent")) == 1
+    for n in range(3_001, 3_301, 5):
+        plane.tick(EPOCH + n * FRAME_US)
+    # What nobody has acknowledged is told again.
+    assert len(named(events(plane), "silent")) == 2
+
+
 def test_keys_played_from_a_capture_are_heard_and_its_source_is_never_answered() -> None:
     network = Network()
     network.run(100)
