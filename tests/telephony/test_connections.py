@@ -17,6 +17,7 @@ from telephony.connections import Connections
 from telephony.flow import Flow, Transport
 from telephony.occupancy import LIMITS, Limits
 from telephony.tls import Tls, TlsError, contexts
+from tests.ipv6 import needs_ipv6
 
 from .authority import Authority
 from .sip.wire import request
@@ -376,6 +377,7 @@ async def test_old_versions_of_tls_are_refused(authority: Authority) -> None:
             await asyncio.open_connection(*theirs.address, ssl=old)
 
 
+@needs_ipv6
 async def test_six_works_like_four() -> None:
     async with line(host="::1") as ours, line(host="::1") as theirs:
         ours.connections.send(OPTIONS, Flow(Transport.TCP, ours.address, theirs.address))
