@@ -70,6 +70,7 @@ class Reinvites:
             client_cseq=cseq,
             client_branch=core.branch(),
             client_ack=b"",
+            authorization="",
         )
         if sdp:
             state = exchange.offered_by_us(state, sdp)
@@ -87,7 +88,7 @@ class Reinvites:
             core.sender,
             state.client_branch,
             state.client_cseq,
-            headers=session_timer.asking(state, core.policy),
+            headers=session_timer.asking(state, core.policy) + state.credentials,
             content_type=SDP if state.pending_sdp else "",
             body=state.pending_sdp,
         )
@@ -200,6 +201,7 @@ class Reinvites:
             core.sender,
             core.branch(),
             state.client_cseq,
+            headers=state.credentials,
             content_type=SDP if sdp else "",
             body=sdp,
         )
