@@ -168,6 +168,7 @@ class Node:
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
             early_media=config.sip.early_media,
+            trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
         )

@@ -110,7 +110,7 @@ class Dialling:
         try:
             uri = self._house.unseal(row.remote)
             route = await self._route(live.id, uri)
-            body = await self._lines.offer(live, route.hops[0].address.host)
+            body = await self._lines.offer(live, route.hops[0].address.host, route.trunk)
             self._house.sip.do(
                 lambda ua, now: ua.invite(
                     route.uri or uri,
@@ -147,7 +147,8 @@ class Dialling:
         house = self._house
         (leg,) = await house.store.reader.rows(Leg, id=live.id)
         try:
-            audio = sdp.choose(sdp.parse(body or b""), house.settings.codecs)
+            codecs = house.settings.codecs_on(self._dialogs[live.id].trunk)
+            audio = sdp.choose(sdp.parse(body or b""), codecs)
         except sdp.SdpError:
             self._lines.drop(live.id)
             await end(house, live.id, "no codec in common", Cause.INCOMPATIBLE)

@@ -46,6 +46,11 @@ ANSWER_S = 5.0
 REGISTER_S_MAX = 30.0
 SCAN_S_MAX = 60.0
 
+BOTH_LAWS = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=audio 40000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+)
+
 PEERS = f'[[trunk]]\nname = "carrier"\npeers = ["{PEER}/32"]\n'
 DIGEST = """
 [[trunk]]
@@ -142,7 +147,7 @@ class Telephone:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def invite(self, cseq: int, *lines: tuple[str, str]) -> Request:
+    def invite(self, cseq: int, *lines: tuple[str, str], offer: bytes = OFFER) -> Request:
         own = self.socket.getsockname()[1]
         head = (
             f"INVITE sip:desk@127.0.0.1:{self.port} SIP/2.0\r\n"
@@ -152,7 +157,7 @@ class Telephone:
             f"Contact: <sip:alice@127.0.0.1:{own}>\r\nContent-Type: application/sdp\r\n"
         )
         text = head + "".join(f"{name}: {value}\r\n" for name, value in lines)
-        data = f"{text}Content-Length: {len(OFFER)}\r\n\r\n".encode() + OFFER
+        data = f"{text}Content-Length: {len(offer)}\r\n\r\n".encode() + offer
         self.socket.send(data)
         made = parse(data)
         assert isinstance(made, Request)
@@ -183,6 +188,16 @@ def test_a_nonce_is_good_after_the_node_was_killed(house: Server, algorithm: str
             continue
         assert replayed.status == 401
         assert "stale=true" in (replayed.headers.get("www-authenticate") or "")
+
+
+def test_a_trunk_speaks_its_own_codecs(tmp_path: Path) -> None:
+    trunk = '[[trunk]]\nname = "alaw"\npeers = ["127.0.0.1/32"]\ncodecs = ["PCMA"]\n'
+    with served(tmp_path, trunk, friend="127.0.0.1") as server, Telephone(server.port) as phone:
+        phone.invite(1, offer=BOTH_LAWS)
+        while (answer := phone.answer()).status < 200:
+            continue
+        assert b" RTP/AVP 8" in answer.body
+        assert b"PCMU" not in answer.body
 
 
 def answered(asked: Request, refusal: Response, algorithm: str) -> Lines:
