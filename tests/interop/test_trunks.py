@@ -1,12 +1,10 @@
 """Carriers and strangers: who registers us, who is let in, who hears nothing."""
 
-import asyncio
 import secrets
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -14,17 +12,11 @@ from typing import Self
 
 import pytest
 
-from telephony.address import Address
-from telephony.endpoint import Held, SipEndpoint
-from telephony.flow import Hop, Listener, Transport
 from telephony.identity import ANONYMOUS
-from telephony.sip import Accepted, DialogState, Event, HungUp, UserAgent
 from telephony.sip.credentials import Credentials, Wallet
 from telephony.sip.headers import Headers, Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.parser import parse
-from telephony.trunks import Trunk, TrunkLines
-from telephony.trunks.tables import TrunkState
 from tests.interop.peers import (
     Account,
     baresip,
@@ -252,79 +244,29 @@ def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
         assert (call["state"], call["ended_by"]) == ("sealed", "caller")
 
 
-@pytest.mark.anyio
-async def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) -> None:
+TWO_TRUNKS = """
+[[trunk]]
+name = "first"
+proxy = "127.0.0.1:{busy}"
+prefer = 1
+[[trunk]]
+name = "second"
+proxy = "127.0.0.1:{ready}"
+prefer = 2
+username = "trunkuser"
+password = "trunkpass"
+identity = "+4930"
+"""
+
+
+def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) -> None:
     busy, busy_port = sipp_called("busy_trunk", tmp_path)
     ready, port = sipp_called("open_trunk", tmp_path)
-    trunks = [
-        Trunk("first", proxy=f"127.0.0.1:{busy_port}", prefer=1),
-        Trunk(
-            "second",
-            proxy=f"127.0.0.1:{port}",
-            prefer=2,
-            username="trunkuser",
-            password="trunkpass",
-            identity="+4930",
-        ),
-    ]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        caller = Caller(bound, trunks)
-        first, *rest = await caller.lines.ways("+49301234")
-        ours = caller.endpoint.do(
-            lambda agent, now: agent.invite(
-                first.target_uri,
-                OFFER,
-                first.from_uri,
-                first.hops,
-                now,
-                headers=first.headers,
-                trunk=first.trunk,
-                otherwise=rest,
-            )
-        )
-        answered = await asyncio.wait_for(caller.events.get(), ANSWER_S)
-        assert isinstance(answered, Accepted), answered
-        caller.endpoint.do(lambda agent, now: agent.bye(ours, now))
-        assert await asyncio.wait_for(caller.events.get(), ANSWER_S) == HungUp(ours, "local")
-        assert caller.rows[ours].trunk == "second"
-        caller.endpoint.close()
-        with suppress(asyncio.CancelledError):
-            await caller.endpoint.stopped()
-    for carrier in (busy, ready):
-        await asyncio.to_thread(passed, carrier, tmp_path)
-
-
-class Caller:
-    """A user agent on a socket, with trunks."""
-
-    def __init__(self, bound: socket.socket, trunks: list[Trunk]) -> None:
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.rows: dict[str, DialogState] = {}
-        agent = UserAgent(
-            [Listener(Transport.UDP, *(Address(*bound.getsockname()),) * 2)],
-            "parley",
-            secrets.token_bytes,
-            credentials={trunk.name: trunk.credentials for trunk in trunks}.get,
-        )
-        self.endpoint = SipEndpoint(
-            [Held(Transport.UDP, bound)], agent, time.time, self.save, self.events.put_nowait
-        )
-        self.lines = TrunkLines(
-            trunks,
-            None,
-            self.resolve,
-            clock=lambda: time.time_ns() // 1_000,
-            entropy=secrets.token_bytes,
-            save=self.note,
-        )
-        self.lines.attach(self.endpoint)
-
-    async def resolve(self, uri: str) -> list[Hop]:
-        raise ValueError(uri)
-
-    async def save(self, state: DialogState) -> None:
-        self.rows[state.id] = state
-
-    async def note(self, state: TrunkState) -> None:
-        return
+    trunks = TWO_TRUNKS.format(busy=busy_port, ready=port)
+    with served(tmp_path, trunks, friend="127.0.0.1") as server:
+        basis = ("--basis", "consent", "--source", "the test")
+        call = server.json("dial", "tel:+49301234", *basis)["call"]
+        for carrier in (busy, ready):
+            passed(carrier, tmp_path)
+        (sealed,) = server.sealed(set())
+        assert (sealed["id"], sealed["ended_by"]) == (call, "callee")
