@@ -45,6 +45,7 @@ from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
 from telephony.resolver import Resolver
 from telephony.sip import Event, Policy, UserAgent
+from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
 
@@ -131,6 +132,7 @@ class Node:
             note=note,
             resolve=resolver.hops,
         )
+        trunks.lines.recall(await board.house.store.reader.rows(TrunkState))
         endpoint = await self._pick_up(board, trunks, resolver)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
         board_tasks["trunks"] = asyncio.create_task(trunks.lines.run())
@@ -179,6 +181,7 @@ class Node:
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
             early_media=config.sip.early_media,
+            trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
         )

@@ -106,7 +106,7 @@ class Lines:
 
         Media goes nowhere yet.
         """
-        codecs = self._house.settings.codecs
+        codecs = self._house.settings.codecs_on(trunk)
         payload_type = CODECS[codecs[0]].payload_type
         anywhere = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, "sendrecv")
         leg = await self._plan(live, anywhere)
@@ -186,7 +186,7 @@ class Lines:
         leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
         wanted = self._terms(leg, dialog.trunk, await self._direction(live.id))
-        before, codecs, local = dialog.local_sdp, self._codecs, self._local(leg, dialog)
+        before, codecs, local = dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog)
         try:
             if body is None:
                 answer = negotiating.offered(before, codecs, local, leg, wanted=wanted)
@@ -211,7 +211,7 @@ class Lines:
         dialog = self._dialogs[live.id]
         wanted = self._terms(leg, dialog.trunk, direction)
         body = negotiating.offered(
-            dialog.local_sdp, self._codecs, self._local(leg, dialog), leg, wanted
+            dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog), leg, wanted
         )
         agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         live.reoffer = agreed
@@ -230,9 +230,9 @@ class Lines:
 
     async def agreed(self, live: LiveCall, answer: bytes) -> bool:
         """Have media run as their answer to our last description says."""
-        ours = self._dialogs[live.id].local_sdp
+        dialog = self._dialogs[live.id]
         try:
-            audio = sdp.accepted(answer, ours, self._codecs)
+            audio = sdp.accepted(answer, dialog.local_sdp, self._codecs(dialog))
         except sdp.SdpError:
             return False
         await self.move(await self._leg(live.id), audio)
@@ -282,9 +282,8 @@ class Lines:
         """Where this peer can send audio to."""
         return Address(self._house.settings.media_towards(dialog.destination_host), leg.port)
 
-    @property
-    def _codecs(self) -> tuple[str, ...]:
-        return self._house.settings.codecs
+    def _codecs(self, dialog: DialogState) -> tuple[str, ...]:
+        return self._house.settings.codecs_on(dialog.trunk)
 
     @property
     def _sip(self) -> SipEndpoint:
@@ -299,7 +298,7 @@ class Lines:
         """Choose a codec, open the leg, commit how it runs; our SDP. Raises SdpError."""
         rows = await self._house.store.reader.rows(Leg, id=live.id)
         known = rows[0] if rows else None
-        codecs = negotiating.preference(self._codecs, known)
+        codecs = negotiating.preference(self._codecs(dialog), known)
         wanted = self._terms(known, dialog.trunk, SENDRECV)
         # Once it has been answered, that is said again.
         offer = remote_offer(dialog) or dialog.remote_sdp
