@@ -101,8 +101,8 @@ class Lines:
             {"call": live.id, "by": "no codec in common", "cause": Cause.INCOMPATIBLE.value},
         )
 
-    async def offer(self, live: LiveCall, peer: str) -> bytes:
-        """Open a leg for a call of ours, commit how it runs; our offer to an address.
+    async def offer(self, live: LiveCall, peer: str, trunk: str) -> bytes:
+        """Open a leg for a call of ours, commit how it runs; our offer to an address by a trunk.
 
         Media goes nowhere yet.
         """
@@ -112,7 +112,8 @@ class Lines:
         leg = await self._plan(live, anywhere)
         await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
         local = Address(self._house.settings.media_towards(peer), leg.port)
-        return sdp.build_offer(codecs, local, leg.epoch_us // 1_000_000, 1)
+        wanted = self._terms(None, trunk, SENDRECV)
+        return sdp.build_offer(codecs, local, *negotiating.first_origin(leg), terms=wanted)
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """End the call from our side."""
@@ -126,10 +127,6 @@ class Lines:
     def reject(self, call: str, status: int) -> None:
         """Refuse a call that was only offered."""
         self._sip.do(lambda ua, now: ua.reject(call, status, now))
-
-    def decline_transfer(self, call: str) -> None:
-        """The peer wants us to call somebody: no."""
-        self._sip.do(lambda ua, now: ua.reject_refer(call, 603, now))
 
     def drop(self, call: str) -> None:
         """Say goodbye to a line on which nobody is heard any more."""
@@ -188,7 +185,7 @@ class Lines:
         """They offer: hold, resume, another codec, media that moved. Our port stays."""
         leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
-        wanted = self._terms(leg, dialog, await self._direction(live.id))
+        wanted = self._terms(leg, dialog.trunk, await self._direction(live.id))
         before, codecs, local = dialog.local_sdp, self._codecs, self._local(leg, dialog)
         try:
             if body is None:
@@ -199,35 +196,20 @@ class Lines:
                 )
                 await self.move(leg, audio)
         except sdp.SdpError:
-            self._refuse_offer(live.id, method)
+            self._sip.do(lambda ua, now: ua.disagree(live.id, method, now))
             return
-        if method == "UPDATE":
-            self._sip.do(lambda ua, now: ua.answer_update(live.id, answer, now))
-        elif method == "ACK":
-            self._sip.do(lambda ua, now: ua.acknowledge(live.id, answer, now))
-        else:
-            self._sip.do(lambda ua, now: ua.accept(live.id, answer, now))
-
-    def _refuse_offer(self, call: str, method: str) -> None:
-        if method == "UPDATE":
-            self._sip.do(lambda ua, now: ua.refuse_update(call, 488, now))
-        elif method == "ACK":
-            # It can only be acknowledged (RFC 3261 section 13.2.2.4); the call is of no use.
-            self._sip.do(lambda ua, now: ua.acknowledge(call, b"", now))
-            self.drop(call)
-        else:
-            self._sip.do(lambda ua, now: ua.reject(call, 488, now))
+        self._sip.do(lambda ua, now: ua.agree(live.id, method, answer, now))
 
     async def acknowledged(self, live: LiveCall, body: bytes | None) -> None:
         """The ACK of a late offer brings the caller's answer."""
-        if body is not None and not await self._agreed(live, body):
+        if body is not None and not await self.agreed(live, body):
             self.drop(live.id)
 
     async def reoffer(self, live: LiveCall, direction: str) -> bool:
         """Offer the same media in this direction; whether the other side agreed."""
         leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
-        wanted = self._terms(leg, dialog, direction)
+        wanted = self._terms(leg, dialog.trunk, direction)
         body = negotiating.offered(
             dialog.local_sdp, self._codecs, self._local(leg, dialog), leg, wanted
         )
@@ -242,11 +224,11 @@ class Lines:
 
     async def renegotiated(self, live: LiveCall, body: bytes | None) -> None:
         """Our offer within a call was answered; none where it was refused."""
-        agreed = body is not None and await self._agreed(live, body)
+        agreed = body is not None and await self.agreed(live, body)
         if live.reoffer is not None and not live.reoffer.done():
             live.reoffer.set_result(agreed)
 
-    async def _agreed(self, live: LiveCall, answer: bytes) -> bool:
+    async def agreed(self, live: LiveCall, answer: bytes) -> bool:
         """Have media run as their answer to our last description says."""
         ours = self._dialogs[live.id].local_sdp
         try:
@@ -291,8 +273,8 @@ class Lines:
         except KeyDestroyed:
             return None
 
-    def _terms(self, leg: Leg | None, dialog: DialogState, direction: str) -> sdp.Terms:
-        srtp = self._house.settings.srtp.get(dialog.trunk, sdp.Srtp.OFF)
+    def _terms(self, leg: Leg | None, trunk: str, direction: str) -> sdp.Terms:
+        srtp = self._house.settings.srtp.get(trunk, sdp.Srtp.OFF)
         agreed = None if leg is None else self._keys(leg)
         return negotiating.terms(srtp, agreed, self._house.entropy, direction)
 
@@ -318,7 +300,7 @@ class Lines:
         rows = await self._house.store.reader.rows(Leg, id=live.id)
         known = rows[0] if rows else None
         codecs = negotiating.preference(self._codecs, known)
-        wanted = self._terms(known, dialog, SENDRECV)
+        wanted = self._terms(known, dialog.trunk, SENDRECV)
         # Once it has been answered, that is said again.
         offer = remote_offer(dialog) or dialog.remote_sdp
         if offer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telephony.sip import dialog as rows
-from telephony.sip import exchange, session_timer
+from telephony.sip import exchange, locating, session_timer
 from telephony.sip.core import REINVITE_ALARM, SESSION_ALARM, Core, Dialog, way_of
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
@@ -70,6 +70,7 @@ class Reinvites:
             client_cseq=cseq,
             client_branch=core.branch(),
             client_ack=b"",
+            authorization="",
         )
         if sdp:
             state = exchange.offered_by_us(state, sdp)
@@ -87,7 +88,7 @@ class Reinvites:
             core.sender,
             state.client_branch,
             state.client_cseq,
-            headers=session_timer.asking(state, core.policy),
+            headers=session_timer.asking(state, core.policy) + state.credentials,
             content_type=SDP if state.pending_sdp else "",
             body=state.pending_sdp,
         )
@@ -151,10 +152,17 @@ class Reinvites:
             # It is repeated until we acknowledge it.
             return
         state = introduced(_retargeted(dialog.state, response), response)
+        locating.follow(core, dialog.state, state)
         timer = session_timer.agreed(response)
         state = session_timer.running(state, timer, session_timer.UAC, now)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
         dialog.is_refreshing = False
+        self._agree(dialog, state, response, now)
+        self._next(dialog, now)
+
+    def _agree(self, dialog: Dialog, state: DialogState, response: Response, now: float) -> None:
+        """Take the description of a 2xx, and acknowledge it unless that is to answer."""
+        core = self._core
         if not exchange.may(state, Step.THEY_ANSWER) and response.body:
             core.save(dialog, exchange.offered_by_them(state, response.body))
             core.alarms.set(REINVITE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
@@ -172,7 +180,6 @@ class Reinvites:
             if is_answered
             else NotRenegotiated(state.id, response.status)
         )
-        self._next(dialog, now)
 
     def acknowledge(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Send the ACK which answers an offer that came in a 2xx."""
@@ -199,6 +206,7 @@ class Reinvites:
             core.sender,
             core.branch(),
             state.client_cseq,
+            headers=state.credentials,
             content_type=SDP if sdp else "",
             body=sdp,
         )
@@ -250,4 +258,4 @@ def _retargeted(state: DialogState, response: Response) -> DialogState:
         # Behind a NAT the peer is reached where it called from: nothing has changed.
         return state
     flow = rows.next_hop(state.routes, target, state.flow)
-    return replace(rows.travelling(state, flow), remote_target=target)
+    return replace(rows.travelling(state, flow), remote_target=target, resolved_hop="")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telephony.flow import Flow
-from telephony.sip import exchange, session_timer
+from telephony.sip import dialog as rows
+from telephony.sip import exchange, locating, session_timer
 from telephony.sip.core import SESSION_ALARM, UPDATE_ALARM, Core, Dialog
 from telephony.sip.dialog import CONFIRMED, DialogState
 from telephony.sip.exchange import Exchange, Step
@@ -40,16 +41,18 @@ class Updates:
             return
         state = replace(dialog.state, remote_cseq=request.cseq.number)
         state = introduced(retargeted(state, request), request)
+        if not rows.is_behind_nat(request, flow):
+            locating.follow(core, dialog.state, state)
         if request.body:
             state = exchange.offered_by_them(state, request.body)
             state = replace(state, server_update=kept(request))
         core.transactions.serve(request, flow)
-        if not request.body:
+        if request.body:
+            core.save(dialog, state)
+            core.alarms.set(UPDATE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
+            core.tell(Offered(state.id, request.body, "UPDATE"))
+        else:
             self._agree(dialog, request, state, b"", now)
-            return
-        core.save(dialog, state)
-        core.alarms.set(UPDATE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
-        core.tell(Offered(state.id, request.body, "UPDATE"))
 
     def _refusal(self, dialog: Dialog, request: Request) -> int | None:
         state = dialog.state

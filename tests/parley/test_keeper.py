@@ -18,10 +18,12 @@ ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0
 BYTES_MAX = 65_536
 CONFIG: dict[str, dict[str, Any]] = {
-    "sip": {"listen": ["udp:127.0.0.1:0"]},
+    "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 0},
     "http": {"listen": "127.0.0.1:0"},
     "media": {"ports": "23000-23199"},
 }
+
+DRAINING = {**CONFIG, "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 3_600}}
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -76,7 +78,7 @@ class Puppet:
 class Server:
     """A keeper in a process of its own; its children report to the test."""
 
-    def __init__(self, folder: Path, nature: str = "", **media: Any) -> None:
+    def __init__(self, folder: Path, nature: str = "", config: Fact = CONFIG, **media: Any) -> None:
         self.data = folder / "data"
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(folder / "report"))
@@ -84,7 +86,7 @@ class Server:
         self.listener.settimeout(WAIT_S)
         self.puppets: list[Puppet] = []
         environ = {**ENVIRON, "REPORT": str(folder / "report"), "NATURE": nature}
-        config = {**CONFIG, "media": {**CONFIG["media"], **media}}
+        config = {**config, "media": {**config["media"], **media}}
         self.process, self.log = start(self.data, "tests.parley.children", environ, config)
 
     def event(self, name: str, **facts: Any) -> Fact:
@@ -150,8 +152,8 @@ def start(
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     with ExitStack() as stack:
 
-        def opened(nature: str = "", **media: Any) -> Server:
-            server = Server(tmp_path, nature, **media)
+        def opened(nature: str = "", config: Fact = CONFIG, **media: Any) -> Server:
+            server = Server(tmp_path, nature, config, **media)
             stack.callback(server.close)
             return server
 
@@ -440,6 +442,42 @@ def test_a_second_signal_ends_the_waiting(serve: Callable[..., Server]) -> None:
     assert server.process.wait(WAIT_S) == 0
     for puppet in (node, media, speech):
         puppet.ended()
+
+
+def test_sigterm_lets_the_calls_that_are_up_end_first(serve: Callable[..., Server]) -> None:
+    server = serve(config=DRAINING)
+    node, _, _ = server.all_active()
+    server.process.terminate()
+    assert node.told("drain") == {"drain": True}
+    node.ask_keeper(drained=True)
+    assert node.told("stop") == {"stop": True}
+    assert server.process.wait(WAIT_S) == 0
+
+
+def test_a_node_that_dies_while_draining_is_replaced_and_its_successor_drains(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve(config=DRAINING)
+    node, _, _ = server.all_active()
+    server.all_puppets(5)
+    server.process.terminate()
+    node.told("drain")
+    node.kill()
+    heir = server.active("node")
+    assert heir.told("drain") == {"drain": True}
+    heir.ask_keeper(drained=True)
+    heir.told("stop")
+    assert server.process.wait(WAIT_S) == 0
+
+
+def test_a_second_signal_ends_the_draining(serve: Callable[..., Server]) -> None:
+    server = serve(config=DRAINING)
+    node, _, _ = server.all_active()
+    server.process.terminate()
+    node.told("drain")
+    server.process.terminate()
+    node.told("stop")
+    assert server.process.wait(WAIT_S) == 0
 
 
 def test_children_do_not_outlive_their_keeper(server: Server) -> None:

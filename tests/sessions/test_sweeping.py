@@ -26,6 +26,7 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.bridge_reducers import calls_joined
 from sessions.house import House, Settings
+from sessions.referring import Referring
 from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
 from tests.sessions.test_bridge_reducers import up
@@ -156,7 +157,7 @@ def told(where: dict[str, Any], **changes: Any) -> dict[str, Any]:
 async def test_chunks_become_rows_side_by_side_and_all_before_the_seal(house: House) -> None:
     await recorded(house.store)
     calls: dict[str, Any] = {}
-    sealing = Sealing(house, calls, Turns(house, calls))
+    sealing = Sealing(house, calls, Turns(house, calls, Referring(house)))
     count = CHUNKS_AT_ONCE_MAX + 50
     for n in range(count):
         await sealing.take(told({"id": f"k{n}", "n": n, "path": f"{BOOT}-0.seg", "offset": n}))
@@ -174,7 +175,7 @@ async def test_a_chunk_that_cannot_be_taken_is_told_and_holds_nobody_up(house: H
     def note(what: str, **_facts: Any) -> None:
         notes.append(what)
 
-    sealing = Sealing(replace(house, note=note), calls, Turns(house, calls))
+    sealing = Sealing(replace(house, note=note), calls, Turns(house, calls, Referring(house)))
     for _ in range(CHUNKS_AT_ONCE_MAX + 1):
         await sealing.take({"call": CALL, "party": "caller"})
     await sealing.take(told({}))
@@ -186,7 +187,7 @@ async def test_a_chunk_that_cannot_be_taken_is_told_and_holds_nobody_up(house: H
 async def test_a_chunk_that_is_refused_leaves_nothing_on_disk(house: House) -> None:
     await recorded(house.store)
     calls: dict[str, Any] = {}
-    sealing = Sealing(house, calls, Turns(house, calls))
+    sealing = Sealing(house, calls, Turns(house, calls, Referring(house)))
     appender = Appender(house.settings.recordings, BOOT)
     good, bad = append(appender, 0), append(appender, 1)
 
