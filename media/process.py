@@ -33,7 +33,7 @@ CONTROL_BYTES_MAX = 64 * 1024
 CONTROL_FDS_MAX = 4
 PAIR = 2
 """An RTP port comes with the RTCP port above it."""
-CROWD_LEGS = 64
+CROWD_LEGS = 4
 GATHER_US = 4_000
 """How long datagrams gather in the sockets where there are more legs: a fifth of a tick."""
 

@@ -178,7 +178,7 @@ class Exchange:
         for line, tone in tones.values():
             self._departures.press(line, tone.payload, begins=tone.marker)
         self.security.seal_rtp(self._departures)
-        self.reports.observe()
+        self.reports.gather()
         self.news.tick(*self._departures.n(), slot_us)
         for line, roc in self.security.rolled_over():
             self._tell(line, "roc", roc=roc)

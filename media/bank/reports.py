@@ -22,6 +22,8 @@ SPREAD = 61
 """Neighbouring slots report so many ticks apart; it shares no factor with the interval."""
 
 REPORT_BYTES_MAX = 512
+BATCHES_GATHERED = 32
+"""To count one batch costs as much as to count many together."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Batches:
-    """What came in since the last tick."""
+    """What came in and is not counted yet."""
 
     slots: list[Slots] = field(default_factory=list[Slots])
     sequences: list[NDArray[np.uint16]] = field(default_factory=list[NDArray[np.uint16]])
@@ -82,6 +84,11 @@ class Reports:
         batches.timestamps.append(timestamps)
         batches.arrivals.append(now * self._lines.ticks_per_s[slots] // 1_000_000)
         batches.timed.append(np.full(len(slots), timed))
+
+    def gather(self) -> None:
+        """Count what has come in, once it is worth the while."""
+        if len(self._batches.slots) >= BATCHES_GATHERED:
+            self.observe()
 
     def observe(self) -> None:
         """Count what has come in."""

@@ -100,7 +100,7 @@ class Speech:
         loud = np.flatnonzero(energies(frames) >= ENERGY_FLOOR)
         rate, detectors = self._rate, self._detectors
         for n, slot in zip(loud.tolist(), slots[loud].tolist(), strict=True):
-            voiced[n] = detectors[slot].is_speech(frames[n], rate)
+            voiced[n] = detectors[slot].is_speech(frames[n].tobytes(), rate)
         return voiced
 
     def _follow(self, slots: Slots, positions: Slots, voiced: Mask) -> Slots:

@@ -60,7 +60,7 @@ class Server:
     ) -> None:
         """`more`: sections of the configuration; `media` and `sip`: more lines of those sections.
 
-        `listen` with `{sip}` for the port; `friend` is an address of this machine that is answered.
+        `listen` with `{sip}` for the port. `friend` is an address of this machine that is answered.
         """
         self.friend = friend
         self.data = folder / "data"

@@ -23,6 +23,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "media": {"ports": "23000-23199"},
 }
 
+DRAINING = {**CONFIG, "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 3_600}}
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -77,7 +78,7 @@ class Puppet:
 class Server:
     """A keeper in a process of its own; its children report to the test."""
 
-    def __init__(self, folder: Path, nature: str = "", drain_s: int = 0, **media: Any) -> None:
+    def __init__(self, folder: Path, nature: str = "", config: Fact = CONFIG, **media: Any) -> None:
         self.data = folder / "data"
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(folder / "report"))
@@ -85,11 +86,7 @@ class Server:
         self.listener.settimeout(WAIT_S)
         self.puppets: list[Puppet] = []
         environ = {**ENVIRON, "REPORT": str(folder / "report"), "NATURE": nature}
-        config = {
-            **CONFIG,
-            "sip": {**CONFIG["sip"], "drain_s": drain_s},
-            "media": {**CONFIG["media"], **media},
-        }
+        config = {**config, "media": {**config["media"], **media}}
         self.process, self.log = start(self.data, "tests.parley.children", environ, config)
 
     def event(self, name: str, **facts: Any) -> Fact:
@@ -155,8 +152,8 @@ def start(
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     with ExitStack() as stack:
 
-        def opened(nature: str = "", drain_s: int = 0, **media: Any) -> Server:
-            server = Server(tmp_path, nature, drain_s, **media)
+        def opened(nature: str = "", config: Fact = CONFIG, **media: Any) -> Server:
+            server = Server(tmp_path, nature, config, **media)
             stack.callback(server.close)
             return server
 
@@ -448,7 +445,7 @@ def test_a_second_signal_ends_the_waiting(serve: Callable[..., Server]) -> None:
 
 
 def test_sigterm_lets_the_calls_that_are_up_end_first(serve: Callable[..., Server]) -> None:
-    server = serve(drain_s=3_600)
+    server = serve(config=DRAINING)
     node, _, _ = server.all_active()
     server.process.terminate()
     assert node.told("drain") == {"drain": True}
@@ -460,7 +457,7 @@ def test_sigterm_lets_the_calls_that_are_up_end_first(serve: Callable[..., Serve
 def test_a_node_that_dies_while_draining_is_replaced_and_its_successor_drains(
     serve: Callable[..., Server],
 ) -> None:
-    server = serve(drain_s=3_600)
+    server = serve(config=DRAINING)
     node, _, _ = server.all_active()
     server.all_puppets(5)
     server.process.terminate()
@@ -474,7 +471,7 @@ def test_a_node_that_dies_while_draining_is_replaced_and_its_successor_drains(
 
 
 def test_a_second_signal_ends_the_draining(serve: Callable[..., Server]) -> None:
-    server = serve(drain_s=3_600)
+    server = serve(config=DRAINING)
     node, _, _ = server.all_active()
     server.process.terminate()
     node.told("drain")
