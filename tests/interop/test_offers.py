@@ -69,6 +69,7 @@ def test_baresip_holds_and_resumes(server: Server, tmp_path: Path) -> None:
                 holds = server.json("show", call)["holds"]
         assert [one["by"] for one in holds] == ["caller"]
         phone.hang_up()
+        phone.wait_for_the_end()
     server.sealed(known)
     assert "held by the caller from" in server.parley("show", call).stdout
 
