@@ -243,6 +243,14 @@ class Agent:
         """Nothing was said for a while. Unless overridden, the call ends."""
         await self.session.hang_up()
 
+    async def on_transfer_requested(self, uri: str) -> str | None:
+        """The other side asks you to call `uri`, and to let them go once somebody is there.
+
+        Answer the basis on which they may be called. None declines, and so it is unless
+        overridden: whoever calls has no say in whom you call.
+        """
+        return None
+
     async def on_exit(self) -> None:
         """The caller has gone; nobody hears what is said now."""
 

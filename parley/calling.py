@@ -1,8 +1,9 @@
 """What an operator can have done with the line: calling somebody, on a basis that is recorded."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from consent.bases import basis_recorded
+from consent.bases import basis_recorded, basis_withdrawn
 from consent.tables import Basis, BasisKind
 from parley.asked import OPERATOR, Args, Misused, request_of, text
 from runtime.errors import Refused
@@ -16,9 +17,16 @@ DAYS_MAX = 3_650
 DAY_US = 86_400_000_000
 
 
-async def nobody_dials(store: Store, asked: Args) -> dict[str, Any]:
-    """Without a server there is no line."""
+async def needs_a_server(store: Store, asked: Args) -> dict[str, Any]:
+    """Without a server there is no line, and nobody who may make keys."""
     raise Refused("no server runs on this data: start one with `parley serve`")
+
+
+async def basis_withdraw(store: Store, asked: Args) -> dict[str, Any]:
+    """Nobody is called on it any more: id."""
+    basis, request = text(asked, "id"), request_of(asked, "withdrawn")
+    await store.act(basis_withdrawn, sender=OPERATOR, request=request, basis=basis)
+    return {"basis": basis}
 
 
 class Calling:
@@ -27,17 +35,23 @@ class Calling:
     def __init__(self, house: House) -> None:
         self._house = house
 
+    @property
+    def operations(self) -> dict[str, Callable[[Store, Args], Awaitable[dict[str, Any]]]]:
+        return {"basis.record": self.record, "call.dial": self.dial}
+
+    async def record(self, store: Store, asked: Args) -> dict[str, Any]:
+        """Somebody may be called: uri, basis (a kind), source, days."""
+        if (kind := _kind(asked)) is None:
+            raise Misused(f"'basis' is one of {', '.join(BasisKind)}")
+        return {"basis": await self._recorded(store, asked, _uri(asked), kind)}
+
     async def dial(self, store: Store, asked: Args) -> dict[str, Any]:
         """Call: uri, basis (a kind, then also source and days; or the id of one)."""
-        try:
-            uri = callable_uri(text(asked, "uri"))
-        except ValueError as error:
-            raise Misused(str(error)) from error
-        named = text(asked, "basis")
-        if named in [kind.value for kind in BasisKind]:
-            basis = await self._recorded(store, asked, uri, BasisKind(named))
+        uri = _uri(asked)
+        if (kind := _kind(asked)) is not None:
+            basis = await self._recorded(store, asked, uri, kind)
         else:
-            basis = await self._known(store, uri, named)
+            basis = await self._known(store, uri, text(asked, "basis"))
         request = request_of(asked, "dialled")
         call = await store.act(call_dialled, sender=OPERATOR, request=request, basis=basis)
         return {"call": call, "basis": basis}
@@ -76,3 +90,15 @@ class Calling:
             if not is_same(party, uri):
                 raise Refused(f"{basis} is about somebody else: record one for {uri}")
         return basis
+
+
+def _uri(asked: Args) -> str:
+    try:
+        return callable_uri(text(asked, "uri"))
+    except ValueError as error:
+        raise Misused(str(error)) from error
+
+
+def _kind(asked: Args) -> BasisKind | None:
+    named = text(asked, "basis")
+    return BasisKind(named) if named in [kind.value for kind in BasisKind] else None

@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": Command("parley.commands.serve", "the server: SIP, media, web"),
     "demo": Command("parley.commands.demo", "a real call to a server of its own, on this machine"),
     "call": Command("parley.caller", "a test caller: places a SIP call, speaks, presses keys"),
+    "basis": Command("parley.commands.basis", "why somebody may be called"),
     "dial": Command("parley.commands.dial", "have the server call somebody who may be called"),
     "calls": Command("parley.commands.calls", "list the calls"),
     "show": Command("parley.commands.show", "one call, at any moment of its life"),

@@ -19,6 +19,7 @@ import sessions.consult_reducers
 import sessions.outbound
 import sessions.reducers
 import telephony.reducers
+import telephony.trunks.reducers
 from runtime import fresh
 from runtime.fresh import ReplayFailed, Tell
 from runtime.replay import NAMED_MAX, Audit, Difference, audit, entries, rebuild
@@ -44,6 +45,7 @@ DECLARING = (
     runtime.budgets.reducers,
     runtime.restored,
     telephony.reducers,
+    telephony.trunks.reducers,
     conversation.reducers,
     recordings.reducers,
     sessions.bridge_reducers,

@@ -23,8 +23,9 @@ from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.operations import OPERATIONS
-from parley.reach import advertised, listeners, means, specified
+from parley.reach import advertised, connection_limits, listeners, means, specified
 from parley.secure import tls_of
+from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
 from runtime.key_pool import KeyPool
@@ -38,12 +39,12 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
 from sessions.lines import end
-from sessions.routing import resolving
+from sessions.routing import by_trunks
 from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
 from telephony.resolver import Resolver
-from telephony.sip import Policy, UserAgent
+from telephony.sip import Event, Policy, UserAgent
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
 
@@ -83,6 +84,7 @@ class Node:
         self._media_here: asyncio.Event = asyncio.Event()
         self._speech_here: asyncio.Event = asyncio.Event()
         self._go: asyncio.Future[dict[str, Any]] = _future()
+        self._drain: asyncio.Event = asyncio.Event()
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
         self._notary: Notary | None = None
@@ -109,8 +111,20 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
-        endpoint = await self._pick_up(board)
+        resolver = Resolver(means(await self._sip_sockets))
+        trunks = trunks_of(
+            self._config,
+            Path(go["data"]),
+            board.house.store,
+            clock=clock,
+            entropy=secrets.token_bytes,
+            note=note,
+            resolve=resolver.hops,
+        )
+        endpoint = await self._pick_up(board, trunks, resolver)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
+        board_tasks["trunks"] = asyncio.create_task(trunks.lines.run())
+        board_tasks["drain"] = asyncio.create_task(self._drained(board, endpoint))
         desk = Desk(
             board.house.store,
             lambda: self._media.attached,
@@ -121,7 +135,7 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, "call.dial": Calling(board.house).dial},
+            {**OPERATIONS, **Calling(board.house).operations},
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
@@ -183,7 +197,7 @@ class Node:
         await recovery.sweep(house)
         return board
 
-    async def _pick_up(self, board: Switchboard) -> SipEndpoint:
+    async def _pick_up(self, board: Switchboard, trunks: Trunks, resolver: Resolver) -> SipEndpoint:
         """Open the line: dialogs first, so that no request finds its dialog unknown."""
         held = await self._sip_sockets
         reached = listeners(self._config, held)
@@ -192,25 +206,44 @@ class Node:
             reached,
             "parley",
             secrets.token_bytes,
+            gate=trunks.gate,
+            credentials=trunks.credentials,
             policy=Policy(
                 session_expires_s=sip.session_expires_s, reliable_progress=sip.reliable_progress
             ),
             local_networks=sip.local_networks,
         )
         unoffered = await recovery.dialogs(board, user_agent)
+
+        def told(event: Event) -> None:
+            if not trunks.lines.heard(event):
+                board.line.put_nowait(event)
+
         endpoint = SipEndpoint(
             held,
             user_agent,
             time.time,
             board.save,
-            board.line.put_nowait,
+            told,
             tls=tls_of(self._config),
-            lookup=Resolver(means(held)).hops,
+            lookup=resolver.hops,
+            limits=connection_limits(),
         )
+        trunks.lines.attach(endpoint)
         board.house.sip = endpoint
-        board.house.route = resolving(endpoint.hops, f"sip:parley@{reached[0].sent_by()}")
+        board.house.route = by_trunks(trunks.lines, f"sip:parley@{reached[0].sent_by()}")
         await recovery.resume(board, unoffered)
         return endpoint
+
+    async def _drained(self, board: Switchboard, endpoint: SipEndpoint) -> None:
+        """Told to drain, take no new call, and tell the keeper when the last one has ended."""
+        await self._drain.wait()
+        endpoint.do(lambda agent, now: agent.drain(now))
+        note("draining", calls=len(board.calls))
+        while live := [call for call in board.calls.values() if not call.ended.is_set()]:
+            await live[0].ended.wait()
+        self._control.send(json.dumps({"drained": True}).encode())
+        await self._stop.wait()
 
     async def _goodbye(self, board: Switchboard) -> None:
         """The server stops: say so to every caller, and seal what can be sealed."""
@@ -257,6 +290,8 @@ class Node:
         elif message.get("peer") == "speech":
             await self._speech.attach(sockets[0])
             self._speech_here.set()
+        elif message.get("drain"):
+            self._drain.set()
         elif message.get("stop"):
             self._stop.set()
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
-from parley.calling import nobody_dials
+from parley.calling import basis_withdraw, needs_a_server
 from parley.deployments import module_deploy, module_rollback, pause, resume
 from runtime.identities.reducers import (
     identity_activated,
@@ -82,7 +82,9 @@ async def identity_revoke(store: Store, asked: Args) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "call.dial": nobody_dials,
+    "basis.record": needs_a_server,
+    "basis.withdraw": basis_withdraw,
+    "call.dial": needs_a_server,
     "identity.new": identity_new,
     "identity.suspend": identity_suspend,
     "identity.resume": identity_resume,

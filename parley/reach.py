@@ -1,14 +1,20 @@
 """How the outside reaches this server: its listeners, and the addresses told of them."""
 
+import resource
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 from parley.config import Config
 from telephony.address import Address
 from telephony.endpoint import Held
 from telephony.flow import Listener, Transport
+from telephony.occupancy import LIMITS, Limits
 from telephony.resolving import Kind, Means
+
+DESCRIPTORS_WANTED = 16_384
+DESCRIPTORS_RESERVED = 768
 
 
 def listeners(config: Config, held: Sequence[Held]) -> list[Listener]:
@@ -31,6 +37,25 @@ def means(held: Sequence[Held]) -> Means:
     families = {Kind.A: any(":" not in host for host in hosts)}
     families[Kind.AAAA] = any(":" in host for host in hosts)
     return Means(tuple(transports), tuple(kind for kind, has in families.items() if has))
+
+
+def connection_limits() -> Limits:
+    """As many connections as leave descriptors for the rest of the process.
+
+    It may have as many as it can get: the usual 1,024 are a default, and no measure.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return limits_within(max(soft, wanted))
+
+
+def limits_within(descriptors: int) -> Limits:
+    """Theirs and ours each get half of what is left beside the store, the media and the web."""
+    total = min(LIMITS.total, max(0, descriptors - DESCRIPTORS_RESERVED) // 2)
+    per_address = min(LIMITS.per_address, total)
+    return replace(LIMITS, total=total, strangers=total // 2, per_address=per_address)
 
 
 def advertised(config: Config, bound: str) -> str:

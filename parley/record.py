@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import apsw
@@ -15,6 +15,9 @@ from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed, unseal
 from runtime.tables import select
 from sessions.tables import Call, CallState, Dial, Hold
+from telephony import identity
+from telephony.sip.dialog import read_lines
+from telephony.tables import Dialog, state_of
 from transcripts.tables import Segment
 
 LAST = "last"
@@ -56,6 +59,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
     return {
         "call": _call(row, key),
         "dial": _dial(rows, call, key),
+        "identity": _identity(rows, key, call),
         "holds": [
             _fields(hold, "id", "call")
             for hold in sorted(
@@ -120,7 +124,22 @@ def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
     (basis,) = select(rows, Basis, ("id",), (found[0].basis,))
     source = opened(basis.source, key)
     kept = _fields(basis, "id", "party", "source")
-    return {**_fields(found[0], "id"), **kept, "source": source, "erased": source is None}
+    return {
+        **_fields(found[0], "id", "replaces"),
+        **kept,
+        "source": source,
+        "erased": source is None,
+    }
+
+
+def _identity(rows: apsw.Connection, key: Key, call: str) -> Plain | None:
+    """Who the network said is calling. None where it said nothing, or that was erased."""
+    for row in select(rows, Dialog, ("id",), (call,)):
+        content = opened(row.sealed, key)
+        lines = read_lines(state_of(row, content).caller_headers) if content is not None else ()
+        if lines:
+            return asdict(identity.read(lines))
+    return None
 
 
 def _consent(event: ConsentEvent) -> Plain:

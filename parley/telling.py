@@ -8,6 +8,17 @@ from parley import moment, words
 Plain = dict[str, Any]
 
 
+IDENTITY = {
+    "asserted": "asserted",
+    "remote_party": "remote party",
+    "privacy": "privacy",
+    "diversion": "diverted by",
+    "history": "history",
+    "reason": "reason",
+    "verstat": "verified by the carrier",
+}
+
+
 def told(record: Plain) -> Iterator[str]:
     """Header, consent, transcript, actions, recording. Times count from the answer."""
     call = record["call"]
@@ -15,6 +26,8 @@ def told(record: Plain) -> Iterator[str]:
     yield from _header(call, zero_us)
     yield from _dial(record["dial"])
     yield from (_hold(one, zero_us) for one in record["holds"])
+    if record["identity"] is not None:
+        yield from _part("Caller, as the network says", list(_identity(record["identity"])))
     yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
@@ -44,6 +57,15 @@ def _dial(dial: Plain | None) -> Iterator[str]:
     if dial is not None:
         source = words.ERASED if dial["erased"] else dial["source"]
         yield f"  dialled by {dial['by']} on {dial['basis']}: {dial['kind']}, {source}"
+
+
+def _identity(identity: Plain) -> Iterator[str]:
+    for kind, title in IDENTITY.items():
+        yield from (f"{title}: {value}" for value in identity[kind])
+    for claim in identity["passports"]:
+        attest = claim["attest"] or "nothing"
+        names = ", ".join(claim["orig"]) or "nobody"
+        yield f"signed: attests {attest} for {names}; the signature is not checked"
 
 
 def _hold(hold: Plain, zero_us: int) -> str:

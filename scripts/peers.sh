@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs the real peers that tests/interop calls: SIPp (sip-tester), baresip, Kamailio, and tshark.
+# Installs the real peers of tests/interop: SIPp (sip-tester), baresip, Kamailio, svmap, and tshark.
 # Where that is not possible it says what is missing, and those tests are skipped.
 # With CI=true a missing peer is a failure: a skipped test proves nothing.
 set -euo pipefail
 
 # package -> the command that shows that it is there
-declare -A COMMANDS=([sip-tester]=sipp [baresip]=baresip [kamailio]=kamailio [tshark]=tshark)
+declare -A COMMANDS=(
+    [sip-tester]=sipp [baresip]=baresip [kamailio]=kamailio [sipvicious]=svmap [tshark]=tshark
+)
 # Kamailio is a server: Debian keeps it where only root looks.
 PATH="$PATH:/usr/sbin"
 APT_SECONDS_MAX=300

@@ -14,6 +14,7 @@ from sessions.asking import ANSWER_S, Asking
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import caller_acted
+from sessions.turns import REFERRED
 from telephony.bridge import Presence
 from transcripts.tables import Segment
 
@@ -90,6 +91,17 @@ class Attending:
                 await self._away(live)
             case _:
                 await self._said(live, header, payload)
+
+    async def referred(self, live: LiveCall) -> bool:
+        """The other side asks us to call somebody. False where nobody can be asked about it."""
+        state = await self._asking.state(live.id)
+        if state in LISTENING or state in PLAYING or state in ASKING:
+            return False
+        try:
+            await self._act(live, REFERRED, None, None)
+        except (Refused, NotNow):
+            return False
+        return True
 
     async def _pressed(self, live: LiveCall, digit: str, event: int | None) -> None:
         self.touch(live)

@@ -11,7 +11,8 @@ from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.callers import Callers
 from sessions.house import CALLS_MAX, House
-from sessions.lines import Lines, end
+from sessions.lines import Lines as CallLines
+from sessions.lines import end
 from sessions.live import LiveCall
 from sessions.outbound import call_placed, dial_failed, dial_rang
 from sessions.reducers import call_answered
@@ -20,6 +21,7 @@ from sessions.tables import Call, Dial, DialState
 from telephony import causes
 from telephony.causes import Cause
 from telephony.sip import DialogState
+from telephony.sip.headers import Lines
 
 
 class NotCalled(Exception):
@@ -40,7 +42,7 @@ class Dialling:
         dialogs: dict[str, DialogState],
         *,
         callers: Callers,
-        lines: Lines,
+        lines: CallLines,
         prepare_agent: Callable[[str, str], str],
     ) -> None:
         self._house = house
@@ -62,7 +64,7 @@ class Dialling:
                 return Closing(dial_failed, {"call": call, "cause": why.cause.value})
         live = self._calls.get(call)
         if live is not None and not live.ended.is_set() and call not in self._dialogs:
-            await self._invite(live)
+            await self._invite(live, order)
         return None
 
     async def _place(self, order: Dial) -> None:
@@ -104,12 +106,13 @@ class Dialling:
             self._house.note("no way leads to who is called", call=call)
             raise NotCalled(Cause.NO_ROUTE) from why
 
-    async def _invite(self, live: LiveCall) -> None:
+    async def _invite(self, live: LiveCall, order: Dial) -> None:
         (row,) = await self._house.store.reader.rows(Call, id=live.id)
         assert self._house.sip is not None, "effects are performed once the line is open"
         try:
             uri = self._house.unseal(row.remote)
             route = await self._route(live.id, uri)
+            headers = (*route.headers, *self._replacing(order))
             body = await self._lines.offer(live, route.hops[0].address.host, route.trunk)
             self._house.sip.do(
                 lambda ua, now: ua.invite(
@@ -118,8 +121,9 @@ class Dialling:
                     route.from_uri,
                     route.hops,
                     now,
-                    headers=route.headers,
+                    headers=headers,
                     trunk=route.trunk,
+                    otherwise=route.otherwise,
                     dialog_id=live.id,
                     redirects_max=route.redirects_max,
                 )
@@ -134,11 +138,20 @@ class Dialling:
         else:
             await self._house.sip.flushed()
 
+    def _replacing(self, order: Dial) -> Lines:
+        """Raises KeyDestroyed."""
+        if order.replaces is None:
+            return ()
+        return (("Require", "replaces"), ("Replaces", self._house.unseal(order.replaces)))
+
     async def _failed(self, call: str, cause: Cause) -> None:
         await end(self._house, call, f"network: {causes.WORDS[cause]}", cause)
 
     async def rang(self, live: LiveCall) -> None:
         """It rings there."""
+        if live.has_rung:
+            return
+        live.has_rung = True
         await self._house.surely(dial_rang, live.id)
 
     async def answered(self, live: LiveCall, body: bytes | None) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from consent import bases
-from runtime import Context
+from runtime import Context, Sealed
 from sessions.tables import Dial, DialState
 from telephony.bridge import Part
 
@@ -17,7 +17,22 @@ class Joining:
     coached: str | None
 
 
-def order(ctx: Context, basis: str, *, agent: str = "", joins: Joining | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which call's other side asked for it, and whose place it is to take."""
+
+    referrer: str | None
+    replaces: Sealed[str] | None
+
+
+def order(
+    ctx: Context,
+    basis: str,
+    *,
+    agent: str = "",
+    joins: Joining | None = None,
+    asked: Asked | None = None,
+) -> str:
     """Call whom the basis names. Answers the id of the call. Refused without one that holds."""
     bases.live(ctx, basis)
     call = ctx.new_id("call")
@@ -33,6 +48,8 @@ def order(ctx: Context, basis: str, *, agent: str = "", joins: Joining | None = 
             joins=joins.call if joins else None,
             part=joins.part if joins else Part.TALKS,
             coached=joins.coached if joins else None,
+            referrer=asked.referrer if asked else None,
+            replaces=asked.replaces if asked else None,
         )
     )
     ctx.effect("telephony.dial", lane=call, call=call)

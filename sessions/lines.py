@@ -127,10 +127,6 @@ class Lines:
         """Refuse a call that was only offered."""
         self._sip.do(lambda ua, now: ua.reject(call, status, now))
 
-    def decline_transfer(self, call: str) -> None:
-        """The peer wants us to call somebody: no."""
-        self._sip.do(lambda ua, now: ua.reject_refer(call, 603, now))
-
     def drop(self, call: str) -> None:
         """Say goodbye to a line on which nobody is heard any more."""
         self._sip.do(lambda ua, now: ua.bye(call, now))

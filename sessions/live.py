@@ -39,6 +39,14 @@ def _set_event() -> asyncio.Event:
     return event
 
 
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """Whom the other side asks us to call, and the Replaces header it shall have, or ""."""
+
+    uri: str
+    replaces: str
+
+
 @dataclass(slots=True)
 class LiveCall:
     """The memory of one call."""
@@ -48,6 +56,10 @@ class LiveCall:
     agent: Agent
     is_outbound: bool = False
     """Whether we called."""
+    referral: Referral | None = None
+    """A request to call somebody which the agent has not looked at yet."""
+    has_rung: bool = False
+    """Whether it rang there: many say so more than once."""
     playing: dict[str, Playing] = field(default_factory=dict[str, Playing])
     spoken: dict[str, asyncio.Future[Utterance]] = field(
         default_factory=dict[str, "asyncio.Future[Utterance]"]

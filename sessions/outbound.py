@@ -12,12 +12,14 @@ from sessions.tables import CallState, Dial, DialState
 
 
 @reducer(by=("supervisor",))
-def call_dialled(ctx: Context, basis: str) -> str:
+def call_dialled(
+    ctx: Context, basis: str, referrer: str | None = None, replaces: Sealed[str] | None = None
+) -> str:
     """Somebody is to be called: whom the basis names. Answers the id of the call.
 
-    Refused without a basis that holds now.
+    `referrer` is the call that asked for it. Refused without a basis that holds now.
     """
-    return dials.order(ctx, basis)
+    return dials.order(ctx, basis, asked=dials.Asked(referrer, replaces))
 
 
 @reducer

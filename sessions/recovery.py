@@ -14,10 +14,11 @@ from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
-from sessions.tables import Call, CallState
+from sessions.tables import Call, CallState, Dial
 from telephony.causes import Cause
+from telephony.identity import shown
 from telephony.sip import UserAgent
-from telephony.sip.dialog import CONFIRMED, EARLY, TERMINATED, DialogState
+from telephony.sip.dialog import CONFIRMED, EARLY, TERMINATED, DialogState, read_lines
 from telephony.tables import Dialog
 
 STRAY_AGE_US = 60_000_000
@@ -56,7 +57,8 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     """Go on: offer what was not offered, end what is gone, perform what is open."""
     for dialog in unoffered:
         replaces = dialog.replaces or None
-        await board.offered(dialog.id, dialog.remote_uri, dialog.local_uri, replaces)
+        remote = shown(dialog.remote_uri, read_lines(dialog.caller_headers), dialog.trunk)
+        await board.offered(dialog.id, remote, dialog.local_uri, replaces)
     reader = board.house.store.reader
     orders = await reader.rows(Effect, state=EffectState.OPEN, kind="telephony.dial")
     placing = {canonical.decode(order.args.encode())["call"] for order in orders}
@@ -73,6 +75,9 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
         elif await board.asking.state(live.id) in LISTENING:
             live.question = ""
         board.attending.touch(live)
+    for order in await reader.rows(Dial):
+        if order.referrer in board.calls:
+            board.referring.went(order)
     await board.house.performer.recover()
 
 

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from runtime.errors import Refused
-from telephony.endpoint import Lookup
 from telephony.flow import Hop
 from telephony.sip.dialog import contact_hop
 from telephony.sip.headers import Lines
 from telephony.sip.redirect import REDIRECTS_MAX
+from telephony.sip.ways import WayOut
+from telephony.trunks import NoTrunk, TrunkLines
 
 NOBODY = "sip:anonymous@anonymous.invalid"
 
@@ -26,6 +27,8 @@ class Route:
     trunk: str = ""
     redirects_max: int = REDIRECTS_MAX
     uri: str = ""
+    otherwise: tuple[WayOut, ...] = ()
+    """By which other trunks, where this one has no room or does not answer."""
 
 
 Routing = Callable[[str], Awaitable[Route]]
@@ -44,13 +47,21 @@ def directly(from_uri: str = NOBODY) -> Routing:
     return route
 
 
-def resolving(lookup: Lookup, from_uri: str = NOBODY) -> Routing:
-    """Straight to where a URI leads by name and address (RFC 3263); no trunk is asked."""
+def by_trunks(lines: TrunkLines, from_uri: str) -> Routing:
+    """As the trunks say; without any, where the URI leads, as `from_uri`."""
 
     async def route(uri: str) -> Route:
-        hops = await lookup(uri)
-        if not hops:
-            raise Refused("no way leads to who is called: the URI leads to no address")
-        return Route(tuple(hops), from_uri)
+        try:
+            first, *others = await lines.ways(uri, from_uri)
+        except NoTrunk as why:
+            raise Refused(str(why)) from why
+        return Route(
+            first.hops,
+            first.from_uri,
+            first.headers,
+            first.trunk,
+            uri=first.target_uri,
+            otherwise=tuple(others),
+        )
 
     return route

@@ -20,15 +20,17 @@ from sessions.discreet import discreet
 from sessions.holding import Holding, holds_going_on, settled
 from sessions.house import CALLS_MAX, House
 from sessions.lines import Lines, end
-from sessions.live import LiveCall, Played
+from sessions.live import LiveCall, Played, Referral
 from sessions.reducers import call_offered, leg_rolled_over
+from sessions.referring import Referring
 from sessions.sealing import Sealing
-from sessions.tables import Call, CallState, DialState
+from sessions.tables import Call, CallState, Dial, DialState
 from sessions.transferring import Transferring
 from sessions.turns import Turns
 from sessions.voice import Voice, played, progressed
 from telephony import causes, dtmf_info, sip
 from telephony.causes import Cause
+from telephony.identity import shown
 from telephony.reducers import dialog_saved
 from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
@@ -48,7 +50,8 @@ class Switchboard:
         self._voice = Voice(house, self.calls)
         self.lines = Lines(house, self.calls, self.dialogs, self.callers, self._voice)
         self.holding = Holding(self.calls, self.lines.reoffer)
-        self.turns = Turns(house, self.calls)
+        self.referring = Referring(house)
+        self.turns = Turns(house, self.calls, self.referring)
         self.sealing = Sealing(house, self.calls, self.turns)
         self.bridging = Bridging(house, self.calls)
         self.consulting = Consulting(house)
@@ -108,6 +111,7 @@ class Switchboard:
     async def _line_event(self, event: sip.Event) -> None:
         match event:
             case sip.Invited(dialog_id=call, from_uri=remote, request_uri=local):
+                remote = shown(remote, event.headers, event.trunk)
                 await self.offered(call, remote, local, event.replaces or None)
             case sip.Cancelled(dialog_id=call, reasons=reasons):
                 cause = causes.of_giving_up(reasons)
@@ -130,9 +134,8 @@ class Switchboard:
                 self._soon(self.dialling.answered(self.calls[call], body))
             case sip.Transferred():
                 self.transferring.told(event)
-            case sip.Referred(dialog_id=call):
-                # Whoever calls us has no say in whom we call.
-                self.lines.decline_transfer(call)
+            case sip.Referred(dialog_id=call, refer_to=uri, replaces=replaces):
+                self._soon(self._referred(call, Referral(uri, replaces)))
             case sip.InfoReceived(dialog_id=call, content_type=kind, body=body):
                 digit = dtmf_info.parse(kind, body)
                 if digit is not None and call in self.calls:
@@ -150,6 +153,14 @@ class Switchboard:
 
     def _is_outbound(self, call: str) -> bool:
         return call in self.calls and self.calls[call].is_outbound
+
+    async def _referred(self, call: str, asked: Referral) -> None:
+        """The other side asks us to call somebody: that is for the agent to say."""
+        live = self.calls.get(call)
+        if live is not None:
+            live.referral = asked
+        if live is None or not await self.attending.referred(live):
+            self.referring.decline(call)
 
     async def offered(
         self, call: str, remote: str, local: str, replaces: str | None = None
@@ -316,8 +327,8 @@ class Switchboard:
         if table == "consultation":
             self.consulting.changed(typed_row(Consultation, new))
             return
-        if table == "dial" and new["state"] in (DialState.ANSWERED, DialState.FAILED):
-            self._dial_ended(new["id"])
+        if table == "dial":
+            self._dial_changed(typed_row(Dial, new))
             return
         live = self.calls.get(new.get("call", ""))
         if live is None:
@@ -341,9 +352,12 @@ class Switchboard:
             self.attending.acknowledge(live.unacknowledged.pop(new["id"], None))
             self.attending.touch(live)
 
-    def _dial_ended(self, call: str) -> None:
+    def _dial_changed(self, order: Dial) -> None:
+        self.referring.went(order)
+        if order.state not in (DialState.ANSWERED, DialState.FAILED):
+            return
         for live in self.calls.values():
-            waiting = live.dialled.pop(call, None)
+            waiting = live.dialled.pop(order.id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
 

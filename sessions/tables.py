@@ -111,3 +111,7 @@ class Dial:
     """The call that it joins when it is answered, as `part` says."""
     part: Part = Part.TALKS
     coached: str | None = None
+    referrer: str | None = None
+    """The call whose caller asked for it (RFC 3515)."""
+    replaces: Sealed[str] | None = None
+    """The call of others whose place it is to take, as a Replaces header (RFC 3891)."""

@@ -38,10 +38,11 @@ from sessions.bridge_reducers import leaving_decided
 from sessions.consult_reducers import Consultation, consult_answered, consult_asked
 from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
-from sessions.live import LiveCall
+from sessions.live import LiveCall, Referral
 from sessions.outbound import call_dialled, keys_pressed, transfer_asked
 from sessions.parties import callable_uri, is_same
 from sessions.reducers import hang_up_decided
+from sessions.referring import Referring
 from sessions.tables import Dial, DialState, Hold
 from telephony.dtmf_info import DIGITS
 from transcripts.tables import Segment
@@ -57,6 +58,9 @@ HOLD_WAIT_S = 65.0
 
 KEYS_MAX = 64
 """Keys pressed in one step."""
+
+REFERRED = "referred"
+"""The cause of a turn: the other side asks us to call somebody."""
 
 STEPS_MAX = 1_000
 """Steps of one turn; an agent that takes more is in a loop."""
@@ -242,8 +246,18 @@ class Session:
         await self._done(keys_pressed, self._step("press"), {"keys": keys})
 
     async def dial(self, uri: str, *, basis: str) -> str:
+        return await self._dialled(uri, basis, {})
+
+    async def follow(self, asked: Referral, basis: str) -> str:
+        """Call whom the other side asks us to call."""
+        more: dict[str, Any] = {"referrer": self._live.id}
+        if asked.replaces:
+            more["replaces"] = self._house.seal(asked.replaces, self._live.words_key)
+        return await self._dialled(asked.uri, basis, more)
+
+    async def _dialled(self, uri: str, basis: str, more: dict[str, Any]) -> str:
         await self._must_name(basis, uri)
-        call: str = await self.act(call_dialled, basis=basis)
+        call: str = await self.act(call_dialled, basis=basis, **more)
         return call
 
     async def _must_name(self, basis: str, uri: str) -> None:
@@ -277,7 +291,8 @@ class Session:
 class Turns:
     """Performs the effects of running a turn and of calling a tool."""
 
-    def __init__(self, house: House, calls: dict[str, LiveCall]) -> None:
+    def __init__(self, house: House, calls: dict[str, LiveCall], referring: Referring) -> None:
+        self._referring = referring
         self._house = house
         self._calls = calls
 
@@ -334,10 +349,35 @@ class Turns:
             await live.agent.on_dtmf_received(detail)
         elif cause == "silence":
             await live.agent.on_user_away()
+        elif cause == REFERRED:
+            await self._referred(live)
         else:
             message = await self._words(live, turn)
             if message is not None:
                 await live.agent.on_user_turn_completed(message)
+
+    async def _referred(self, live: LiveCall) -> None:
+        """They ask us to call somebody. One who asked a process that died asks again."""
+        asked, live.referral = live.referral, None
+        if asked is None:
+            return
+        basis: str | None = None
+        try:
+            basis = await live.agent.on_transfer_requested(asked.uri)
+        finally:
+            if basis is None:
+                self._referring.decline(live.id)
+        if basis is None:
+            return
+        session = live.agent.session
+        assert isinstance(session, Session), "live calls are admitted with our own session"
+        # First, or what becomes of the call might be known before anybody wants to know it.
+        self._referring.accept(live.id)
+        try:
+            await session.follow(asked, basis)
+        except Exception:
+            self._referring.failed(live.id)
+            raise
 
     async def _words(self, live: LiveCall, turn: Turn) -> ChatMessage | None:
         """What the caller said: from its row, or from memory where it may not be kept."""

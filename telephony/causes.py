@@ -129,6 +129,26 @@ _Q850: Mapping[int, Cause] = MappingProxyType(
 # They end every call that failed for a reason which SIP has a better word for.
 _SAYS_LITTLE = (16, 31, 127)
 
+# How somebody is told who asked us to call.
+_TOLD: Mapping[Cause, int] = MappingProxyType(
+    {
+        Cause.BUSY: 486,
+        Cause.NO_ANSWER: 480,
+        Cause.UNAVAILABLE: 480,
+        Cause.DECLINED: 603,
+        Cause.NOT_IN_SERVICE: 404,
+        Cause.CHANGED: 410,
+        Cause.INVALID_NUMBER: 484,
+        Cause.NO_ROUTE: 404,
+        Cause.NOT_PERMITTED: 403,
+        Cause.FORBIDDEN: 403,
+        Cause.CONGESTION: 503,
+        Cause.TIMED_OUT: 408,
+        Cause.CANCELLED: 487,
+        Cause.INCOMPATIBLE: 488,
+    }
+)
+
 # Why we ended it ourselves, or noticed that it was over: `HungUp.reason`, `Failed.reason`.
 _OURS: Mapping[str, Cause] = MappingProxyType(
     {
@@ -166,6 +186,11 @@ def of_giving_up(reasons: Sequence[Reason] = ()) -> Cause:
     elsewhere = (Reason(SIP, 200), Reason(Q850, 26))
     is_elsewhere = any(reason in elsewhere for reason in reasons)
     return Cause.ELSEWHERE if is_elsewhere else Cause.CANCELLED
+
+
+def status_of(cause: Cause) -> int:
+    """The SIP status that says it best, 400 to 699."""
+    return _TOLD.get(cause, 500)
 
 
 def of_ours(reason: str) -> Cause:

@@ -11,33 +11,23 @@ from typing import Protocol, cast
 
 from telephony.certificates import proves
 from telephony.flow import Flow
+from telephony.occupancy import Limits
 from telephony.sip.framing import PONG, Framer, FramingError, KeepAlive
 
 # What a peer does not read waits here; beyond this it is too slow to be talked with.
 WRITE_BYTES_MAX = 262_144
+# A peer which is gone without a word is noticed before a request is given up (Timer F), and the
+# binding of a NAT is kept open: seconds of silence before the kernel asks, seconds between its
+# questions, how many of them, and milliseconds for what is sent to be acknowledged.
+SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
+)
 # Lost flows which this connection stands in for.
 FLOWS_MAX = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of the connections to one user agent. Seconds end in `_s`."""
-
-    total: int = 2_048
-    # Of the total, for those who are no peer of ours: the rest is kept for peers.
-    strangers: int = 1_024
-    per_address: int = 256
-    # From the connection to the first whole message.
-    first_s: float = 32.0
-    # From the first byte of a message to its last.
-    message_s: float = 32.0
-    # Neither a message nor a keep-alive, in either direction.
-    idle_s: float = 3_600.0
-    # To connect, with the TLS handshake.
-    connect_s: float = 5.0
-
-
-LIMITS = Limits()
 
 
 class Owner(Protocol):
@@ -159,8 +149,8 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         made: socket.socket = transport.get_extra_info("socket")
-        # A peer which is gone without a word is noticed in the end.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for level, option, value in SOCKET_OPTIONS:
+            made.setsockopt(level, option, value)
         if self._is_paused:
             self.pause(paused=True)
         self._owner.opened(self)
@@ -179,22 +169,25 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._used_at = self._clock()
         try:
-            found = self._framer.feed(data)
+            for item in self._framer.feed(data):
+                self._take(item)
+                if self.is_closed:
+                    return
         except FramingError:
             self.abort()
             return
         if not self._framer.is_within:
             self._message_at = None
-        elif self._message_at is None or found:
+        elif self._message_at is None:
             self._message_at = self._used_at
-        for item in found:
-            if self.is_closed:
-                return
-            if isinstance(item, KeepAlive):
-                self.send(PONG)
-            else:
-                self._has_spoken = True
-                self._owner.received(self, item)
+
+    def _take(self, item: bytes | KeepAlive) -> None:
+        self._message_at = None
+        if isinstance(item, KeepAlive):
+            self.send(PONG)
+        else:
+            self._has_spoken = True
+            self._owner.received(self, item)
 
     def eof_received(self) -> None:
         """They have said everything: so have we."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Coroutine
-from ipaddress import IPv6Network
 from typing import Any
 
 from telephony.address import Address
-from telephony.connection import LIMITS, Connection, Limits
+from telephony.connection import Connection
 from telephony.flow import Flow, Transport
+from telephony.occupancy import LIMITS, Limits, Occupancy
 from telephony.tls import Tls
 
 ACCEPTS_PER_WAKE_MAX = 64
@@ -24,9 +23,6 @@ SWEEP_S = 5.0
 GOODBYE_S = 2.0
 # Of a domain (RFC 1035 section 2.3.4).
 NAME_BYTES_MAX = 253
-
-# All of such a network is one customer's.
-PARTY_BITS = 64
 
 End = tuple[Transport, Address, str]
 Received = Callable[[bytes, Flow], None]
@@ -55,9 +51,7 @@ class Connections:
         self._listening: dict[socket.socket, Flow] = {}
         self._all: set[Connection] = set()
         self._open: dict[End, Connection] = {}
-        # Of those which they opened.
-        self._hosts: Counter[str] = Counter()
-        self._theirs = self._strangers = 0
+        self._theirs = Occupancy(limits)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._is_paused = False
@@ -96,22 +90,15 @@ class Connections:
         is_known = self._knows(flow)
         is_secure = flow.transport is Transport.TLS
         context = self._tls.server if self._tls and is_secure else None
-        if self._is_full_for(remote.host, is_known=is_known) or (is_secure and context is None):
+        has_room = self._theirs.has_room(remote.host, is_known=is_known)
+        if not has_room or (is_secure and context is None):
             made.close()
             return
         connection = self._add(flow, is_ours=False, is_known=is_known)
-        self._hosts[_party(remote.host)] += 1
-        self._theirs += 1
-        self._strangers += not is_known
+        self._theirs.enter(remote.host, is_known=is_known)
         task = self._soon(connection, lambda: self._serve(connection, made, context))
         # A task which is cancelled before its first step closes nothing.
         task.add_done_callback(lambda _: None if connection.is_begun else made.close())
-
-    def _is_full_for(self, host: str, *, is_known: bool) -> bool:
-        limits = self._limits
-        if self._theirs >= limits.total or self._hosts[_party(host)] >= limits.per_address:
-            return True
-        return not is_known and self._strangers >= limits.strangers
 
     async def _serve(
         self, connection: Connection, made: socket.socket, context: ssl.SSLContext | None
@@ -143,7 +130,8 @@ class Connections:
         """A connection on its way; none where we may make no more."""
         is_secure = flow.transport is Transport.TLS
         context = self._tls.client if self._tls and is_secure else None
-        if len(self._all) - self._theirs >= self._limits.total or (is_secure and context is None):
+        is_full = len(self._all) - self._theirs.total >= self._limits.total
+        if is_full or (is_secure and context is None):
             return None
         connection = self._add(flow, is_ours=True)
         self._soon(connection, lambda: self._connect(connection, context))
@@ -237,7 +225,7 @@ class Connections:
         """It is gone, and so is what waited for an answer by it."""
         self._all.discard(connection)
         if not connection.is_ours:
-            self._leave(connection)
+            self._theirs.leave(connection.flow.remote.host, is_known=connection.is_known)
         if self._open.get(_end(connection.flow)) is connection:
             del self._open[_end(connection.flow)]
         if self._is_closed:
@@ -246,22 +234,7 @@ class Connections:
             if _end(each) not in self._open:
                 self._unreachable(each)
 
-    def _leave(self, connection: Connection) -> None:
-        party = _party(connection.flow.remote.host)
-        self._theirs -= 1
-        self._strangers -= not connection.is_known
-        self._hosts[party] -= 1
-        if not self._hosts[party]:
-            del self._hosts[party]
-
 
 def _end(flow: Flow) -> End:
     """What a connection is found by: also the name, as one host may prove to be several."""
     return flow.transport, flow.remote, flow.name
-
-
-def _party(host: str) -> str:
-    """Who is counted as one: an address, or the network of an IPv6 one (RFC 6177)."""
-    if ":" not in host:
-        return host
-    return str(IPv6Network((host.partition("%")[0], PARTY_BITS), strict=False))

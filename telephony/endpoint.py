@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from telephony.address import Address
-from telephony.connection import LIMITS, Limits
 from telephony.connections import Connections
 from telephony.flow import Flow, Hop, Transport
+from telephony.occupancy import LIMITS, Limits
 from telephony.sip.dialog import DialogState
 from telephony.sip.outputs import Event, Output, Resolve, Save, Transmit
 from telephony.sip.user_agent import UserAgent

@@ -45,6 +45,7 @@ SHELLS = {
     "telephony.connections": "accepts and makes connections on the event loop",
     "telephony.tls": "reads certificates and keys",
     "telephony.resolver": "asks name servers",
+    "telephony.trunks.line": "waits on the event loop until a trunk is due",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",

@@ -1,4 +1,4 @@
-"""The server's secret, from which the keys of logins are derived."""
+"""Secrets of the server: of one the keys of logins are derived, by one SIP nonces are sealed."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ SECRET_BYTES = 32
 def load_or_create(path: Path) -> bytes:
     """32 bytes in a file that only its owner reads; made at the first start.
 
-    Whoever removes the file and restarts the server ends every login. Raises ValueError for a
+    Whoever removes that of logins and restarts the server ends every login. Raises ValueError for a
     file that is no secret.
     """
     try:
@@ -18,7 +18,9 @@ def load_or_create(path: Path) -> bytes:
     except FileNotFoundError:
         return _create(path)
     if len(found) != SECRET_BYTES:
-        raise ValueError(f"{path} does not hold {SECRET_BYTES} bytes: remove it, and log in again")
+        raise ValueError(
+            f"{path} does not hold {SECRET_BYTES} bytes: remove it, and another is made"
+        )
     return found
 
 

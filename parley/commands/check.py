@@ -14,8 +14,9 @@ import apsw
 
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
+from parley import trunks
 from parley.agents import Agents
-from parley.commands import NO, finding, place, ports
+from parley.commands import NO, No, NotLikeThis, finding, place, ports
 from parley.commands.place import Place
 from parley.secure import tls_of
 from runtime import timestamps, tsa
@@ -24,7 +25,9 @@ from runtime.engines import witness
 from runtime.errors import StoreDamaged
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
+from runtime.tables import select
 from telephony.tls import TlsError
+from telephony.trunks.tables import TrunkState
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -103,6 +106,29 @@ def the_tls(here: Place) -> Iterator[Finding]:
     believed = wanted.tls_ca or "the authorities of this machine"
     shown = wanted.tls_certificate or "nothing"
     yield Finding(True, "TLS", f"we show {shown} and believe {believed}")
+
+
+def the_trunks(here: Place) -> Iterator[Finding]:
+    wrong = list(trunks.complaints(here.config))
+    yield from (Finding(False, "trunks", complaint) for complaint in wrong)
+    try:
+        known = () if wrong else trunks.policies(here.config)
+    except trunks.TrunkError as error:
+        yield Finding(False, "trunks", str(error))
+        return
+    states = _trunk_states(here) if known and _keeper(here) is not None else {}
+    for trunk in known:
+        told = trunks.standing(trunk, states.get(trunk.name), time.time_ns() // 1_000)
+        yield Finding(told.ok, f"trunk {trunk.name}", told.detail)
+
+
+def _trunk_states(here: Place) -> dict[str, TrunkState]:
+    try:
+        with place.reading(here) as rows:
+            return {state.id: state for state in select(rows, TrunkState, (), ())}
+    except (NotLikeThis, No):
+        # What is wrong with the store is said where the store is looked at.
+        return {}
 
 
 def the_data_directory(here: Place) -> Iterator[Finding]:
@@ -187,6 +213,7 @@ LOOKS: tuple[Look, ...] = (
     the_agent,
     the_ports,
     the_tls,
+    the_trunks,
     the_data_directory,
     the_store,
     the_speech,

@@ -4,6 +4,7 @@ import argparse
 
 from parley.commands import No, NotLikeThis, place
 from parley.keeper import Damaged, Keeper, KeeperError
+from parley.trunks import TrunkError, policies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,8 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     try:
+        policies(here.config)
         return Keeper(here.config, here.data).run()
-    except KeeperError as error:
+    except (KeeperError, TrunkError) as error:
         raise NotLikeThis(str(error)) from error
     except Damaged as error:
         raise No(str(error)) from error

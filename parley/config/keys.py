@@ -1,5 +1,6 @@
 """How one key of the configuration is read, what it is by default, and what to write instead."""
 
+import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -11,6 +12,7 @@ Read = Callable[[object], Any]
 
 TEXT_MAX = 4_096
 LIST_MAX = 256
+SIP_HOST = re.compile(r"(sips?:)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(;[a-z=]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,14 @@ def url(*schemes: str) -> Read:
         return text(raw)
 
     return read
+
+
+def sip_host(raw: object) -> str:
+    """A host, host:port or SIP URI, as telephony.trunks reads it; or nothing."""
+    written = text(raw)
+    if written and not SIP_HOST.fullmatch(written):
+        raise ValueError("no host")
+    return written
 
 
 def whole_number(low: int, high: int) -> Read:

@@ -15,6 +15,7 @@ from parley.config.keys import (
     one_of,
     ports,
     secret,
+    sip_host,
     some,
     some_text,
     text,
@@ -26,6 +27,9 @@ from parley.config.values import Endpoint, PortRange, Secret
 
 RING_MS_MAX = 120_000
 SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
+DRAIN_S_MAX = 86_400
+CALLS_MAX, CPS_MAX, PREFER_MAX = 100_000, 10_000, 1_000
+EXPIRES_S_MIN, EXPIRES_S_MAX, KEEPALIVE_S_MAX = 30, 86_400, 3_600
 TSA_S_MIN, TSA_S_MAX = 60, 604_800
 CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
 
@@ -74,6 +78,14 @@ class Sip:
     ring_ms: int = key(
         whole_number(0, RING_MS_MAX), 500, f"milliseconds to ring before answering, 0-{RING_MS_MAX}"
     )
+    open: bool = key(
+        flag, False, "true to let everybody call where no [[trunk]] is named, or false"
+    )
+    drain_s: int = key(
+        whole_number(0, DRAIN_S_MAX),
+        30,
+        f"seconds that live calls may go on for when the server is stopped, 0-{DRAIN_S_MAX}",
+    )
     early_media: bool = key(
         flag, False, "true to play the greeting before the call is answered, or false"
     )
@@ -94,12 +106,47 @@ class Trunk:
     peers: tuple[IPv4Network | IPv6Network, ...] = key(
         many(network), (), 'networks such as ["203.0.113.0/24"]'
     )
-    registrar: str = key(text, "", 'the host to register with, or ""')
+    registrar: str = key(sip_host, "", 'the host to register with, or ""')
+    proxy: str = key(sip_host, "", 'the host that calls and registrations are sent to, or ""')
     username: str = key(text, "", 'the name to register as, or ""')
     password: Secret = key(secret, "", '"env:NAME" or "file:PATH"')
+    realm: str = key(text, "", 'the only realm that is told the password, or "" for any')
+    auth: str = key(
+        one_of("acl", "digest", "both"),
+        "acl",
+        '"acl" (calls come from peers), "digest" (callers know the password) or "both"',
+    )
+    digest: tuple[str, ...] = key(
+        some(one_of("SHA-512-256", "SHA-256", "MD5")),
+        ("SHA-256", "MD5"),
+        'a list such as ["SHA-256", "MD5"], or ["MD5"] for telephones which know no other',
+    )
+    calls_max: int = key(
+        whole_number(0, CALLS_MAX), 0, f"calls at once, 0-{CALLS_MAX}; 0 for no limit"
+    )
+    cps: int = key(whole_number(0, CPS_MAX), 0, f"new calls a second, 0-{CPS_MAX}; 0 for no limit")
     srtp: str = key(
         one_of("off", "optional", "required"), "optional", '"off", "optional" or "required"'
     )
+    codecs: tuple[str, ...] = key(
+        many(one_of("G722", "PCMU", "PCMA")),
+        (),
+        'a list of "G722", "PCMU", "PCMA", or [] for those of [media]',
+    )
+    expires: int = key(
+        whole_number(EXPIRES_S_MIN, EXPIRES_S_MAX),
+        3600,
+        f"seconds to be registered for, {EXPIRES_S_MIN}-{EXPIRES_S_MAX}",
+    )
+    keepalive_s: int = key(
+        whole_number(0, KEEPALIVE_S_MAX),
+        0,
+        f"seconds from one OPTIONS to the next, 0-{KEEPALIVE_S_MAX}; 0 for none",
+    )
+    prefer: int = key(
+        whole_number(0, PREFER_MAX), 0, f"0-{PREFER_MAX}: calls go out by the lowest first"
+    )
+    identity: str = key(text, "", 'who we say is calling: a number, a user, a SIP URI, or ""')
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ CONFIG = """\
 listen = "{host}:{http}"
 [sip]
 listen = ["udp:{host}:{sip}"]
+drain_s = 0
 {more}
 """
 

@@ -58,6 +58,9 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._is_first_node = True
         self._damage: str | None = None
+        self._drain_s = config.sip.drain_s
+        self._is_draining = False
+        self._is_drained = False
 
     def run(self) -> int:
         """In the main thread. Returns the exit code; raises Damaged."""
@@ -65,6 +68,7 @@ class Keeper:
             with Signals() as signals:
                 self._selector.register(signals.waker, selectors.EVENT_READ)
                 self._tend(signals)
+                self._drain(signals)
                 self._stop(signals)
         finally:
             self._close()
@@ -74,9 +78,34 @@ class Keeper:
 
     def _tend(self, signals: Signals) -> None:
         while not signals.stops and self._damage is None:
-            while step := self._upkeep.next_step(monotonic()):
-                self._perform(step)
+            self._keep_up()
             self._turn(signals, self._upkeep.wake_at)
+
+    def _keep_up(self) -> None:
+        while step := self._upkeep.next_step(monotonic()):
+            self._perform(step)
+
+    def _drain(self, signals: Signals) -> None:
+        """Let the calls that are up end by themselves; a second signal cuts it short."""
+        if not self._drain_s or self._damage is not None:
+            return
+        log("draining", seconds_max=self._drain_s)
+        self._is_draining = True
+        asked, deadline = signals.stops, monotonic() + self._drain_s
+        node = self._node()
+        if node is not None:
+            self._give(node, {"drain": True})
+        while signals.stops == asked and not self._is_drained and monotonic() < deadline:
+            # Who dies now is replaced: the calls go on.
+            self._keep_up()
+            if self._node() is None or self._damage is not None:
+                return
+            wake_at = self._upkeep.wake_at
+            self._turn(signals, deadline if wake_at is None else min(deadline, wake_at))
+
+    def _node(self) -> Child | None:
+        pid = self._upkeep.active(Role.NODE)
+        return None if pid is None else self._children.get(pid)
 
     def _turn(self, signals: Signals, wake_at: float | None) -> None:
         """Wait for something to happen, and take note of it."""
@@ -125,6 +154,8 @@ class Keeper:
                 for listen, held in self._sockets.sip.items():
                     self._give(child, {"socket": "sip", "listen": str(listen)}, held)
                 self._give(child, {"socket": "http"}, self._sockets.http)
+                if self._is_draining:
+                    self._give(child, {"drain": True})
             case Role.MEDIA:
                 recording = self._config["recording"]
                 directory, chunk_ms = recording["directory"], recording["chunk_ms"]
@@ -172,6 +203,8 @@ class Keeper:
                 self._want_rtp(child, count)
             case {"release_rtp": int(port)} if child.role is Role.MEDIA:
                 self._sockets.release_rtp(port)
+            case {"drained": True} if child.role is Role.NODE:
+                self._is_drained = True
             case {"damaged": str(why)} if child.role is Role.NODE:
                 log("store_damaged", pid=child.pid, why=why)
                 self._damage = why

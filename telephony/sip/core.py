@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -67,6 +67,7 @@ class Dialog:
     is_ending: bool = False
     wants_cancel: bool = False
     sent_cancel: bool = False
+    has_rung: bool = False
     ending_reason: str = "local"
     invited_as: str = ""
     # A provisional response which waits until the one before it has arrived.
@@ -108,6 +109,10 @@ class OutOfDialog:
     headers: Lines = ()
     call_id: str = ""
     cseq: int = 1
+    # The user part of a Contact; without one, none is sent.
+    contact_user: str = ""
+    # Whose credentials answer a challenge.
+    trunk: str = ""
 
 
 class Core:
@@ -129,13 +134,14 @@ class Core:
         self._dialogs: dict[str, Dialog] = {}
         self._by_tag: dict[tuple[str, str], Dialog] = {}
         self._by_invite: dict[str, Dialog] = {}
+        self._by_trunk: Counter[str] = Counter()
         self._dialogs_max = dialogs_max
         self.entropy = entropy
         self._secret = entropy(16)
 
-    def start(self, request: Request, state: DialogState, now: float) -> None:
-        """Send a request of a dialog, until it is answered."""
-        self.transactions.start(request, way_of(state), state.id, now, state)
+    def start(self, request: Request, state: DialogState, now: float, *, answered: int = 0) -> None:
+        """Send a request of a dialog, until it is answered; see `Client` for `answered`."""
+        self.transactions.start(request, way_of(state), state.id, now, state, answered=answered)
 
     def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
         """Send a request outside of any dialog; its answer is told under the id returned.
@@ -150,9 +156,11 @@ class Core:
             ("CSeq", f"{asked.cseq} {asked.method}"),
             *asked.headers,
         )
+        if asked.contact_user:
+            headers += (("Contact", self.sender.contact(flow, user=asked.contact_user)),)
         made = standalone(asked.method, asked.uri, self.sender.via(flow, self.branch()), headers)
         request_id = self.token()
-        self.transactions.start(made, Way(flow), request_id, now)
+        self.transactions.start(made, Way(flow), request_id, now, trunk=asked.trunk)
         return request_id
 
     @property
@@ -162,6 +170,10 @@ class Core:
     @property
     def is_full(self) -> bool:
         return len(self._dialogs) >= self._dialogs_max
+
+    def calls_of(self, trunk: str) -> int:
+        """How many calls are up on it, in both directions."""
+        return self._by_trunk[trunk]
 
     def token(self) -> str:
         """An unguessable word for tags, branches and Call-IDs."""
@@ -188,12 +200,16 @@ class Core:
     def add(self, state: DialogState) -> Dialog:
         dialog = Dialog(state, invited_as=invited_as(state))
         self._dialogs[state.id] = dialog
+        self._by_trunk[state.trunk] += 1
         self._by_tag[state.call_id, state.local_tag] = dialog
         if state.role == rows.UAS:
             self._by_invite[dialog.invited_as] = dialog
         return dialog
 
     def save(self, dialog: Dialog, state: DialogState) -> None:
+        if state.trunk != dialog.state.trunk:
+            self._by_trunk[dialog.state.trunk] -= 1
+            self._by_trunk[state.trunk] += 1
         dialog.state = state
         self.outputs.append(Save(state))
 
@@ -217,7 +233,8 @@ class Core:
         state = dialog.state
         for kind in DIALOG_ALARMS:
             self.alarms.set(kind, state.id, None)
-        self._dialogs.pop(state.id, None)
+        if self._dialogs.pop(state.id, None) is not None:
+            self._by_trunk[state.trunk] -= 1
         self._by_tag.pop((state.call_id, state.local_tag), None)
         self._by_invite.pop(dialog.invited_as, None)
 

@@ -113,6 +113,12 @@ class DialogState:
     server_name: str = ""
     # Where the name of the next hop was found (`written_hop`); empty: it is none, or not yet.
     resolved_hop: str = ""
+    # The header lines which answered a challenge to our INVITE: its ACK has them too.
+    authorization: str = ""
+    # Of our INVITE: by which other trunks it may be tried (`ways.written`).
+    otherwise: str = ""
+    # Header lines of the INVITE that we were offered: who they say is calling.
+    caller_headers: str = ""
 
     @property
     def destination(self) -> Address:
@@ -126,8 +132,11 @@ class DialogState:
     @property
     def headers(self) -> Lines:
         """The INVITE's own header lines."""
-        lines = (line.partition(": ") for line in self.invite_headers.split("\n") if line)
-        return tuple((name, value) for name, _, value in lines)
+        return read_lines(self.invite_headers) + self.credentials
+
+    @property
+    def credentials(self) -> Lines:
+        return read_lines(self.authorization)
 
     @property
     def routes(self) -> list[str]:
@@ -137,6 +146,16 @@ class DialogState:
     def has_reinvite(self) -> bool:
         """Whether an INVITE of ours within the dialog has not come to its ACK yet."""
         return self.status == CONFIRMED and bool(self.client_branch) and not self.client_ack
+
+
+def written_lines(lines: Lines) -> str:
+    """Header lines as a row holds them."""
+    return "\n".join(f"{name}: {value}" for name, value in lines)
+
+
+def read_lines(text: str) -> Lines:
+    lines = (line.partition(": ") for line in text.split("\n") if line)
+    return tuple((name, value) for name, _, value in lines)
 
 
 def microseconds(now: float) -> int:

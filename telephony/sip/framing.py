@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import Enum
 
 from telephony.sip.parser import MESSAGE_BYTES_MAX
@@ -32,7 +33,7 @@ class KeepAlive(Enum):
 
 
 class Framer:
-    """Feed it what arrives; it returns whole messages and keep-alives, in order."""
+    """Feed it what arrives; it yields whole messages and keep-alives, in order."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -45,15 +46,15 @@ class Framer:
         """Whether a message has begun which has not ended."""
         return not KEEP_ALIVE.startswith(bytes(self._buffer[: len(KEEP_ALIVE) + 1]))
 
-    def feed(self, data: bytes) -> list[bytes | KeepAlive]:
-        """Raises FramingError; nothing can be fed after it."""
+    def feed(self, data: bytes) -> Iterator[bytes | KeepAlive]:
+        """To be read to its end. Raises FramingError, after what was whole before it."""
         self._buffer += data
-        found: list[bytes | KeepAlive] = []
+        last: bytes | KeepAlive = b""
         while (item := self._next()) is not None:
             # Many at once are one question: answering each would be work for nothing.
-            if item is not KeepAlive.PING or found[-1:] != [item]:
-                found.append(item)
-        return found
+            if item is not KeepAlive.PING or last is not KeepAlive.PING:
+                yield item
+            last = item
 
     def _next(self) -> bytes | KeepAlive | None:
         if self._size is None:

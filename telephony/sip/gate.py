@@ -42,6 +42,10 @@ class Gate(Protocol):
 
     def admit(self, request: Request, flow: Flow, now: float) -> Verdict: ...
 
+    def limit(self, trunk: str, calls: int, now: float) -> Refused | None:
+        """Asked about each new call of a trunk, on which so many are up: None lets it in."""
+        ...
+
 
 class OpenGate:
     """Everybody may call: where no trunk is configured."""
@@ -51,3 +55,6 @@ class OpenGate:
 
     def admit(self, request: Request, flow: Flow, now: float) -> Verdict:
         return Admitted()
+
+    def limit(self, trunk: str, calls: int, now: float) -> Refused | None:
+        return None

@@ -47,6 +47,8 @@ NEEDED_TO_ANSWER = (
     *("via", "from", "to", "call-id", "cseq", "record-route"),
     *("require", "supported", "session-expires", "min-se"),
 )
+# Of all of them: a dialog is written to disk with them.
+KEPT_CHARS_MAX = 16_384
 KEPT_HEADERS = (
     "p-asserted-identity",
     "remote-party-id",
@@ -98,7 +100,7 @@ class IncomingCalls:
         core.alarms.set(UNANSWERED_ALARM, dialog_id, now + UNANSWERED_SECONDS_MAX)
         core.tell(replace(_told(dialog_id, request, flow, trunk), replaces=state.replaces))
         if not rows.is_behind_nat(request, flow):
-            locating.ask(core, dialog)
+            locating.ask(core, state)
 
     def _refusal(self, request: Request) -> int | None:
         if self._core.transactions.is_merged(request):
@@ -138,10 +140,10 @@ class IncomingCalls:
             state = exchange.offered_by_them(state, request.body)
         core.transactions.serve(request, flow)
         core.transactions.respond(server_key(request), respond(request, 100), flow, now)
-        before = dialog.state.remote_target
-        core.save(dialog, introduced(retargeted(state, request), request))
-        if dialog.state.remote_target != before and not rows.is_behind_nat(request, flow):
-            locating.ask(core, dialog)
+        state = introduced(retargeted(state, request), request)
+        if not rows.is_behind_nat(request, flow):
+            locating.follow(core, dialog.state, state)
+        core.save(dialog, state)
         core.alarms.set(UNANSWERED_ALARM, state.id, now + UNANSWERED_SECONDS_MAX)
         core.tell(Offered(state.id, request.body or None))
 
@@ -396,6 +398,7 @@ def _early(dialog_id: str, local_tag: str, request: Request, flow: Flow, now: fl
         server_cseq=request.cseq.number,
         server_request=kept(request),
         created_us=rows.microseconds(now),
+        caller_headers=rows.written_lines(_kept_headers(request)),
     )
     if request.body:
         state = exchange.offered_by_them(state, request.body)
@@ -419,8 +422,18 @@ def kept(request: Request) -> bytes:
     return bytes(replace(request, headers=request.headers.only(*NEEDED_TO_ANSWER), body=b""))
 
 
+def _kept_headers(request: Request) -> Lines:
+    """Who is calling, as they say: what came last is left out where it is too much."""
+    kept: Lines = ()
+    chars = 0
+    for name, value in request.headers.lines:
+        if name.lower() in KEPT_HEADERS and chars + len(value) <= KEPT_CHARS_MAX:
+            kept += ((name, readable(value)),)
+            chars += len(value)
+    return kept
+
+
 def _told(dialog_id: str, request: Request, flow: Flow, trunk: str) -> Invited:
-    lines = request.headers.lines
     return Invited(
         dialog_id,
         readable(request.from_.uri.text),
@@ -430,7 +443,7 @@ def _told(dialog_id: str, request: Request, flow: Flow, trunk: str) -> Invited:
         request.body or None,
         flow,
         trunk,
-        tuple((name, readable(value)) for name, value in lines if name.lower() in KEPT_HEADERS),
+        _kept_headers(request),
     )
 
 

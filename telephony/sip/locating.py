@@ -8,15 +8,22 @@ from dataclasses import replace
 from telephony.flow import Flow, Hop, is_ip
 from telephony.sip import dialog as rows
 from telephony.sip.core import Core, Dialog
+from telephony.sip.dialog import DialogState
 from telephony.sip.errors import NoListener
 from telephony.sip.outputs import Resolve
 
 
-def ask(core: Core, dialog: Dialog) -> None:
+def ask(core: Core, state: DialogState) -> None:
     """Have a name resolved. Until then requests go to where the peer itself sent from."""
-    uri = rows.next_uri(dialog.state.routes, dialog.state.remote_target)
+    uri = rows.next_uri(state.routes, state.remote_target)
     if not is_ip(uri.host):
-        core.outputs.append(Resolve(dialog.state.id, uri.text))
+        core.outputs.append(Resolve(state.id, uri.text))
+
+
+def follow(core: Core, before: DialogState, after: DialogState) -> None:
+    """The same where a request or response has moved the target."""
+    if after.remote_target != before.remote_target:
+        ask(core, after)
 
 
 def resolved(core: Core, dialog: Dialog, uri: str, hops: Sequence[Hop]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from telephony import sdp as session_description
 from telephony.flow import Flow, Hop
 from telephony.sip import dialog as rows
-from telephony.sip import exchange, extensions, locating, reason, session_timer
+from telephony.sip import exchange, extensions, locating, reason, session_timer, ways
 from telephony.sip.core import (
     CANCELLED_ALARM,
     REINVITE_ALARM,
@@ -24,21 +24,21 @@ from telephony.sip.errors import NoListener
 from telephony.sip.exchange import Step
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
-from telephony.sip.name_addr import NameAddr
 from telephony.sip.outputs import Accepted, Failed, Rejected
 from telephony.sip.redirect import REDIRECTS_MAX, redirected
 from telephony.sip.reinvite import ANSWER_SECONDS_MAX
 from telephony.sip.requests import cancel, within
 from telephony.sip.transactions import Client, State
 from telephony.sip.transactions.timers import T1
-from telephony.sip.uri import Uri
+from telephony.sip.ways import WayOut
 from telephony.sip.within import Within
 
 RINGING_SECONDS_MAX = 180.0
-HOPS_MAX = 8
 # Beyond this a datagram may not arrive whole (RFC 3261 section 18.1.1).
 UDP_BYTES_MAX = 1_300
 SDP = "application/sdp"
+# Nobody was there to answer, or nobody had room (RFC 3261 section 21): another may.
+ELSEWHERE = (408, 503)
 
 
 class OutgoingCalls:
@@ -59,13 +59,14 @@ class OutgoingCalls:
         *,
         headers: Lines = (),
         trunk: str = "",
+        otherwise: Sequence[WayOut] = (),
         dialog_id: str = "",
         redirects_max: int = REDIRECTS_MAX,
     ) -> str:
-        """Call. ValueError when one of the URIs is none, or nothing leads to the first hop."""
+        """Call. ValueError when one of the URIs is none, or nothing leads to any hop."""
         core = self._core
         origin = session_description.origin(sdp)
-        flow = core.sender.towards(hops[0])
+        first = WayOut(trunk, target_uri, from_uri, tuple(hops), headers)
         state = DialogState(
             id=dialog_id or core.token(),
             role=rows.UAC,
@@ -73,17 +74,15 @@ class OutgoingCalls:
             call_id=core.token(),
             local_tag=core.token(),
             remote_tag="",
-            local_uri=rows.plain(NameAddr.parse(from_uri)),
-            remote_uri=f"<{Uri.parse(target_uri).text}>",
+            local_uri="",
+            remote_uri="",
             local_cseq=1,
             remote_cseq=rows.NO_CSEQ,
             route_set="",
-            remote_target=target_uri,
-            destination_host=flow.remote.host,
-            destination_port=flow.remote.port,
-            trunk=trunk,
-            hops="\n".join(rows.written_hop(hop) for hop in hops[1:HOPS_MAX]),
-            invite_headers="\n".join(f"{name}: {value}" for name, value in headers),
+            remote_target="",
+            destination_host="",
+            destination_port=0,
+            otherwise=ways.written((first, *otherwise)),
             redirects_left=redirects_max,
             client_branch=core.branch(),
             client_cseq=1,
@@ -92,7 +91,7 @@ class OutgoingCalls:
             sdp_version=origin.version,
             created_us=rows.microseconds(now),
         )
-        state = rows.travelling(state, flow)
+        state = self._towards_next(state)
         if sdp:
             state = exchange.offered_by_us(state, sdp)
         state = self._fitting(state)
@@ -104,7 +103,7 @@ class OutgoingCalls:
         self._start(dialog, now)
         return state.id
 
-    def again(self, dialog: Dialog, changed: DialogState, now: float) -> None:
+    def again(self, dialog: Dialog, changed: DialogState, now: float, *, answered: int = 0) -> None:
         """Send the INVITE once more, changed: to another hop or target, or with credentials."""
         core = self._core
         cseq = dialog.state.local_cseq + 1
@@ -112,7 +111,7 @@ class OutgoingCalls:
         dialog.forks.clear()
         changed = replace(changed, local_cseq=cseq, client_cseq=cseq, client_branch=branch)
         core.save(dialog, self._fitting(changed))
-        self._start(dialog, now)
+        self._start(dialog, now, answered)
 
     def _fitting(self, state: DialogState) -> DialogState:
         """A large INVITE goes by a connection, if a hop is known which takes one (18.1.1)."""
@@ -133,23 +132,33 @@ class OutgoingCalls:
         return state
 
     def _elsewhere(self, dialog: Dialog, now: float) -> bool:
-        """Try the next hop, if there is one (RFC 3263 section 4.3)."""
-        core = self._core
-        state = dialog.state
-        while state.hops and not dialog.wants_cancel:
-            line, _, rest = state.hops.partition("\n")
-            state = replace(state, hops=rest)
+        """Try the next hop or trunk, if there is one (RFC 3263 section 4.3).
+
+        Not once it has rung: whoever was reached would be called twice.
+        """
+        if dialog.wants_cancel or dialog.has_rung:
+            return False
+        try:
+            changed = self._towards_next(dialog.state)
+        except NoListener:
+            return False
+        self.again(dialog, changed, now)
+        return True
+
+    def _towards_next(self, state: DialogState) -> DialogState:
+        """The row on its way to the next hop that we can reach. NoListener where none is left."""
+        why = NoListener("there is no hop to send it to")
+        while (found := ways.next_hop(state)) is not None:
+            state, hop = found
             try:
-                flow = core.sender.towards(rows.read_hop(line))
-            except NoListener:
-                continue
-            self.again(dialog, rows.travelling(state, flow), now)
-            return True
-        return False
+                return rows.travelling(state, self._core.sender.towards(hop))
+            except NoListener as error:
+                why = error
+        raise why
 
     def _tried_again(self, dialog: Dialog, response: Response, now: float) -> bool:
         """Whether a failure leaves somewhere to call: another hop, or where a 3xx says."""
-        if response.status == 503 and self._elsewhere(dialog, now):
+        if response.status in ELSEWHERE and self._elsewhere(dialog, now):
             return True
         if response.status == 422 and self._for_longer(dialog, response, now):
             return True
@@ -169,7 +178,8 @@ class OutgoingCalls:
                 flow = core.sender.towards(hop) if hop else state.flow
             except NoListener:
                 continue
-            changed = replace(rows.travelling(state, flow), remote_target=target)
+            # What another server was answered is no use there.
+            changed = replace(rows.travelling(state, flow), remote_target=target, authorization="")
             self.again(dialog, changed, now)
             return True
         return False
@@ -179,10 +189,10 @@ class OutgoingCalls:
         if dialog.state.status == rows.EARLY:
             self._start(dialog, now)
 
-    def _start(self, dialog: Dialog, now: float) -> None:
+    def _start(self, dialog: Dialog, now: float, answered: int = 0) -> None:
         state = dialog.state
         self._core.alarms.set(UNANSWERED_ALARM, state.id, now + RINGING_SECONDS_MAX)
-        self._core.start(self._invite(state), state, now)
+        self._core.start(self._invite(state), state, now, answered=answered)
 
     def _invite(self, state: DialogState) -> Request:
         return within(
@@ -244,6 +254,7 @@ class OutgoingCalls:
 
     def _provisional(self, dialog: Dialog, response: Response, flow: Flow, now: float) -> None:
         if response.status > 100:
+            dialog.has_rung = True
             self._early.progressed(dialog, response, flow, now)
         if dialog.wants_cancel:
             self.cancel(dialog, now)
@@ -279,19 +290,18 @@ class OutgoingCalls:
         core.alarms.set(UNANSWERED_ALARM, state.id, None)
         core.alarms.set(CANCELLED_ALARM, state.id, None)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
+        locating.ask(core, state)
         if sdp and not state.local_sdp and not dialog.wants_cancel:
             # They offer, and our ACK is to answer (section 13.2.2.4): see `Reinvites.acknowledge`.
             core.save(dialog, exchange.offered_by_them(state, sdp))
             core.alarms.set(REINVITE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
             core.tell(Accepted(state.id, sdp))
-            locating.ask(core, dialog)
             return
         if sdp and exchange.may(state, Step.THEY_ANSWER):
             state = exchange.answered_by_them(state, sdp)
         ack = bytes(self._ack(state))
         core.save(dialog, replace(exchange.withdrawn(state), client_ack=ack))
         core.transmit(ack, way_of(state))
-        locating.ask(core, dialog)
         if dialog.wants_cancel:
             # It was answered before the CANCEL got there.
             self._within.bye(dialog, now, "cancelled")
@@ -300,7 +310,10 @@ class OutgoingCalls:
 
     def _ack(self, state: DialogState) -> Request:
         branch = self._core.branch()
-        return within(state, "ACK", self._core.sender, branch, state.client_cseq)
+        # With the credentials of its INVITE (RFC 3261 section 13.2.2.4).
+        return within(
+            state, "ACK", self._core.sender, branch, state.client_cseq, headers=state.credentials
+        )
 
     def _refuse_fork(self, client: Client, response: Response, flow: Flow, now: float) -> None:
         """Acknowledge a further 2xx, and hang up on it (section 13.2.2.4)."""

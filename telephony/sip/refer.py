@@ -7,7 +7,7 @@ from dataclasses import replace
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
 from telephony.sip import grammar, sipfrag
-from telephony.sip.core import REFER_ALARM, Core, Dialog, way_of
+from telephony.sip.core import REFER_ALARM, Core, Dialog
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.errors import GrammarError
 from telephony.sip.headers import Lines
@@ -95,7 +95,7 @@ class Transfers:
     def _start(self, dialog: Dialog, request: Request, now: float) -> None:
         state = dialog.state
         self._core.alarms.set(REFER_ALARM, state.id, state.refer_until_us / 1_000_000)
-        self._core.transactions.start(request, way_of(state), state.id, now, state)
+        self._core.start(request, state, now)
 
     def restore(self, dialog: Dialog, now: float) -> None:
         """Go on after a restart: the same REFER again is one retransmission more."""

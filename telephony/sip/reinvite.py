@@ -70,6 +70,7 @@ class Reinvites:
             client_cseq=cseq,
             client_branch=core.branch(),
             client_ack=b"",
+            authorization="",
         )
         if sdp:
             state = exchange.offered_by_us(state, sdp)
@@ -87,7 +88,7 @@ class Reinvites:
             core.sender,
             state.client_branch,
             state.client_cseq,
-            headers=session_timer.asking(state, core.policy),
+            headers=session_timer.asking(state, core.policy) + state.credentials,
             content_type=SDP if state.pending_sdp else "",
             body=state.pending_sdp,
         )
@@ -150,15 +151,13 @@ class Reinvites:
         if exchange.remote_offer(dialog.state):
             # It is repeated until we acknowledge it.
             return
-        before = dialog.state.remote_target
         state = introduced(_retargeted(dialog.state, response), response)
+        locating.follow(core, dialog.state, state)
         timer = session_timer.agreed(response)
         state = session_timer.running(state, timer, session_timer.UAC, now)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
         dialog.is_refreshing = False
         self._agree(dialog, state, response, now)
-        if state.remote_target != before:
-            locating.ask(core, dialog)
         self._next(dialog, now)
 
     def _agree(self, dialog: Dialog, state: DialogState, response: Response, now: float) -> None:
@@ -207,6 +206,7 @@ class Reinvites:
             core.sender,
             core.branch(),
             state.client_cseq,
+            headers=state.credentials,
             content_type=SDP if sdp else "",
             body=sdp,
         )

@@ -41,16 +41,19 @@ class Sender:
     def via(self, flow: Flow, branch: str) -> str:
         return f"SIP/2.0/{flow.transport.upper()} {self.sent_by(flow)};branch={branch};rport"
 
-    def contact(self, flow: Flow, uri: str = "") -> str:
-        """Where we are reached by this flow, in a dialog which was begun with `uri`."""
+    def contact(self, flow: Flow, uri: str = "", *, user: str = "") -> str:
+        """Where we are reached by this flow, in a dialog which was begun with `uri`.
+
+        `user` where it is not the one of all.
+        """
         listener = self.listener(flow)
         if uri.lower().startswith("sips:") and listener.transport is Transport.TLS:
             # What began securely goes on so (RFC 3261 sections 8.1.1.8 and 12.1.1).
-            return f"<sips:{self.user}@{self.sent_by(flow)}>"
+            return f"<sips:{user or self.user}@{self.sent_by(flow)}>"
         # UDP is what a SIP URI means without a word (RFC 3263 section 4.1).
         is_udp = listener.transport is Transport.UDP
         transport = "" if is_udp else f";transport={listener.transport}"
-        return f"<sip:{self.user}@{self.sent_by(flow)}{transport}>"
+        return f"<sip:{user or self.user}@{self.sent_by(flow)}{transport}>"
 
     def sent_by(self, flow: Flow) -> str:
         """Host and port of ours, as the peer at the other end of this flow can reach them."""

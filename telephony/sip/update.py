@@ -41,19 +41,18 @@ class Updates:
             return
         state = replace(dialog.state, remote_cseq=request.cseq.number)
         state = introduced(retargeted(state, request), request)
+        if not rows.is_behind_nat(request, flow):
+            locating.follow(core, dialog.state, state)
         if request.body:
             state = exchange.offered_by_them(state, request.body)
             state = replace(state, server_update=kept(request))
         core.transactions.serve(request, flow)
-        before = dialog.state.remote_target
         if request.body:
             core.save(dialog, state)
             core.alarms.set(UPDATE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
             core.tell(Offered(state.id, request.body, "UPDATE"))
         else:
             self._agree(dialog, request, state, b"", now)
-        if state.remote_target != before and not rows.is_behind_nat(request, flow):
-            locating.ask(core, dialog)
 
     def _refusal(self, dialog: Dialog, request: Request) -> int | None:
         state = dialog.state

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from telephony.flow import Flow, Hop, Listener, Network
 from telephony.sip import dialog as rows
 from telephony.sip import locating
+from telephony.sip.authorizing import Authorizing, CredentialsOf
 from telephony.sip.core import (
     ANSWER_ALARM,
     CANCELLED_ALARM,
@@ -49,6 +50,7 @@ from telephony.sip.transactions.timers import T1
 from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
 from telephony.sip.update import Updates
 from telephony.sip.uri import Uri
+from telephony.sip.ways import WayOut
 from telephony.sip.within import Within
 
 DIALOGS_MAX = 1_000
@@ -63,6 +65,8 @@ METHODS = frozenset(
 )
 SCHEMES = frozenset({"sip", "sips", "tel"})
 FORGET_ALARM = "forget"
+# Another node may take it at once; this one is gone by then (RFC 3261 section 21.5.4).
+DRAINING: tuple[int, Lines] = (503, (("Retry-After", "30"),))
 
 
 class UserAgent:
@@ -81,6 +85,7 @@ class UserAgent:
         dialogs_max: int = DIALOGS_MAX,
         transactions_max: int = TRANSACTIONS_MAX,
         gate: Gate | None = None,
+        credentials: CredentialsOf = lambda _: None,
         policy: Policy | None = None,
         local_networks: Sequence[Network] = (),
     ) -> None:
@@ -102,6 +107,8 @@ class UserAgent:
             transfers=self._transfers,
             referrals=self._referrals,
         )
+        self._authorizing = Authorizing(self._core, self._outgoing, credentials)
+        self._is_draining = False
         # What dialogs answered that ended shortly before a restart.
         self._ended: dict[str, DialogState] = {}
         # Those whose place was taken by dialogs from before a restart.
@@ -146,6 +153,10 @@ class UserAgent:
     @property
     def dialog_count(self) -> int:
         return self._core.dialog_count
+
+    def calls_of(self, trunk: str) -> int:
+        """How many calls are up on a trunk, in both directions."""
+        return self._core.calls_of(trunk)
 
     @property
     def transaction_count(self) -> int:
@@ -230,15 +241,16 @@ class UserAgent:
         *,
         headers: Lines = (),
         trunk: str = "",
+        otherwise: Sequence[WayOut] = (),
         dialog_id: str = "",
         redirects_max: int = REDIRECTS_MAX,
     ) -> str:
-        """Call, and return the dialog's id. Hops are tried in their order.
+        """Call, and return the dialog's id. Hops are tried in their order, then other ways out.
 
         Without `sdp` they offer, in the 2xx, and `acknowledge` answers.
         A `dialog_id` of the caller's own is new: no dialog may have had it before.
 
-        ValueError when a URI is none, or nothing of ours leads to the first hop.
+        ValueError when a URI is none, or nothing of ours leads to any hop.
         """
         return self._outgoing.invite(
             target_uri,
@@ -248,6 +260,7 @@ class UserAgent:
             now,
             headers=headers,
             trunk=trunk,
+            otherwise=otherwise,
             dialog_id=dialog_id,
             redirects_max=redirects_max,
         )
@@ -330,6 +343,10 @@ class UserAgent:
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._referrals.tell(dialog, status, now)
 
+    def drain(self, now: float) -> None:
+        """Take no new call from now on; those that are up go on."""
+        self._is_draining = True
+
     def restore(self, state: DialogState, now: float) -> None:
         """Go on with a dialog from its row, after a restart."""
         if state.status == rows.TERMINATED:
@@ -378,6 +395,9 @@ class UserAgent:
         known = core.transactions.receive_again(server_key(request), request.method, now)
         if known and request.method != "ACK":
             return
+        if request.method not in ("ACK", "CANCEL") and not request.to.tag:
+            self._out_of_dialog(request, flow, now)
+            return
         if not self._is_ours(request) and not self._gate.knows(flow):
             return
         if request.method == "CANCEL":
@@ -387,8 +407,6 @@ class UserAgent:
             core.reply(request, flow, status, headers=headers)
         elif request.to.tag:
             self._in_dialog.receive(request, flow, now)
-        else:
-            self._out_of_dialog(request, flow, now)
 
     def _is_ours(self, request: Request) -> bool:
         """Whether it names something that only somebody who talks with us can know."""
@@ -399,20 +417,19 @@ class UserAgent:
 
     def _out_of_dialog(self, request: Request, flow: Flow, now: float) -> None:
         core = self._core
-        if request.method == "ACK":
-            return
         verdict = self._gate.admit(request, flow, now)
         if isinstance(verdict, Silent):
             return
         if not isinstance(verdict, Admitted):
             core.reply(request, flow, verdict.status, headers=verdict.headers)
+        elif (refused := _refusal(request)) is not None:
+            status, headers = refused
+            core.reply(request, flow, status, headers=headers)
         elif request.method == "INVITE":
-            if ended := self._ended.get(invite_of(request)):
-                core.transmit(ended.final_response, way_back(flow, request))
-            else:
-                self._incoming.invited(request, flow, verdict.trunk, now)
+            self._invited(request, flow, verdict.trunk, now)
         elif request.method == "OPTIONS":
-            core.reply(request, flow, 200, headers=CAPABILITIES)
+            status, headers = DRAINING if self._is_draining else (200, CAPABILITIES)
+            core.reply(request, flow, status, headers=headers)
         elif request.method == "SUBSCRIBE":
             core.reply(request, flow, 489, headers=(("Allow-Events", "refer"),))
         elif request.method == "REFER":
@@ -420,13 +437,29 @@ class UserAgent:
         else:
             core.reply(request, flow, 481)
 
+    def _invited(self, request: Request, flow: Flow, trunk: str, now: float) -> None:
+        core = self._core
+        if ended := self._ended.get(invite_of(request)):
+            core.transmit(ended.final_response, way_back(flow, request))
+        elif core.dialog_begun_by(invite_of(request)) is not None:
+            self._incoming.invited(request, flow, trunk, now)
+        elif self._is_draining:
+            core.reply(request, flow, DRAINING[0], headers=DRAINING[1])
+        elif (full := self._gate.limit(trunk, core.calls_of(trunk), now)) is not None:
+            core.reply(request, flow, full.status, headers=full.headers)
+        else:
+            self._incoming.invited(request, flow, trunk, now)
+
     def _response(self, response: Response, flow: Flow, now: float) -> None:
         client, is_new = self._core.transactions.receive_response(response, now)
         if client is None:
             self._outgoing.stray(response)
-        elif not is_new or response.cseq.method == "CANCEL":
             return
-        elif client.state is None:
+        if not is_new or response.cseq.method == "CANCEL":
+            return
+        if self._authorizing.challenged(client, response, now):
+            return
+        if client.state is None:
             if response.status >= 200:
                 self._core.tell(Responded(client.owner, response))
         elif response.cseq.method == "INVITE":

@@ -33,6 +33,11 @@ class Exchange(Agent):
             if await self.session.picked_up(call):
                 await self.session.transfer_to(call)
 
+    async def on_transfer_requested(self, uri: str) -> str | None:
+        """Whom the ledger names is called."""
+        wanted, _, basis = _ledger().partition(" ")
+        return basis if basis and wanted == uri else None
+
     async def on_user_away(self) -> None:
         """Stay on the line."""
 

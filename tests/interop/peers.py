@@ -60,11 +60,16 @@ def sipp(
     *,
     transport: str = "u1",
     host: str = "127.0.0.1",
+    source: str = "",
     calls: int = 1,
+    keys: dict[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start calls of a scenario to a server on loopback; give it to `passed`.
 
+    They come from `source`, where that is another address of this machine than the server's.
+
     `transport` as SIPp's option -t has it: "t1" is one TCP connection, "tn" one for each call.
+    `keys` are what a scenario has in brackets.
     """
     need("sipp", "sip-tester")
     bracketed = f"[{host}]" if ":" in host else host
@@ -73,10 +78,11 @@ def sipp(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk"),
             *("-m", str(calls), "-r", str(calls), "-t", transport, "-max_socket", "1000"),
-            *("-i", host, "-p", str(free_port()), "-mi", host),
+            *("-i", source or host, "-p", str(free_port()), "-mi", source or host),
             # SIPp takes some ports from here on, without asking whether they are free.
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
+            *(word for key in (keys or {}).items() for word in ("-key", *key)),
             f"{bracketed}:{port}",
         ],
         cwd=folder,
@@ -86,7 +92,7 @@ def sipp(
 
 
 def sipp_called(
-    scenario: str, folder: Path, port: int = 0
+    scenario: str, folder: Path, port: int = 0, *, transport: str = "u1"
 ) -> "tuple[subprocess.Popen[bytes], int]":
     """Start one telephone of a scenario on loopback, which waits to be called at the port."""
     need("sipp", "sip-tester")
@@ -94,7 +100,7 @@ def sipp_called(
     running = subprocess.Popen(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),
-            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1"),
+            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-t", transport),
             *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
             *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
         ],

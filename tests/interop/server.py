@@ -30,6 +30,7 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = [{listen}]
 ring_ms = 500
+drain_s = {drain_s}
 early_media = {early_media}
 {keys}
 [media]
@@ -52,8 +53,14 @@ class Server:
         early_media: bool = False,
         listen: Sequence[str] = (UDP,),
         sip: str = "",
+        drain_s: int = 0,
+        friend: str = "127.0.0.1",
     ) -> None:
-        """`listen` with `{sip}` for the port; `sip` are more lines of its section."""
+        """`listen` with `{sip}` for the port; `sip` are more lines of its section.
+
+        `friend` is an address of this machine that is answered.
+        """
+        self.friend = friend
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
@@ -70,6 +77,7 @@ class Server:
                 keys=sip,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
+                drain_s=drain_s,
                 app=app,
                 early_media=str(early_media).lower(),
             )
@@ -90,6 +98,15 @@ class Server:
         except BaseException:
             self.stop()
             raise
+
+    def terminate(self) -> None:
+        """Ask it to stop, and do not wait."""
+        self._pids |= set(self.pids().values())
+        self._process.terminate()
+
+    def ended(self) -> int:
+        """Wait until it has stopped; its exit code."""
+        return self._process.wait(STOP_SECONDS_MAX)
 
     def stop(self) -> None:
         """Ask it to stop; then see to it, for every process it ever had."""
@@ -161,7 +178,7 @@ class Server:
 
     def _wait_until_ready(self) -> None:
         ends = monotonic() + START_SECONDS_MAX
-        while options(self.port) is None:
+        while options(self.port, friend=self.friend) is None:
             assert self._process.poll() is None, f"the server ended: {self._last_words()}"
             assert monotonic() < ends, f"no answer to OPTIONS: {self._last_words()}"
 
@@ -169,15 +186,16 @@ class Server:
         return self.log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")
 
 
-def options(port: int, wait_s: float = PROBE_SECONDS) -> str | None:
+def options(port: int, wait_s: float = PROBE_SECONDS, friend: str = "127.0.0.1") -> str | None:
     """Ask a user agent whether it is there; the status line of its answer, none in time: None."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((friend, 0))
         probe.connect(("127.0.0.1", port))
         probe.settimeout(wait_s)
         mine = probe.getsockname()[1]
         lines = [
             f"OPTIONS sip:desk@127.0.0.1:{port} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{mine};branch=z9hG4bK{random.getrandbits(64):x};rport",
+            f"Via: SIP/2.0/UDP {friend}:{mine};branch=z9hG4bK{random.getrandbits(64):x};rport",
             "Max-Forwards: 70",
             f"From: <sip:probe@127.0.0.1:{mine}>;tag={random.getrandbits(32):x}",
             f"To: <sip:desk@127.0.0.1:{port}>",

@@ -190,3 +190,50 @@ def test_an_agent_calls_somebody_and_connects_the_caller(exchange: Server, tmp_p
     assert found["outbound"]["ended_by"] == "callee"
     shown = exchange.json("show", found["outbound"]["id"])
     assert (shown["dial"]["by"], shown["dial"]["basis"]) == ("agent", basis)
+
+
+def test_an_agent_calls_whom_the_caller_names(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("busy", tmp_path)
+    _, basis = dial(exchange, port)
+    passed(running, tmp_path)
+    exchange.ledger.write_text(f"{uri_of(port)} {basis}")
+    known = {call["id"] for call in exchange.calls()}
+    running, _ = sipp_called("replacing", tmp_path, port)
+    caller = sipp("referring", exchange.port, tmp_path, keys={"target": uri_of(port)})
+    passed(caller, tmp_path)
+    passed(running, tmp_path)
+    found = {call["direction"]: call for call in exchange.sealed(known)}
+    assert found["inbound"]["ended_by"] == "caller"
+    shown = exchange.json("show", found["outbound"]["id"])
+    assert shown["dial"]["referrer"] == found["inbound"]["id"]
+
+
+def test_a_basis_is_shown_and_withdrawn(exchange: Server) -> None:
+    uri = "tel:+41790001199"
+    done = exchange.json("basis", "record", uri, "--kind", "contract", *SOURCE, "--days", "3")
+    listed = {basis["id"]: basis for basis in exchange.json("basis", "list")}
+    assert listed[done["basis"]]["party"] == uri
+    withdrawn = exchange.parley("basis", "withdraw", done["basis"])
+    assert withdrawn.returncode == 0, withdrawn.stderr
+    assert f"{done['basis']}" in exchange.parley("basis", "list").stdout
+    refused = exchange.parley("dial", uri, "--basis", done["basis"])
+    assert refused.returncode == 1 and "was withdrawn" in refused.stderr
+
+
+def test_what_was_dialled_and_transferred_is_replayed_exported_and_verified(
+    exchange: Server, tmp_path: Path
+) -> None:
+    running, port = sipp_called("dialled", tmp_path)
+    call, basis = dial(exchange, port)
+    passed(running, tmp_path)
+    sealed(exchange, call)
+    for what in (call, "--all"):
+        replayed = exchange.parley("replay", what)
+        assert replayed.stdout.startswith("replay: identical"), replayed.stdout + replayed.stderr
+    done = exchange.parley("export", call, "--to", str(tmp_path / "pack"))
+    assert done.returncode == 0, done.stderr
+    verified = exchange.parley_anywhere("verify", str(tmp_path / "pack"))
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    shown = exchange.parley("show", call).stdout
+    assert f"dialled by operator on {basis}: consent, a form of today" in shown
+    assert "by callee (normal)" in shown

@@ -2,9 +2,11 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from parley.caller import CallScript, Press, place
 from tests.interop import fuzz
 from tests.interop.agents import BOOK_KEY
 from tests.interop.kamailio import PASSWORD, USER, kamailio
-from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, tone
+from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called, tone
 from tests.interop.server import UDP, Server, options
 from tests.telephony.authority import Authority
 
@@ -24,6 +26,7 @@ SEED = int(os.environ.get("FUZZ_SEED", "4711"))
 CONNECTIONS = 2_000
 GROWTH_BYTES_MAX = 32 * 1024 * 1024
 WAIT_S = 10.0
+TICK_S = 0.05
 SCENARIOS = ("options", "cancel", "late_offer")
 
 
@@ -148,3 +151,29 @@ def test_rubbish_on_many_connections_leaves_the_server_as_it_is(server: Server) 
     assert options(server.port, WAIT_S) == "SIP/2.0 200 OK"
     assert server.pids() == pids
     assert server.rss("node") - before < GROWTH_BYTES_MAX
+
+
+def test_somebody_is_called_over_tcp(server: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in server.calls()}
+    running, port = sipp_called("dialled", tmp_path, transport="t1")
+    wait_for(port, running)
+    server.json(
+        *("dial", f"sip:bob@127.0.0.1:{port};transport=tcp"),
+        *("--basis", "consent", "--source", "a form of today"),
+    )
+    passed(running, tmp_path)
+    (call,) = server.sealed(known)
+    assert (call["direction"], call["ended_by"]) == ("outbound", "callee")
+
+
+def wait_for(port: int, running: "subprocess.Popen[bytes]") -> None:
+    """Until somebody listens there: unlike a datagram, a connection is not tried twice."""
+    ends = monotonic() + WAIT_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), WAIT_S).close()
+            return
+        except ConnectionRefusedError:
+            assert running.poll() is None and monotonic() < ends, "nobody listens"
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(TICK_S)

@@ -48,6 +48,17 @@ def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "Address already in use" in wrong["ports"] and "change sip.listen" in wrong["ports"]
 
 
+def test_a_secure_listener_without_a_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = configured(tmp_path)
+    file = tmp_path / "parley.toml"
+    file.write_text(file.read_text().replace("udp:127.0.0.1", "tls:127.0.0.1"))
+    code, wrong = checked(argv, capsys)
+    assert (code, list(wrong)) == (1, ["TLS"])
+    assert "Set sip.tls_certificate" in wrong["TLS"]
+
+
 @pytest.mark.parametrize("app", ["nowhere.at_all:Agent", "parley.demo:DAYS", "parley.demo"])
 def test_an_agent_that_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], app: str

@@ -126,6 +126,12 @@ def test_an_unknown_key_is_refused_naming_the_nearest_and_the_file() -> None:
         ('[[trunk]]\nsrtp = "maybe"', '"off", "optional" or "required"'),
         ('[trunk]\nname = "carrier"', "Write [[trunk]], once for each trunk."),
         ('[[trunk]]\nname = "a"\n[[trunk]]\nname = "a"', "a name of its own"),
+        ('[sip]\nopen = "yes"', "true to let everybody call"),
+        ("[sip]\ndrain_s = -1", "seconds that live calls may go on"),
+        ('[[trunk]]\nauth = "none"', '"digest" (callers know the password)'),
+        ('[[trunk]]\nregistrar = "a b"', "the host to register with"),
+        ('[[trunk]]\nproxy = "sip:user@host"', "the host that calls"),
+        ("[[trunk]]\nexpires = 1", "seconds to be registered for, 30-86400"),
         ("http = 1", "Write [http], then keys."),
     ],
 )
@@ -138,6 +144,7 @@ def test_a_variable_overrides_the_file() -> None:
         "PARLEY_HTTP_LISTEN": "0.0.0.0:80",
         "PARLEY_SIP_LISTEN": "udp:10.0.0.1:5060, udp:10.0.0.2:5060",
         "PARLEY_SIP_RING_MS": "0",
+        "PARLEY_SIP_OPEN": "true",
         "PARLEY_SIP_TLS_VERIFY_CLIENTS": "true",
         "PARLEY_SIP_LOCAL_NETWORKS": "10.0.0.0/8, fd00::/8",
     }
@@ -148,6 +155,7 @@ def test_a_variable_overrides_the_file() -> None:
         "udp:10.0.0.2:5060",
     ]
     assert config.sip.ring_ms == 0
+    assert config.sip.open is True
     assert config.sip.tls_verify_clients
     assert [str(network) for network in config.sip.local_networks] == ["10.0.0.0/8", "fd00::/8"]
 

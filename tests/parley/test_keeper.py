@@ -15,10 +15,12 @@ ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0
 BYTES_MAX = 65_536
 CONFIG = {
-    "sip": {"listen": ["udp:127.0.0.1:0"]},
+    "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 0},
     "http": {"listen": "127.0.0.1:0"},
     "media": {"ports": "23000-23199"},
 }
+
+DRAINING = {**CONFIG, "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 3_600}}
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -72,7 +74,7 @@ class Puppet:
 class Server:
     """A keeper in a process of its own; its children report to the test."""
 
-    def __init__(self, folder: Path, nature: str = "") -> None:
+    def __init__(self, folder: Path, nature: str = "", config: Fact = CONFIG) -> None:
         self.data = folder / "data"
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(folder / "report"))
@@ -80,7 +82,7 @@ class Server:
         self.listener.settimeout(WAIT_S)
         self.puppets: list[Puppet] = []
         environ = {**ENVIRON, "REPORT": str(folder / "report"), "NATURE": nature}
-        self.process, self.log = start(self.data, "tests.parley.children", environ)
+        self.process, self.log = start(self.data, "tests.parley.children", environ, config)
 
     def event(self, name: str, **facts: Any) -> Fact:
         """Wait until the keeper has said this on standard error."""
@@ -119,7 +121,7 @@ class Server:
 
 
 def start(
-    data: Path, program: str, environ: dict[str, str]
+    data: Path, program: str, environ: dict[str, str], config: Fact = CONFIG
 ) -> tuple["subprocess.Popen[bytes]", TextIO]:
     """The process, and its standard error as a file which does not wait for ever."""
     command = [sys.executable, "-P", "-m", "tests.parley.serve", str(data), program]
@@ -127,7 +129,7 @@ def start(
     ours.settimeout(WAIT_S)
     with ours, theirs:
         process = subprocess.Popen(
-            [*command, json.dumps(CONFIG)], env=environ, stderr=theirs.fileno()
+            [*command, json.dumps(config)], env=environ, stderr=theirs.fileno()
         )
         return process, ours.makefile()
 
@@ -136,8 +138,8 @@ def start(
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     with ExitStack() as stack:
 
-        def opened(nature: str = "") -> Server:
-            server = Server(tmp_path, nature)
+        def opened(nature: str = "", config: Fact = CONFIG) -> Server:
+            server = Server(tmp_path, nature, config)
             stack.callback(server.close)
             return server
 
@@ -315,6 +317,42 @@ def test_a_second_signal_ends_the_waiting(serve: Callable[..., Server]) -> None:
     assert server.process.wait(WAIT_S) == 0
     for puppet in (node, media, speech):
         puppet.ended()
+
+
+def test_sigterm_lets_the_calls_that_are_up_end_first(serve: Callable[..., Server]) -> None:
+    server = serve(config=DRAINING)
+    node, _, _ = server.all_active()
+    server.process.terminate()
+    assert node.told("drain") == {"drain": True}
+    node.ask_keeper(drained=True)
+    assert node.told("stop") == {"stop": True}
+    assert server.process.wait(WAIT_S) == 0
+
+
+def test_a_node_that_dies_while_draining_is_replaced_and_its_successor_drains(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve(config=DRAINING)
+    node, _, _ = server.all_active()
+    server.all_puppets(5)
+    server.process.terminate()
+    node.told("drain")
+    node.kill()
+    heir = server.active("node")
+    assert heir.told("drain") == {"drain": True}
+    heir.ask_keeper(drained=True)
+    heir.told("stop")
+    assert server.process.wait(WAIT_S) == 0
+
+
+def test_a_second_signal_ends_the_draining(serve: Callable[..., Server]) -> None:
+    server = serve(config=DRAINING)
+    node, _, _ = server.all_active()
+    server.process.terminate()
+    node.told("drain")
+    server.process.terminate()
+    node.told("stop")
+    assert server.process.wait(WAIT_S) == 0
 
 
 def test_children_do_not_outlive_their_keeper(server: Server) -> None:

@@ -1,6 +1,8 @@
 """The keeper's SIP sockets, and what keeps it from starting."""
 
 import socket
+from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from parley.commands import ports
 from parley.config import Config, from_json
 from parley.keeper import Keeper, KeeperError
 from parley.keeper.sockets import Sockets
-from parley.reach import advertised, listeners, means
+from parley.reach import advertised, limits_within, listeners, means
 from parley.secure import tls_of
+from sessions.house import Settings
 from telephony.address import Address
 from telephony.endpoint import Held
 from telephony.flow import Transport
@@ -85,3 +88,24 @@ def test_peers_are_told_the_public_address_of_their_family() -> None:
     assert able.families == (Kind.A, Kind.AAAA)
     assert Transport.UDP not in without_udp.transports
     assert advertised(configured("udp:127.0.0.1:0"), "0.0.0.0") != "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "total"), [(1_000_000, 2_048), (1_024, 128), (768, 0), (0, 0)]
+)
+def test_connections_leave_descriptors_for_the_rest(descriptors: int, total: int) -> None:
+    limits = limits_within(descriptors)
+    assert (limits.total, limits.strangers) == (total, total // 2)
+    assert limits.per_address <= total
+
+
+def test_audio_is_wanted_where_the_peer_can_reach_it(tmp_path: Path) -> None:
+    settings = Settings(
+        *("ask", 0, ("PCMU",), "203.0.113.5", "x:Y", tmp_path, "o"),
+        media_inside="10.0.0.9",
+        local_networks=(IPv4Network("10.0.0.0/8"),),
+    )
+    assert settings.media_towards("10.1.2.3") == "10.0.0.9"
+    assert settings.media_towards("198.51.100.1") == "203.0.113.5"
+    assert settings.media_towards("pbx.example") == "203.0.113.5"
+    assert replace(settings, local_networks=()).media_towards("10.1.2.3") == "203.0.113.5"

@@ -10,7 +10,7 @@ from consent.bases import basis_recorded, basis_withdrawn
 from consent.tables import Basis, BasisKind, ConsentEvent
 from conversation.reducers import action_finished, action_started
 from conversation.tables import Action, ActionState
-from parley.calling import Calling, nobody_dials
+from parley.calling import Calling, needs_a_server
 from parley.operations import OPERATIONS, answer
 from runtime import Refused, Sealed
 from runtime.keystore import KeyDestroyed
@@ -187,7 +187,7 @@ def asked(**changes: Any) -> dict[str, Any]:
 
 
 async def ask(house: House, **changes: Any) -> dict[str, Any]:
-    doing = {**OPERATIONS, "call.dial": Calling(house).dial}
+    doing = {**OPERATIONS, **Calling(house).operations}
     return await answer(house.store, asked(**changes), doing)
 
 
@@ -239,9 +239,18 @@ async def test_an_erased_basis_is_none(house: House) -> None:
     assert "was erased" in told["why"]
 
 
+async def test_a_basis_is_recorded_without_a_call_and_withdrawn(house: House) -> None:
+    basis = (await ask(house, op="basis.record"))["ok"]["basis"]
+    assert (await ask(house, op="basis.record", basis="whim"))["error"] == "bad_args"
+    assert await house.store.reader.rows(Dial) == []
+    told = await ask(house, op="basis.withdraw", id=basis, request="w")
+    assert told == {"ok": {"basis": basis}}
+    assert "was withdrawn" in (await ask(house, basis=basis, request="d"))["why"]
+
+
 async def test_without_a_server_nobody_is_called(store: Store) -> None:
     with pytest.raises(Refused, match="parley serve"):
-        await nobody_dials(store, {})
+        await needs_a_server(store, {})
 
 
 async def test_the_sweep_leaves_the_key_of_a_basis(house: House) -> None:

@@ -96,3 +96,9 @@ def test_why_we_were_refused_is_told() -> None:
     wire.caller.drain()
     (rejected,) = [event for event in wire.caller.events if isinstance(event, Rejected)]
     assert causes.of_refusal(rejected.status, rejected.reasons) is Cause.NOT_IN_SERVICE
+
+
+def test_every_cause_is_told_as_a_failure() -> None:
+    assert causes.status_of(Cause.BUSY) == 486
+    assert all(400 <= causes.status_of(cause) <= 699 for cause in Cause)
+    assert causes.of_refusal(causes.status_of(Cause.DECLINED)) is Cause.DECLINED

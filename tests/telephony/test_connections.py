@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from telephony.address import Address
-from telephony.connection import LIMITS, WRITE_BYTES_MAX, Limits
+from telephony.connection import WRITE_BYTES_MAX
 from telephony.connections import Connections
 from telephony.flow import Flow, Transport
+from telephony.occupancy import LIMITS, Limits
 from telephony.tls import Tls, TlsError, contexts
 
 from .authority import Authority

@@ -56,12 +56,15 @@ class Client:
     """`owner` names whose request it is: of a dialog its id, otherwise the request's own.
 
     `state` is the row which a dialog's request was made from; `forks` the tags beyond the first.
+    `trunk` says with whose credentials a challenge is answered, `answered` how many were.
     """
 
     machine: InviteClient | NonInviteClient
     way: Way
     owner: str
     state: DialogState | None = None
+    trunk: str = ""
+    answered: int = 0
     forks: set[str] = field(default_factory=set[str])
 
 
@@ -145,11 +148,15 @@ class Transactions:
         owner: str,
         now: float,
         state: DialogState | None = None,
+        *,
+        trunk: str = "",
+        answered: int = 0,
     ) -> None:
         """Send a request of ours until it is answered."""
         make = InviteClient if request.method == "INVITE" else NonInviteClient
         machine = make(request, is_reliable=way.flow.transport.is_reliable)
-        client = Client(machine, way, owner, state)
+        trunk = state.trunk if state else trunk
+        client = Client(machine, way, owner, state, trunk, answered)
         key = f"{request.via.branch} {request.method}"
         self._clients[key] = client
         self._emit(client.machine.start(now), way)

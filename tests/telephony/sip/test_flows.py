@@ -9,7 +9,7 @@ from telephony.flow import Flow, Hop, Listener, Transport
 from telephony.sip import Accepted, Failed, Rejected, Responded, Transmit, UserAgent
 from telephony.sip.core import OutOfDialog
 from telephony.sip.errors import NoListener
-from telephony.sip.gate import Admitted, Silent, Verdict
+from telephony.sip.gate import Admitted, Refused, Silent, Verdict
 from telephony.sip.message import Request, Response
 from telephony.sip.parser import parse
 from telephony.sip.sender import Sender
@@ -163,6 +163,9 @@ class Door:
 
     def admit(self, request: Request, flow: Flow, now: float) -> Verdict:
         return Admitted("carrier") if self.knows(flow) else Silent()
+
+    def limit(self, trunk: str, calls: int, now: float) -> Refused | None:
+        return None
 
 
 def test_strangers_hear_nothing() -> None:

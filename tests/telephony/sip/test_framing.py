@@ -36,20 +36,29 @@ def test_one_byte_at_a_time() -> None:
     assert parse(INVITE).body == OFFER
 
 
+def test_what_was_whole_is_taken_before_the_stream_is_given_up() -> None:
+    framer, found = Framer(), list[bytes | KeepAlive]()
+    with pytest.raises(FramingError):
+        found.extend(framer.feed(INVITE))
+        for item in framer.feed(OPTIONS + b"GET / HTTP/1.1\r\n"):
+            found.append(item)
+    assert found == [INVITE, OPTIONS]
+
+
 def test_a_message_which_has_begun_is_known_to_have() -> None:
     framer = Framer()
     for part in (b"", b"\r\n", b"\r\n\r"):
-        framer.feed(part)
+        list(framer.feed(part))
         assert not framer.is_within
-    framer.feed(b"\nINV")
+    list(framer.feed(b"\nINV"))
     assert framer.is_within
 
 
 def test_keep_alives_are_asked_or_answered_between_messages_only() -> None:
-    assert Framer().feed(b"\r\n") == []
-    assert Framer().feed(KEEP_ALIVE) == [PING]
-    assert Framer().feed(KEEP_ALIVE * 10_000) == [PING]
-    assert Framer().feed(b"\r\n" + OPTIONS) == [OPTIONS]
+    assert list(Framer().feed(b"\r\n")) == []
+    assert list(Framer().feed(KEEP_ALIVE)) == [PING]
+    assert list(Framer().feed(KEEP_ALIVE * 10_000)) == [PING]
+    assert list(Framer().feed(b"\r\n" + OPTIONS)) == [OPTIONS]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +67,7 @@ def test_keep_alives_are_asked_or_answered_between_messages_only() -> None:
 )
 def test_each_way_to_write_a_length_is_read(length: str) -> None:
     message = f"INFO sip:x SIP/2.0\r\n{length}\r\n\r\nbody".encode()
-    assert Framer().feed(message + OPTIONS) == [message, OPTIONS]
+    assert list(Framer().feed(message + OPTIONS)) == [message, OPTIONS]
 
 
 @pytest.mark.parametrize(
@@ -84,16 +93,16 @@ def test_each_way_to_write_a_length_is_read(length: str) -> None:
 )
 def test_what_cannot_be_framed_ends_the_stream(stream: bytes) -> None:
     with pytest.raises(FramingError):
-        Framer().feed(stream)
+        list(Framer().feed(stream))
 
 
 def test_the_largest_message_passes_and_a_larger_one_does_not() -> None:
     head = b"INFO sip:x SIP/2.0\r\nl: %d\r\n\r\n"
     size = MESSAGE_BYTES_MAX - len(head % 10_000)
     whole = head % size + b"x" * size
-    assert Framer().feed(whole) == [whole]
+    assert list(Framer().feed(whole)) == [whole]
     with pytest.raises(FramingError):
-        Framer().feed(head % (size + 1))
+        list(Framer().feed(head % (size + 1)))
 
 
 @pytest.mark.parametrize("seed", range(200))

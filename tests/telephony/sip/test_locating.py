@@ -77,6 +77,25 @@ def test_where_we_talk_already_is_kept_though_another_would_be_better() -> None:
     assert (bye.flow, bye.otherwise) == (flow, PBX.address), "else where the name leads"
 
 
+def test_a_target_which_moves_to_another_name_is_asked_about_anew() -> None:
+    wire = Wire()
+    wire.answered()
+    row = wire.callee.rows[wire.offered]
+    for number, method in enumerate(("UPDATE", "INVITE")):
+        moved = request(
+            method,
+            call_id=row.call_id,
+            cseq=10 + number,
+            from_tag=row.remote_tag,
+            to_tag=row.local_tag,
+            branch=f"z9hG4bKm{number}",
+            via="192.0.2.1:5060",
+        ).replace(b"<sip:eve@203.0.113.9:4711>", f"<sip:a@new{number}.example>".encode())
+        wire.callee.receive(moved, CALLER, wire.now)
+        wire.callee.drain()
+    assert [one.uri for one in asked(wire.callee)] == ["sip:a@new0.example", "sip:a@new1.example"]
+
+
 def test_a_caller_behind_a_nat_is_not_looked_for() -> None:
     assert asked(invited(NAMED, via="10.0.0.5:5060")) == []
 

@@ -1,0 +1,315 @@
+"""Carriers and strangers: who registers us, who is let in, who hears nothing."""
+
+import asyncio
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Self
+
+import pytest
+
+from telephony.address import Address
+from telephony.endpoint import Held, SipEndpoint
+from telephony.flow import Hop, Listener, Transport
+from telephony.identity import ANONYMOUS
+from telephony.sip import Accepted, DialogState, Event, HungUp, UserAgent
+from telephony.sip.credentials import Credentials, Wallet
+from telephony.sip.headers import Headers, Lines
+from telephony.sip.message import Request, Response
+from telephony.sip.parser import parse
+from telephony.trunks import Trunk, TrunkLines
+from telephony.trunks.tables import TrunkState
+from tests.interop.peers import (
+    Account,
+    baresip,
+    free_port,
+    need,
+    passed,
+    save,
+    sipp,
+    sipp_called,
+    tone,
+)
+from tests.interop.server import Server, options
+from tests.telephony.sip.wire import OFFER
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+PEER = "127.0.0.2"
+ANSWER_S = 5.0
+REGISTER_S_MAX = 30.0
+SCAN_S_MAX = 60.0
+
+PEERS = f'[[trunk]]\nname = "carrier"\npeers = ["{PEER}/32"]\n'
+DIGEST = """
+[[trunk]]
+name = "phones"
+auth = "digest"
+username = "alice"
+password = "secret"
+"""
+
+
+@contextmanager
+def served(folder: Path, trunks: str, *, drain_s: int = 0, friend: str = PEER) -> Iterator[Server]:
+    server = Server(folder, more=trunks, drain_s=drain_s, friend=friend)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It knows a carrier by its address, and telephones by their password."""
+    with served(tmp_path_factory.mktemp("house"), PEERS + DIGEST) as server:
+        yield server
+
+
+def test_sipp_registers_us_once_we_know_the_password(tmp_path: Path) -> None:
+    registrar, port = sipp_called("registrar", tmp_path)
+    trunk = f"""
+    [[trunk]]
+    name = "carrier"
+    registrar = "127.0.0.1:{port}"
+    username = "trunkuser"
+    password = "trunkpass"
+    expires = 60
+    """
+    with served(tmp_path, trunk, friend="127.0.0.1") as server:
+        passed(registrar, tmp_path)
+        ends = monotonic() + REGISTER_S_MAX
+        while "registered for another" not in (said := told(server)):
+            assert monotonic() < ends, said
+
+
+def told(server: Server) -> str:
+    """What `parley check` says of the carrier."""
+    config = str(server.data.parent / "parley.toml")
+    done = server.parley("check", "--config", config)
+    return next(line for line in done.stdout.splitlines() if "trunk carrier" in line)
+
+
+def test_telephones_which_know_md5_only_are_let_in(tmp_path: Path) -> None:
+    # SIPp 3.6 and baresip 1.0 give up where SHA-256 stands in a challenge at all.
+    with served(tmp_path, PEERS + DIGEST + 'digest = ["MD5"]\n') as server:
+        passed(sipp("digest", server.port, tmp_path), tmp_path)
+        microphone = save(tmp_path / "silence.wav", tone(1) * 0)
+        account = Account(user="alice", password="secret")
+        with baresip(tmp_path / "baresip", microphone, account) as phone:
+            phone.dial(server.target)
+            phone.hang_up()
+            phone.wait_for_the_end()
+
+
+def test_the_carriers_word_on_the_caller_is_kept_and_privacy_honoured(
+    house: Server, tmp_path: Path
+) -> None:
+    known = {call["id"] for call in house.calls()}
+    passed(sipp("identity", house.port, tmp_path, source=PEER), tmp_path)
+    (call,) = house.sealed(known)
+    assert call["remote"] == ANONYMOUS
+    identity = house.json("show", call["id"])["identity"]
+    assert identity["asserted"] == ['"Ann" <sip:+493012345@carrier.example>']
+    assert identity["diversion"] == ["<sip:+4940@carrier.example>;reason=user-busy"]
+    (passport,) = identity["passports"]
+    assert (passport["attest"], passport["orig"]) == ("B", ["493012345"])
+    shown = house.parley("show", call["id"]).stdout
+    assert "attests B for 493012345; the signature is not checked" in shown
+    assert b"493012345" not in b"".join(path.read_bytes() for path in house.data.glob("parley.db*"))
+
+
+class Telephone:
+    """A socket that asks to be let in, and answers as the wallet does."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.settimeout(ANSWER_S)
+        self.call_id = secrets.token_hex(8)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def invite(self, cseq: int, *lines: tuple[str, str]) -> Request:
+        own = self.socket.getsockname()[1]
+        head = (
+            f"INVITE sip:desk@127.0.0.1:{self.port} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bK{secrets.token_hex(8)};rport\r\n"
+            f"From: <sip:alice@127.0.0.1>;tag=f\r\nTo: <sip:desk@127.0.0.1>\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {cseq} INVITE\r\n"
+            f"Contact: <sip:alice@127.0.0.1:{own}>\r\nContent-Type: application/sdp\r\n"
+        )
+        text = head + "".join(f"{name}: {value}\r\n" for name, value in lines)
+        data = f"{text}Content-Length: {len(OFFER)}\r\n\r\n".encode() + OFFER
+        self.socket.send(data)
+        made = parse(data)
+        assert isinstance(made, Request)
+        return made
+
+    def answer(self) -> Response:
+        message = parse(self.socket.recv(65_536))
+        assert isinstance(message, Response)
+        return message
+
+
+@pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
+def test_a_nonce_is_good_after_the_node_was_killed(house: Server, algorithm: str) -> None:
+    with Telephone(house.port) as phone:
+        asked = phone.invite(1)
+        refusal = phone.answer()
+        assert refusal.status == 401
+        proof = answered(asked, refusal, algorithm)
+        house.kill("node")
+        ends = monotonic() + REGISTER_S_MAX
+        while options(house.port, friend=PEER) is None:
+            assert monotonic() < ends, "the node does not come back"
+        phone.invite(2, *proof)
+        assert phone.answer().status == 100
+        phone.call_id = secrets.token_hex(8)
+        phone.invite(3, *proof)
+        while (replayed := phone.answer()).cseq.number < 3:
+            continue
+        assert replayed.status == 401
+        assert "stale=true" in (replayed.headers.get("www-authenticate") or "")
+
+
+def answered(asked: Request, refusal: Response, algorithm: str) -> Lines:
+    """What alice answers to the challenge of this algorithm."""
+    wanted = Headers(line for line in refusal.headers.lines if f"algorithm={algorithm}" in line[1])
+    wallet = Wallet(secrets.token_bytes)
+    return wallet.authorize(asked, replace(refusal, headers=wanted), Credentials("alice", "secret"))
+
+
+def test_strangers_hear_nothing(house: Server) -> None:
+    assert options(house.port) is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.connect(("127.0.0.1", house.port))
+        for data in (
+            b"OPTIONS sip:desk@h SIP/2.0\r\n\r\n",
+            b"REGISTER sip:h SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=x\r\nFrom: <sip:a@b>\r\n"
+            b"To: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\n\r\n",
+            b"rubbish\r\n\r\n",
+        ):
+            stranger.send(data)
+        # The carrier is answered after them, so whatever they were to hear has been sent.
+        assert options(house.port, ANSWER_S, PEER) == "SIP/2.0 200 OK"
+        stranger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stranger.recv(1)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER"])
+def test_a_scanner_finds_nobody(house: Server, method: str) -> None:
+    need("svmap", "sipvicious")
+    command = ["svmap", "127.0.0.1", "-p", str(house.port), "-m", method, "-P", str(free_port())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SCAN_S_MAX, check=False)
+    assert "found nothing" in (done.stdout + done.stderr).lower()
+
+
+def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path, PEERS, drain_s=120) as server:
+        running = sipp("survive", server.port, tmp_path, source=PEER)
+        while not [call for call in server.calls() if call["state"] == "answered"]:
+            assert running.poll() is None, "SIPp ended before the call was answered"
+        server.terminate()
+        ends = monotonic() + ANSWER_S
+        while (status := options(server.port, friend=PEER)) != "SIP/2.0 503 Service Unavailable":
+            assert monotonic() < ends, status
+        server.kill("node")
+        passed(running, tmp_path)
+        assert server.ended() == 0
+        (call,) = server.calls()
+        assert (call["state"], call["ended_by"]) == ("sealed", "caller")
+
+
+@pytest.mark.anyio
+async def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) -> None:
+    busy, busy_port = sipp_called("busy_trunk", tmp_path)
+    ready, port = sipp_called("open_trunk", tmp_path)
+    trunks = [
+        Trunk("first", proxy=f"127.0.0.1:{busy_port}", prefer=1),
+        Trunk(
+            "second",
+            proxy=f"127.0.0.1:{port}",
+            prefer=2,
+            username="trunkuser",
+            password="trunkpass",
+            identity="+4930",
+        ),
+    ]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        caller = Caller(bound, trunks)
+        first, *rest = await caller.lines.ways("+49301234")
+        ours = caller.endpoint.do(
+            lambda agent, now: agent.invite(
+                first.target_uri,
+                OFFER,
+                first.from_uri,
+                first.hops,
+                now,
+                headers=first.headers,
+                trunk=first.trunk,
+                otherwise=rest,
+            )
+        )
+        answered = await asyncio.wait_for(caller.events.get(), ANSWER_S)
+        assert isinstance(answered, Accepted), answered
+        caller.endpoint.do(lambda agent, now: agent.bye(ours, now))
+        assert await asyncio.wait_for(caller.events.get(), ANSWER_S) == HungUp(ours, "local")
+        assert caller.rows[ours].trunk == "second"
+        caller.endpoint.close()
+        with suppress(asyncio.CancelledError):
+            await caller.endpoint.stopped()
+    for carrier in (busy, ready):
+        await asyncio.to_thread(passed, carrier, tmp_path)
+
+
+class Caller:
+    """A user agent on a socket, with trunks."""
+
+    def __init__(self, bound: socket.socket, trunks: list[Trunk]) -> None:
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.rows: dict[str, DialogState] = {}
+        agent = UserAgent(
+            [Listener(Transport.UDP, *(Address(*bound.getsockname()),) * 2)],
+            "parley",
+            secrets.token_bytes,
+            credentials={trunk.name: trunk.credentials for trunk in trunks}.get,
+        )
+        self.endpoint = SipEndpoint(
+            [Held(Transport.UDP, bound)], agent, time.time, self.save, self.events.put_nowait
+        )
+        self.lines = TrunkLines(
+            trunks,
+            None,
+            self.resolve,
+            clock=lambda: time.time_ns() // 1_000,
+            entropy=secrets.token_bytes,
+            save=self.note,
+        )
+        self.lines.attach(self.endpoint)
+
+    async def resolve(self, uri: str) -> list[Hop]:
+        raise ValueError(uri)
+
+    async def save(self, state: DialogState) -> None:
+        self.rows[state.id] = state
+
+    async def note(self, state: TrunkState) -> None:
+        return
