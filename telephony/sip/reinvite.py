@@ -40,6 +40,10 @@ class Reinvites:
 
     def offer(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Offer this, or have them offer where it is empty. The latest offer counts."""
+        if sdp and dialog.state.has_reinvite and sdp == dialog.state.pending_sdp:
+            # It is on its way already, from before a restart.
+            dialog.reoffer = None
+            return
         dialog.reoffers = 0
         dialog.reoffer = sdp
         if self._is_free(dialog):

@@ -56,6 +56,22 @@ def test_a_caller_hears_the_greeting_before_the_answer(
     greeter.sealed(known)
 
 
+def test_a_pause_that_is_asked_for_outlives_the_node(server: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in server.calls()}
+    running = sipp("hold_survives", server.port, tmp_path)
+    holds: list[dict[str, Any]] = []
+    while not holds:
+        assert running.poll() is None, "SIPp ended before the call was held"
+        for call in server.calls():
+            if call["id"] not in known:
+                holds = server.json("show", call["id"])["holds"]
+    server.kill("node")
+    passed(running, tmp_path)
+    (sealed,) = server.sealed(known)
+    (held,) = server.json("show", sealed["id"])["holds"]
+    assert held["by"] == "agent" and held["until_us"] is not None
+
+
 def test_baresip_holds_and_resumes(server: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in server.calls()}
     microphone = save(tmp_path / "tone.wav", tone(5))
@@ -69,6 +85,7 @@ def test_baresip_holds_and_resumes(server: Server, tmp_path: Path) -> None:
                 holds = server.json("show", call)["holds"]
         assert [one["by"] for one in holds] == ["caller"]
         phone.hang_up()
+        phone.wait_for_the_end()
     server.sealed(known)
     assert "held by the caller from" in server.parley("show", call).stdout
 

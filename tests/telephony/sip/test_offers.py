@@ -234,6 +234,8 @@ def test_our_reinvite_goes_on_after_a_restart(*, is_answered: bool) -> None:
         wire.flow()
         wire.loses = lambda _: False
     wire.caller = wire.caller.restarted(500, wire.now)
+    # Whoever had ordered it orders it once more: it is the same offer.
+    wire.caller.agent.reinvite(ours, HOLD, wire.now)
     wire.flow()
     if not is_answered:
         wire.callee.agent.accept(theirs, HELD, wire.now)
