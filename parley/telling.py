@@ -25,6 +25,7 @@ def told(record: Plain) -> Iterator[str]:
     zero_us = call["answered_us"] or call["offered_us"]
     yield from _header(call, zero_us)
     yield from _dial(record["dial"])
+    yield from (_hold(one, zero_us) for one in record["holds"])
     if record["identity"] is not None:
         yield from _part("Caller, as the network says", list(_identity(record["identity"])))
     yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
@@ -65,6 +66,14 @@ def _identity(identity: Plain) -> Iterator[str]:
         attest = claim["attest"] or "nothing"
         names = ", ".join(claim["orig"]) or "nobody"
         yield f"signed: attests {attest} for {names}; the signature is not checked"
+
+
+def _hold(hold: Plain, zero_us: int) -> str:
+    if hold["since_us"] is None:
+        return f"  the {hold['by']} wanted to hold the call, and the other side did not agree"
+    since = moment.after(hold["since_us"], zero_us)
+    until = "now" if hold["until_us"] is None else moment.after(hold["until_us"], zero_us)
+    return f"  held by the {hold['by']} from {since} to {until}"
 
 
 def _part(title: str, lines: list[str]) -> Iterator[str]:

@@ -17,8 +17,8 @@ from sessions.live import LiveCall
 from sessions.outbound import call_placed, dial_failed, dial_rang
 from sessions.reducers import call_answered
 from sessions.routing import Route
-from sessions.tables import Call, Dial, DialState, Leg
-from telephony import causes, sdp
+from sessions.tables import Call, Dial, DialState
+from telephony import causes
 from telephony.causes import Cause
 from telephony.sip import DialogState
 from telephony.sip.headers import Lines
@@ -113,7 +113,7 @@ class Dialling:
             uri = self._house.unseal(row.remote)
             route = await self._route(live.id, uri)
             headers = (*route.headers, *self._replacing(order))
-            body = await self._lines.offer(live, route.hops[0].address.host)
+            body = await self._lines.offer(live, route.hops[0].address.host, route.trunk)
             self._house.sip.do(
                 lambda ua, now: ua.invite(
                     route.uri or uri,
@@ -157,15 +157,11 @@ class Dialling:
     async def answered(self, live: LiveCall, body: bytes | None) -> None:
         """Somebody picked up: their media is known, and from here on it is a call like any."""
         house = self._house
-        (leg,) = await house.store.reader.rows(Leg, id=live.id)
         try:
-            audio = sdp.choose(sdp.parse(body or b""), house.settings.codecs)
-        except sdp.SdpError:
-            self._lines.drop(live.id)
-            await end(house, live.id, "no codec in common", Cause.INCOMPATIBLE)
-            return
-        try:
-            await self._lines.move(leg, audio)
+            if not await self._lines.agreed(live, body or b""):
+                self._lines.drop(live.id)
+                await end(house, live.id, "no codec in common", Cause.INCOMPATIBLE)
+                return
             request = f"{live.id}/answered"
             policy = house.settings.policy
             await house.surely(call_answered, live.id, request=request, policy=policy)

@@ -140,6 +140,13 @@ def leg_changed(
 
 
 @reducer
+def leg_rolled_over(ctx: Context, call: str, roc: int) -> None:
+    """The packets that arrive were counted round once more: who takes over must know."""
+    legs = ctx.table(Leg)
+    legs.replace(replace(legs.one(call), srtp_roc=roc))
+
+
+@reducer
 def greeting_put(ctx: Context, call: str, utterance: str, text: Sealed[str]) -> None:
     """The greeting begins to be played while it rings: early media, heard and never recorded."""
     in_state(ctx, call, CallState.OFFERED)

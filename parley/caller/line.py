@@ -122,13 +122,13 @@ class Line:
 
     def _reoffered(self, offered: Offered) -> None:
         """A re-INVITE, say of a server which took the call over: the same audio once more."""
-        dialog, offer = offered.dialog_id, offered.sdp
+        dialog, offer, method = offered.dialog_id, offered.sdp, offered.method
         try:
             body = self._offer() if offer is None else self._answer(offer)
         except sdp.SdpError:
-            self._endpoint.do(lambda agent, now: agent.reject(dialog, 488, now))
+            self._endpoint.do(lambda agent, now: agent.disagree(dialog, method, now))
             return
-        self._endpoint.do(lambda agent, now: agent.accept(dialog, body, now))
+        self._endpoint.do(lambda agent, now: agent.agree(dialog, method, body, now))
 
     def _offer(self) -> bytes:
         self._version += 1

@@ -66,6 +66,9 @@ class InDialog:
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         dialog = core.dialog_of(request.call_id, request.to.tag)
+        if dialog is not None and request.from_.tag in dialog.forks:
+            self._from_fork(dialog, request, flow, now)
+            return
         if dialog is None or dialog.state.remote_tag != request.from_.tag:
             if request.method != "ACK":
                 core.reply(request, flow, 481)
@@ -81,6 +84,19 @@ class InDialog:
             self._doors[request.method](dialog, request, flow, now)
         else:
             self._old(dialog, request, flow)
+
+    def _from_fork(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
+        """Somebody who has not answered our INVITE yet may say that they are there (RFC 3311)."""
+        core = self._core
+        if request.method == "OPTIONS":
+            core.reply(request, flow, 200, headers=CAPABILITIES)
+        elif request.method != "UPDATE":
+            core.reply(request, flow, 481)
+        elif request.body:
+            # Ours stands until the call is answered (section 5.2).
+            core.reply(request, flow, 491)
+        else:
+            core.reply(request, flow, 200, headers=core.capabilities(dialog.state, request.uri))
 
     def _old(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         """Seen before, in a transaction which a restart lost; or out of order."""

@@ -107,10 +107,9 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """They offer. `sdp` is none where we are to offer.
+    """They offer within the call: `agree` or `disagree`. `sdp` is none where we are to offer.
 
-    Of an INVITE, accept or reject it; of an UPDATE, `answer_update` or `refuse_update`; of a 2xx
-    to an INVITE of ours without an offer ("ACK"), `acknowledge` it.
+    It came in a re-INVITE, in an UPDATE, or in a 2xx which the ACK is to answer: `method`.
     """
 
     dialog_id: str

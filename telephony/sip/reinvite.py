@@ -40,6 +40,10 @@ class Reinvites:
 
     def offer(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Offer this, or have them offer where it is empty. The latest offer counts."""
+        if sdp and dialog.state.has_reinvite and sdp == dialog.state.pending_sdp:
+            # It is on its way already, from before a restart.
+            dialog.reoffer = None
+            return
         dialog.reoffers = 0
         dialog.reoffer = sdp
         if self._is_free(dialog):
@@ -157,6 +161,12 @@ class Reinvites:
         state = session_timer.running(state, timer, session_timer.UAC, now)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
         dialog.is_refreshing = False
+        self._agree(dialog, state, response, now)
+        self._next(dialog, now)
+
+    def _agree(self, dialog: Dialog, state: DialogState, response: Response, now: float) -> None:
+        """Take the description of a 2xx, and acknowledge it unless that is to answer."""
+        core = self._core
         if not exchange.may(state, Step.THEY_ANSWER) and response.body:
             core.save(dialog, exchange.offered_by_them(state, response.body))
             core.alarms.set(REINVITE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
@@ -174,7 +184,6 @@ class Reinvites:
             if is_answered
             else NotRenegotiated(state.id, response.status)
         )
-        self._next(dialog, now)
 
     def acknowledge(self, dialog: Dialog, sdp: bytes, now: float) -> None:
         """Send the ACK which answers an offer that came in a 2xx."""

@@ -47,12 +47,12 @@ class Updates:
             state = exchange.offered_by_them(state, request.body)
             state = replace(state, server_update=kept(request))
         core.transactions.serve(request, flow)
-        if not request.body:
+        if request.body:
+            core.save(dialog, state)
+            core.alarms.set(UPDATE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
+            core.tell(Offered(state.id, request.body, "UPDATE"))
+        else:
             self._agree(dialog, request, state, b"", now)
-            return
-        core.save(dialog, state)
-        core.alarms.set(UPDATE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
-        core.tell(Offered(state.id, request.body, "UPDATE"))
 
     def _refusal(self, dialog: Dialog, request: Request) -> int | None:
         state = dialog.state

@@ -196,6 +196,25 @@ class UserAgent:
         if dialog := self._core.dialog(dialog_id):
             self._updates.refuse(dialog, status, now)
 
+    def agree(self, dialog_id: str, method: str, sdp: bytes, now: float) -> None:
+        """Answer an offer by the road that it came: `method` as `Offered` has it."""
+        if method == "UPDATE":
+            self.answer_update(dialog_id, sdp, now)
+        elif method == "ACK":
+            self.acknowledge(dialog_id, sdp, now)
+        else:
+            self.accept(dialog_id, sdp, now)
+
+    def disagree(self, dialog_id: str, method: str, now: float) -> None:
+        """Refuse an offer of theirs. What came in a 2xx can only be acknowledged, and hung up."""
+        if method == "UPDATE":
+            self.refuse_update(dialog_id, 488, now)
+        elif method == "ACK":
+            self.acknowledge(dialog_id, b"", now)
+            self.bye(dialog_id, now)
+        else:
+            self.reject(dialog_id, 488, now)
+
     def reinvite(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Offer anew within an answered call; with an empty offer, have them offer.
 
@@ -320,7 +339,7 @@ class UserAgent:
             self._referrals.tell(dialog, status, now)
 
     def drain(self, now: float) -> None:
-        """Take no new call from now on; those that are up go on."""
+        """Take no new call from now on; those that are up go on, and may be replaced."""
         self._is_draining = True
 
     def restore(self, state: DialogState, now: float) -> None:
@@ -419,7 +438,7 @@ class UserAgent:
             core.transmit(ended.final_response, way_back(flow, request))
         elif core.dialog_begun_by(invite_of(request)) is not None:
             self._incoming.invited(request, flow, trunk, now)
-        elif self._is_draining:
+        elif self._is_draining and request.headers.get("replaces") is None:
             core.reply(request, flow, DRAINING[0], headers=DRAINING[1])
         elif (full := self._gate.limit(trunk, core.calls_of(trunk), now)) is not None:
             core.reply(request, flow, full.status, headers=full.headers)

@@ -1,13 +1,15 @@
 """SIPp negotiates: offers within a call, session timers, responses which must arrive, forks."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from parley.caller.call import place
+from parley.caller.call import CallEvent, place
 from parley.caller.script import CallScript
-from tests.interop.peers import passed, sipp, sipp_called
+from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -31,7 +33,15 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize(
     "scenario",
-    ["extension", "hold_by_peer", "hold_by_us", "prack", "timer_too_short", "update"],
+    [
+        "cancel_too_late",
+        "extension",
+        "hold_by_peer",
+        "hold_by_us",
+        "prack",
+        "timer_too_short",
+        "update",
+    ],
 )
 def test_a_caller_negotiates(server: Server, scenario: str, tmp_path: Path) -> None:
     passed(sipp(scenario, server.port, tmp_path), tmp_path)
@@ -44,6 +54,40 @@ def test_a_caller_hears_the_greeting_before_the_answer(
     known = {call["id"] for call in greeter.calls()}
     passed(sipp(scenario, greeter.port, tmp_path), tmp_path)
     greeter.sealed(known)
+
+
+def test_a_pause_that_is_asked_for_outlives_the_node(server: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in server.calls()}
+    running = sipp("hold_survives", server.port, tmp_path)
+    holds: list[dict[str, Any]] = []
+    while not holds:
+        assert running.poll() is None, "SIPp ended before the call was held"
+        for call in server.calls():
+            if call["id"] not in known:
+                holds = server.json("show", call["id"])["holds"]
+    server.kill("node")
+    passed(running, tmp_path)
+    (sealed,) = server.sealed(known)
+    (held,) = server.json("show", sealed["id"])["holds"]
+    assert held["by"] == "agent" and held["until_us"] is not None
+
+
+def test_baresip_holds_and_resumes(server: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in server.calls()}
+    microphone = save(tmp_path / "tone.wav", tone(5))
+    with baresip(tmp_path / "baresip", microphone) as phone:
+        phone.dial(server.target)
+        (call,) = [call["id"] for call in server.calls() if call["id"] not in known]
+        for command, going_on in ((phone.hold, 1), (phone.resume, 0)):
+            command()
+            holds: list[dict[str, Any]] = []
+            while not holds or sum(one["until_us"] is None for one in holds) != going_on:
+                holds = server.json("show", call)["holds"]
+        assert [one["by"] for one in holds] == ["caller"]
+        phone.hang_up()
+        phone.wait_for_the_end()
+    server.sealed(known)
+    assert "held by the caller from" in server.parley("show", call).stdout
 
 
 def test_sessions_are_kept_alive_or_ended(server: Server, tmp_path: Path) -> None:
@@ -65,4 +109,19 @@ async def test_we_call_somebody_who_negotiates(scenario: str, tmp_path: Path) ->
     running, port = sipp_called(scenario, tmp_path)
     report = await place(CallScript(f"sip:desk@127.0.0.1:{port}", (), 1.0))
     assert report.answered
+    passed(running, tmp_path)
+
+
+@pytest.mark.anyio
+async def test_an_answer_which_crosses_our_cancel_is_hung_up_on(tmp_path: Path) -> None:
+    running, port = sipp_called("called_cancel_race", tmp_path)
+    stop = asyncio.Event()
+
+    def heard(event: CallEvent) -> None:
+        if event.name == "ringing":
+            stop.set()
+
+    script = CallScript(f"sip:desk@127.0.0.1:{port}", (), None)
+    report = await place(script, on_event=heard, stop=stop)
+    assert not report.answered
     passed(running, tmp_path)

@@ -1,4 +1,5 @@
 import itertools
+import random
 
 import pytest
 
@@ -241,3 +242,33 @@ def test_an_answer_with_a_key_for_another_suite_is_none() -> None:
 
 def test_keys_are_not_shown() -> None:
     assert keys(1)[0].key not in repr(keys(1)[0])
+
+
+# --- hostile ------------------------------------------------------------------------------------
+
+
+def test_5000_mutated_descriptions_are_read_or_refused() -> None:
+    chance = random.Random(4711)
+    crypto = f"a=crypto:1 {SHA1_80} {KEY}|2^20"
+    lines = ("a=rtcp:53020 IN IP4 192.0.2.7", "a=ptime:60", "a=maxptime:40", crypto, "a=sendonly")
+    seeds = [
+        offer("m=audio 4000 RTP/SAVP 9 96", "a=rtpmap:96 OPUS/48000/2", *lines),
+        sdp.build_offer(("opus", "PCMU"), LOCAL, 1, 1, terms=OPTIONAL),
+    ]
+    ours = sdp.build_offer(OURS, LOCAL, 1, 1, terms=OPTIONAL)
+    for n in range(5_000):
+        body = bytearray(seeds[n % 2])
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(body))
+            if chance.random() < 0.5:
+                body[at] = chance.choice(b"\r\n\0 :/=|-0\xff9m")
+            else:
+                del body[at : at + chance.randint(1, 9)]
+        for read in (
+            lambda told: sdp.answer(told, ("opus", *OURS), LOCAL, 1, 1, terms=OPTIONAL),
+            lambda told: sdp.accepted(told, ours, OURS),
+        ):
+            try:
+                read(bytes(body))
+            except SdpError:
+                continue

@@ -15,7 +15,9 @@ from telephony.sip import (
 )
 from telephony.sip.dialog import DialogState
 from telephony.sip.exchange import TABLE, Exchange, Step, offered_by_us
+from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
+from telephony.sip.outputs import Resolve
 from telephony.sip.parser import parse
 
 from .wire import ANSWER, CALLEE, OFFER, Side, Wire, answers, request
@@ -232,6 +234,8 @@ def test_our_reinvite_goes_on_after_a_restart(*, is_answered: bool) -> None:
         wire.flow()
         wire.loses = lambda _: False
     wire.caller = wire.caller.restarted(500, wire.now)
+    # Whoever had ordered it orders it once more: it is the same offer.
+    wire.caller.agent.reinvite(ours, HOLD, wire.now)
     wire.flow()
     if not is_answered:
         wire.callee.agent.accept(theirs, HELD, wire.now)
@@ -327,3 +331,18 @@ def test_a_bye_ends_an_update_which_waits() -> None:
     assert [m.status for m in done] == [487, 200]
     side.agent.wake(100.0)
     assert side.agent.transaction_count == 0
+
+
+def test_a_name_which_an_answer_brings_is_resolved() -> None:
+    wire, ours, _ = up()
+    wire.loses = lambda what: what == "INVITE"
+    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.flow()
+    invite = wire.caller.sent[-1]
+    lines = invite.headers.only("via", "from", "to", "call-id", "cseq").lines
+    more = (("Contact", "<sip:bob@moved.example>"), ("Content-Type", "application/sdp"))
+    ok = Response(Headers((*lines, *more)), status=200, reason="OK", body=HELD)
+    wire.caller.receive(bytes(ok), CALLEE, wire.now)
+    wire.flow()
+    assert Resolve(ours, "sip:bob@moved.example") in wire.caller.outputs
+    assert row(wire.caller).remote_target == "sip:bob@moved.example"

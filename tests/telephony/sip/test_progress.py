@@ -265,3 +265,21 @@ def test_the_row_knows_what_the_peer_can() -> None:
         assert "timer" in state.peer_supported.split(", ")
         assert replace(state, peer_allow="") != state
     assert wire.caller.address == CALLER
+
+
+def test_who_was_reached_may_say_that_they_are_there_and_offer_nothing_yet() -> None:
+    side, _, invite = calling()
+    side.receive(progress(invite, "one", body=ANSWER), CALLEE, 0.1)
+    side.drain()
+    for body, status in ((b"", 200), (OFFER, 491)):
+        kind = SDP if body else ""
+        update = request(
+            "UPDATE",
+            branch=f"z9hG4bKu{status}",
+            call_id=invite.call_id,
+            from_tag="one",
+            to_tag=invite.from_.tag,
+            extra=kind,
+            body=body,
+        )
+        assert [m.status for m in answers(side, update, CALLEE)] == [status]
