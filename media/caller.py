@@ -18,7 +18,6 @@ from media.units import (
     SAMPLE_RATE,
     Address,
     Samples,
-    from_pcm,
     pcm,
     slot_start,
 )
@@ -73,7 +72,7 @@ class SoftPhone:
     def say(self, audio: bytes) -> None:
         """Queue s16le 8 kHz audio."""
         self._said += 1
-        play = Play("phone", f"say-{self._said}", 0, False, from_pcm(audio))
+        play = Play("phone", f"say-{self._said}", 0, False, audio)
         self._running.do(play, self._now())
 
     def press(self, digits: str) -> None:

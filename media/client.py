@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
 
 from media.codecs import Codec
 from media.recorder import Track
@@ -16,6 +17,7 @@ EVENTS_QUEUED_MAX = 4_096
 
 WRITE_BYTES_MAX = 64 * 1024 * 1024
 READ_BYTES = 256 * 1024
+BOOT_CHARACTERS = 8
 
 MediaEvent = tuple[dict[str, object], bytes]
 
@@ -28,12 +30,17 @@ class MediaClient:
     """Commands out, events in. All commands can be repeated; after a loss, attach anew.
 
     The first event of every link is "hello": what is missing in it is to be opened again.
+    Each event says which `process` told it. The "id" of a kept event names also the life of
+    that process, so that it means the same for ever: what is acknowledged is no other's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: int = 0, events: asyncio.Queue[MediaEvent] | None = None) -> None:
+        """`process`: which media process this is. `events`: shared with others."""
+        self._process = process
+        self._boot = ""
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._events: asyncio.Queue[MediaEvent] = asyncio.Queue(EVENTS_QUEUED_MAX)
+        self._events = asyncio.Queue[MediaEvent](EVENTS_QUEUED_MAX) if events is None else events
         self._opening: dict[str, tuple[bytes, asyncio.Future[Address]]] = {}
 
     @property
@@ -79,9 +86,20 @@ class MediaClient:
         payload_type: int | None = None,
         dtmf_payload_type: int | None = 101,
         port: int | None = None,
+        direction: str = "sendrecv",
+        shared: bool = False,
+        rtcp_port: int | None = None,
+        rtcp_mux: bool = False,
+        cname: str | None = None,
+        srtp: Mapping[str, object] | None = None,
         timeout_s: float = OPEN_TIMEOUT_S,
     ) -> Address:
-        """Open a leg and return its local address. MediaUnavailable if nobody answers."""
+        """Open a leg and return its local address. MediaUnavailable if nobody answers.
+
+        `direction` as SDP says it of us. `shared`: on the port that all such legs have in common.
+        `rtcp_port`: where reports go, if not to the port above; `rtcp_mux`: to the same port.
+        `srtp`: "suite", and "send_key" and "receive_key" (key and salt, hex), "roc".
+        """
         command = encode(
             {
                 "cmd": "open",
@@ -96,6 +114,12 @@ class MediaClient:
                 "ts0": timestamp_base,
                 "epoch_us": epoch_us,
                 "port": port,
+                "direction": direction,
+                "shared": shared,
+                "rtcp_port": rtcp_port,
+                "rtcp_mux": rtcp_mux,
+                **({} if cname is None else {"cname": cname}),
+                "srtp": None if srtp is None else dict(srtp),
             }
         )
         answer: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
@@ -118,9 +142,16 @@ class MediaClient:
         *,
         from_ms: int = 0,
         interruptible: bool = True,
+        rate: int = SAMPLE_RATE,
+        more: bool = False,
+        append: bool = False,
         loop: bool = False,
     ) -> None:
-        """Say s16le 8 kHz audio, once, however often it is asked for; in a loop, until stopped."""
+        """Say s16le audio of `rate` Hz, once, however often it is asked for.
+
+        `more`: it goes on with what the next calls `append`, and waits for it; the last of them
+        says `more=False`. `loop`: again and again, while nothing else is to be said.
+        """
         self._send(
             {
                 "cmd": "play",
@@ -128,11 +159,31 @@ class MediaClient:
                 "utterance": utterance,
                 "from_ms": from_ms,
                 "interruptible": interruptible,
+                "rate": rate,
+                "more": more,
+                "append": append,
                 "loop": loop,
-                "rate": SAMPLE_RATE,
             },
             pcm,
         )
+
+    def hear(
+        self, leg: str, sources: Iterable[tuple[str, str]], gains: Mapping[str, int] | None = None
+    ) -> None:
+        """What the leg's party hears beside its agent: (leg, "voice" or "agent"), all of it.
+
+        `gains` of those legs in millibel. All are in the same media process.
+        """
+        given = gains or {}
+        listed = [
+            {"leg": source, "what": what, "gain_millibel": given.get(source, 0)}
+            for source, what in sources
+        ]
+        self._send({"cmd": "hear", "leg": leg, "sources": listed})
+
+    def mute(self, leg: str, voice: bool) -> None:
+        """Whether the party's voice goes to nobody: to no other leg, and not to be understood."""
+        self._send({"cmd": "mute", "leg": leg, "voice": voice})
 
     def stop(self, leg: str, utterance: str | None = None) -> None:
         """Stop one utterance, or everything."""
@@ -160,11 +211,6 @@ class MediaClient:
             }
         )
 
-    def hear(self, leg: str, sources: Sequence[tuple[str, str]]) -> None:
-        """What the leg's party hears beside its agent: (leg, "voice" or "agent"), all of it."""
-        listed = [{"leg": source, "what": what} for source, what in sources]
-        self._send({"cmd": "hear", "leg": leg, "sources": listed})
-
     def close_gate(self, leg: str) -> None:
         self._send({"cmd": "close_gate", "leg": leg})
 
@@ -174,9 +220,15 @@ class MediaClient:
     def close(self, leg: str) -> None:
         self._send({"cmd": "close", "leg": leg})
 
-    def ack(self, ids: Sequence[int]) -> None:
-        """These kept events are committed: they need not be sent again."""
-        self._send({"cmd": "ack", "ids": list(ids)})
+    def ack(self, names: Sequence[str]) -> None:
+        """These kept events are committed: they need not be sent again.
+
+        Those of a life that is over are passed over; without a link they come again.
+        """
+        split = (name.rpartition("-") for name in names)
+        if ids := [int(number) for boot, _, number in split if boot == self._boot]:
+            with suppress(MediaUnavailable):
+                self._send({"cmd": "ack", "ids": ids})
 
     def _send(self, header: dict[str, object], payload: bytes = b"") -> None:
         if self._writer is None:
@@ -193,7 +245,9 @@ class MediaClient:
             while data := await reader.read(READ_BYTES):
                 for header, payload in decoder.feed(data):
                     self._answer(header)
-                    await self._events.put((header, payload))
+                    self._sign(header)
+                    for event in spread(header):
+                        await self._events.put((event, payload))
         except (OSError, WireError):
             return  # Lost; the next link begins with a "hello".
         finally:
@@ -204,6 +258,15 @@ class MediaClient:
             writer.close()
         if writer is self._writer:
             self._writer = None
+            self._boot = ""
+
+    def _sign(self, header: dict[str, object]) -> None:
+        """Write into an event who told it, and which it is among all that were ever told."""
+        header["process"] = self._process
+        if header.get("event") == "hello":
+            self._boot = str(header.get("boot"))[:BOOT_CHARACTERS]
+        if "id" in header:
+            header["id"] = f"{self._boot}-{header['id']}"
 
     def _answer(self, header: dict[str, object]) -> None:
         leg, kind = header.get("leg"), header.get("event")
@@ -216,3 +279,14 @@ class MediaClient:
             answer.set_result((str(header.get("address")), int(str(header.get("port")))))
         elif kind == "refused" and header.get("cmd") == "open":
             answer.set_exception(MediaUnavailable(str(header.get("reason"))))
+
+
+def spread(header: dict[str, object]) -> Iterator[dict[str, object]]:
+    """The events of single legs: the progress of all of them comes as one."""
+    played = header.get("played")
+    if header.get("event") != "progress" or not isinstance(played, list):
+        yield header
+        return
+    for leg, utterance, played_ms in cast(list[tuple[str, str, int]], played):
+        told = {"leg": leg, "utterance": utterance, "played_ms": played_ms}
+        yield {"event": "progress", "process": header["process"], **told}

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TypeAlias, cast
 
 from media.codecs import CODECS, Codec
 from media.recorder import TRACKS_MAX, Track
-from media.units import SAMPLE_RATE, Address, Samples, from_pcm
+from media.srtp import SUITES
+from media.units import SAMPLE_RATE, Address
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,63}")
 """Names become parts of paths: no separators, no leading dot, 64 characters at most."""
@@ -18,7 +19,25 @@ IDS_MAX = 4_096
 TIME_US_MAX = 1 << 53
 MILLISECONDS_MAX = 24 * 3600 * 1000
 
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+WAYS = ("voice", "agent")
+"""What can be heard of a leg: what its party says, and what is played to it."""
+
+SOURCES_MAX = 64
+GAIN_MILLIBEL_MIN, GAIN_MILLIBEL_MAX = -6_000, 2_000
+PLAYED_RATES = (8_000, 16_000, 24_000, 32_000, 48_000)
+
 Header: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Srtp:
+    """Keys and salts of both directions, and the rollover counter of what is received."""
+
+    suite: str
+    send_key: bytes = field(repr=False)
+    receive_key: bytes = field(repr=False)
+    roc: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +53,48 @@ class Open:
     timestamp_base: int
     epoch: int
     port: int | None
+    direction: str = "sendrecv"
+    shared: bool = False
+    rtcp_port: int | None = None
+    rtcp_mux: bool = False
+    cname: str = "parley"
+    srtp: Srtp | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
+    """s16le audio. `more`: it goes on with the next of the same name that says `append`."""
+
     leg: str
     utterance: str
     from_ms: int
     interruptible: bool
-    samples: Samples
+    pcm: bytes
+    rate: int = SAMPLE_RATE
+    more: bool = False
+    append: bool = False
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is heard of another leg: its party's "voice", or its "agent"."""
+
+    leg: str
+    what: str
+    gain_millibel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    leg: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    leg: str
+    voice: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +140,7 @@ class Acknowledge:
     names: tuple[int, ...]
 
 
-LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press
+LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press | Hear | Mute
 Command: TypeAlias = Open | LegCommand | Close | Acknowledge
 
 
@@ -105,6 +157,7 @@ def _open(header: Header, payload: bytes) -> Command:
     if codec is None:
         raise ValueError("unknown codec")
     port, dtmf = header.get("port"), header.get("dtmf_payload_type")
+    rtcp = header.get("rtcp_port")
     return Open(
         leg=_name(header, "leg"),
         call=_name(header, "call"),
@@ -117,16 +170,68 @@ def _open(header: Header, payload: bytes) -> Command:
         timestamp_base=_integer(header, "ts0", 0xFFFF_FFFF),
         epoch=_integer(header, "epoch_us", TIME_US_MAX),
         port=None if port is None else _integer(header, "port", 0xFFFF),
+        direction=_one_of(header.get("direction", "sendrecv"), "direction", DIRECTIONS),
+        shared=_flag(header, "shared"),
+        rtcp_port=None if rtcp is None else _integer(header, "rtcp_port", 0xFFFF),
+        rtcp_mux=_flag(header, "rtcp_mux"),
+        cname=_name(header, "cname") if "cname" in header else "parley",
+        srtp=_srtp(header.get("srtp")),
     )
 
 
+def _srtp(value: object) -> Srtp | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError("srtp is no object")
+    fields = cast(dict[str, object], value)
+    suite = _one_of(fields.get("suite"), "suite", tuple(SUITES))
+    keys = [bytes.fromhex(_text(fields, name)) for name in ("send_key", "receive_key")]
+    if any(len(key) != SUITES[suite].master_bytes for key in keys):
+        raise ValueError(f"{suite} has keys of {SUITES[suite].master_bytes} bytes, salt included")
+    roc = _integer(fields, "roc", 0xFFFF_FFFF) if "roc" in fields else 0
+    return Srtp(suite, keys[0], keys[1], roc)
+
+
 def _play(header: Header, payload: bytes) -> Command:
-    if header.get("rate") != SAMPLE_RATE:
-        raise ValueError(f"only {SAMPLE_RATE} Hz can be played")
-    from_ms = _integer(header, "from_ms", MILLISECONDS_MAX)
-    interruptible = _truth(header, "interruptible")
-    name = _name(header, "utterance")
-    return Play(_name(header, "leg"), name, from_ms, interruptible, from_pcm(payload))
+    rate = header.get("rate")
+    if not isinstance(rate, int) or rate not in PLAYED_RATES:
+        raise ValueError(f"only {', '.join(map(str, PLAYED_RATES))} Hz can be played")
+    if len(payload) % 2:
+        raise ValueError("half a sample")
+    return Play(
+        leg=_name(header, "leg"),
+        utterance=_name(header, "utterance"),
+        from_ms=_integer(header, "from_ms", MILLISECONDS_MAX),
+        interruptible=_truth(header, "interruptible"),
+        pcm=payload,
+        rate=rate,
+        more=_flag(header, "more"),
+        append=_flag(header, "append"),
+        loop=_flag(header, "loop"),
+    )
+
+
+def _hear(header: Header, payload: bytes) -> Command:
+    listed = header.get("sources")
+    if not isinstance(listed, list) or len(cast(list[object], listed)) > SOURCES_MAX:
+        raise ValueError(f"sources is no list of up to {SOURCES_MAX}")
+    sources = tuple(_source(item) for item in cast(list[object], listed))
+    return Hear(_name(header, "leg"), sources)
+
+
+def _source(item: object) -> Source:
+    if not isinstance(item, dict):
+        raise ValueError("a source is no object")
+    fields = cast(dict[str, object], item)
+    gain = fields.get("gain_millibel", 0)
+    if not isinstance(gain, int) or not GAIN_MILLIBEL_MIN <= gain <= GAIN_MILLIBEL_MAX:
+        raise ValueError(f"gain_millibel is not {GAIN_MILLIBEL_MIN} to {GAIN_MILLIBEL_MAX}")
+    return Source(_name(fields, "leg"), _one_of(fields.get("what"), "what", WAYS), gain)
+
+
+def _mute(header: Header, payload: bytes) -> Command:
+    return Mute(_name(header, "leg"), _truth(header, "voice"))
 
 
 def _stop(header: Header, payload: bytes) -> Command:
@@ -192,6 +297,8 @@ PARSERS: dict[str, Callable[[Header, bytes], Command]] = {
     "gate": _gate,
     "close_gate": _close_gate,
     "dtmf": _dtmf,
+    "hear": _hear,
+    "mute": _mute,
     "close": _close,
     "ack": _ack,
 }
@@ -215,6 +322,17 @@ def _truth(header: Header, key: str) -> bool:
     value = header.get(key)
     if not isinstance(value, bool):
         raise ValueError(f"{key} is neither true nor false")
+    return value
+
+
+def _flag(header: Header, key: str) -> bool:
+    """As `_truth`; false where nothing is said."""
+    return _truth(header, key) if key in header else False
+
+
+def _one_of(value: object, key: str, names: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{key} is none of {', '.join(names)}")
     return value
 
 

@@ -31,6 +31,15 @@ class Latch:
     def source(self) -> Address | None:
         return self._source
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether a stranger is being listened for; any packet of the source ends that."""
+        return self._candidate is not None
+
+    def reassure(self) -> None:
+        """The source itself was heard: whoever was on probation begins anew."""
+        self._candidate = None
+
     def redirect(self, remote: Address) -> None:
         """The signalling names another address: go there at once."""
         if remote != self._remote:

@@ -11,7 +11,7 @@ from media.playout import Playout
 from media.recorder import CHUNK_SAMPLES, Chunk, Gate
 from media.rtp import RtpClock, RtpPacket
 from media.seal import GateMark, SealJob
-from media.units import SAMPLES_PER_MS, Address, pcm, to_ms, to_samples, to_us
+from media.units import SAMPLES_PER_MS, Address, from_pcm, pcm, to_ms, to_samples, to_us
 from media.vad import ONSET_MS, Detector, Segmenter, SpeechEnded, SpeechStarted
 
 COMFORT_NOISE = 13
@@ -73,13 +73,15 @@ class Leg:
             dtmf_payload_type=opening.dtmf_payload_type,
         )
         self._latch.redirect(opening.remote)
+        # Who has just told us where their media is, is there: silence counts from now.
+        self._last_heard, self._silent_told = None, False
 
     def do(self, command: LegCommand, now: int) -> None:
         """ValueError if the command cannot be done."""
         match command:
             case Play():
                 start = command.from_ms * SAMPLES_PER_MS
-                self._playout.play(command.utterance, command.samples, start, command.interruptible)
+                self._play(command, start)
             case Stop():
                 self._playout.stop(command.utterance)
             case Listen():
@@ -90,6 +92,8 @@ class Leg:
                 self._close_gate(now, CLOSED)
             case Press():
                 self._press(command)
+            case _:
+                raise ValueError("a leg alone hears nobody else")
         self._tell_played()
 
     def close(self, now: int) -> None:
@@ -97,6 +101,10 @@ class Leg:
         self._playout.stop()
         self._tell_played()
         self._close_gate(now, CLOSED)
+
+    def _play(self, command: Play, start: int) -> None:
+        samples = from_pcm(command.pcm)
+        self._playout.play(command.utterance, samples, start, command.interruptible)
 
     def _listen(self, on: bool) -> None:
         if on != self._listening:

@@ -4,8 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-KEPT = frozenset({"dtmf", "heard", "played", "chunk", "gate_closed", "silent"})
-KEPT_EVENTS_MAX = 1_024
+KEPT = frozenset({"dtmf", "heard", "played", "chunk", "gate_closed", "silent", "quality", "roc"})
+KEPT_EVENTS_MAX = 32_768
+"""Eight seconds of chunks of a full media process, whose node is away."""
+
 KEPT_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -22,6 +24,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._events: OrderedDict[int, Event] = OrderedDict()
+        self._heard: dict[int, None] = {}
         self._next = 1
         self._bytes = 0
         self.dropped = 0
@@ -31,6 +34,8 @@ class Outbox:
         name = self._next
         self._next += 1
         self._events[name] = Event({**event.header, "id": name}, event.payload)
+        if event.header["event"] == "heard":
+            self._heard[name] = None
         self._bytes += len(event.payload)
         while len(self._events) > KEPT_EVENTS_MAX or self._bytes > KEPT_BYTES_MAX:
             self._forget(self._least_needed())
@@ -56,8 +61,8 @@ class Outbox:
         return len(self._events)
 
     def _least_needed(self) -> int:
-        heard = (name for name, event in self._events.items() if event.header["event"] == "heard")
-        return next(heard, next(iter(self._events)))
+        return next(iter(self._heard or self._events))
 
     def _forget(self, name: int) -> None:
+        self._heard.pop(name, None)
         self._bytes -= len(self._events.pop(name).payload)

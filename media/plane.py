@@ -1,59 +1,73 @@
 """All legs on one 20 ms clock. Sans-IO: what goes in comes with `now`, what is due comes out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
-from media.commands import Acknowledge, Close, Header, Open, parse
-from media.leg import Leg
+from media.bank.admission import Datagrams
+from media.bank.departures import Outgoing
+from media.bank.exchange import Exchange
+from media.bank.lines import Line
+from media.bank.mixer import Edge
+from media.bank.utterances import Said
+from media.commands import (
+    WAYS,
+    Acknowledge,
+    Close,
+    CloseGate,
+    Header,
+    Hear,
+    LegCommand,
+    Listen,
+    Mute,
+    Open,
+    OpenGate,
+    Play,
+    Press,
+    Stop,
+    parse,
+)
+from media.gates import CLOSED, CODEC_CHANGED, Gates
+from media.lateness import Lateness
 from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
-from media.recorder import CHUNK_SAMPLES
+from media.recorder import Chunk
 from media.seal import GateMark, Sealed, SealFailed, SealJob
-from media.units import FRAME_US, Address, slot_start
+from media.units import slot_start
 from media.vad import Detector, webrtc_detector
 
-LEGS_MAX = 300
-"""As many as one core carries, and as fit into the header of one "hello"."""
+LEGS_MAX = 2_048
+"""More than one core carries; as many as fit into the header of one "hello"."""
 
+CHUNK_MS = 1_000
 REASON_CHARACTERS_MAX = 200
-LATE_US = 5_000
 STATS_US = 5_000_000
 
 PortChange: TypeAlias = PortTaken | PortLeft | PortReleased
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A datagram to be sent from the leg's port."""
-
-    leg: str
-    port: int
-    data: bytes
-    destination: Address
 
 
 class Plane:
     def __init__(
         self,
         boot: str,
-        chunk_samples: int = CHUNK_SAMPLES,
+        chunk_ms: int = CHUNK_MS,
         detector: Callable[[], Detector] = webrtc_detector,
+        legs_max: int = LEGS_MAX,
     ) -> None:
         self.outbox = Outbox()
-        self.legs: dict[str, Leg] = {}
+        self.lateness = Lateness()
+        self.legs: dict[str, Line] = {}
+        self._exchange = Exchange(legs_max, chunk_ms, detector, self._tell, self._seal)
+        self._gates = Gates(self._exchange, self._emit)
+        self._free = list(reversed(range(legs_max)))
         self._boot = boot
-        self._chunk_samples = chunk_samples
-        self._detector = detector
+        self._legs_max = legs_max
         self._ports = Ports()
         self._waiting: dict[str, Open] = {}
         self._changes: list[PortChange] = []
         self._transient: list[Event] = []
-        self._jobs: list[SealJob | GateMark] = []
         self._last_slot: int | None = None
         self._stats_at = 0
-        self._late_ticks = 0
-        self._missed_ticks = 0
         self._unsent = 0
 
     # The keeper's side.
@@ -62,7 +76,17 @@ class Plane:
         """The keeper hands over a port. A leg that waits for it opens."""
         self._ports.add(port, address, now)
         for opening in list(self._waiting.values()):
-            self._open(opening)
+            self._open(opening, now)
+
+    def add_shared_port(self, port: int, address: str, now: int) -> None:
+        """The keeper hands over the port that many legs may have at once."""
+        self._ports.add_shared(port, address)
+        for opening in list(self._waiting.values()):
+            self._open(opening, now)
+
+    def has_port(self, port: int) -> bool:
+        """Whether a leg listens on the port, or did lately."""
+        return self._ports.has(port)
 
     def take_changes(self) -> list[PortChange]:
         """What became of ports, in order, since the last time this was asked."""
@@ -78,8 +102,13 @@ class Plane:
     def hello(self) -> Event:
         """The first event on every link: which legs there are."""
         legs = [
-            {"leg": name, "port": leg.port, "playing": leg.playing, "gate_epoch": leg.gate_epoch}
-            for name, leg in self.legs.items()
+            {
+                "leg": name,
+                "port": line.port,
+                "playing": self._playing(line),
+                "gate_epoch": self._gates.epoch(line),
+            }
+            for name, line in self.legs.items()
         ]
         return Event({"event": "hello", "boot": self._boot, "legs": legs})
 
@@ -92,6 +121,14 @@ class Plane:
 
     def take_transient(self) -> list[Event]:
         """The events that are not kept, since the last time this was asked."""
+        news = self._exchange.news
+        progress, news.progress = news.progress, []
+        if progress:
+            played = [
+                [line.opening.leg, utterance, samples * 1_000 // line.rate]
+                for line, utterance, samples in progress
+            ]
+            self._transient.append(Event({"event": "progress", "played": played}))
         events, self._transient = self._transient, []
         return events
 
@@ -101,19 +138,67 @@ class Plane:
             case Acknowledge():
                 self.outbox.acknowledge(command.names)
             case Open():
-                self._open(command)
+                self._open(command, now)
             case Close():
                 self._close(command.leg, now)
             case _:
-                leg = self.legs.get(command.leg)
-                if leg is None:
+                line = self.legs.get(command.leg)
+                if line is None:
                     raise ValueError("no such leg")
-                leg.do(command, now)
-                self._collect(leg)
+                self._ask(line, command, now)
 
-    def _open(self, opening: Open) -> None:
-        if (leg := self.legs.get(opening.leg)) is not None:
-            leg.reopen(opening)
+    def _ask(self, line: Line, command: LegCommand, now: int) -> None:
+        match command:
+            case Play():
+                self._play(line, command)
+            case Stop():
+                self._exchange.stop(line, command.utterance)
+            case Listen():
+                self._exchange.listen(line, command.on)
+            case OpenGate():
+                self._gates.open(line, command, now)
+            case CloseGate():
+                self._gates.close(line, now, CLOSED)
+            case Press():
+                if line.opening.dtmf_payload_type is None:
+                    raise ValueError("the leg has no payload type for DTMF")
+                self._exchange.press(line, command.digits, command.duration_ms)
+            case Hear():
+                self._hear(line, command)
+            case Mute():
+                self._exchange.mute(line, command.voice)
+
+    def _play(self, line: Line, command: Play) -> None:
+        start = command.from_ms * line.rate // 1_000
+        utterances = self._exchange.utterances(line)
+        if command.append:
+            utterances.append(command.utterance, command.pcm, command.more)
+        else:
+            said = Said(
+                command.utterance,
+                command.rate,
+                start,
+                command.interruptible,
+                command.more,
+                command.loop,
+            )
+            utterances.play(said, command.pcm)
+        self._exchange.cue(line)
+
+    def _hear(self, line: Line, command: Hear) -> None:
+        edges: list[Edge] = []
+        for source in command.sources:
+            if (other := self.legs.get(source.leg)) is None:
+                raise ValueError("no such leg to hear")
+            place = other.slot * len(WAYS) + WAYS.index(source.what)
+            edges.append(Edge(place, 10 ** (source.gain_millibel / 2_000)))
+        self._exchange.hear(line, edges)
+
+    # Legs.
+
+    def _open(self, opening: Open, now: int) -> None:
+        if (line := self.legs.get(opening.leg)) is not None:
+            self._reopen(line, opening, now)
         elif not self._open_new(opening):
             return
         port = self.legs[opening.leg].port
@@ -121,74 +206,100 @@ class Plane:
         self._transient.append(Event({"event": "opened", **fields}))
 
     def _open_new(self, opening: Open) -> bool:
-        if len(self.legs) + len(self._waiting) >= LEGS_MAX and opening.leg not in self._waiting:
-            raise ValueError(f"more than {LEGS_MAX} legs")
-        port = self._ports.take(opening.port)
+        full = len(self.legs) + len(self._waiting) >= self._legs_max
+        if full and opening.leg not in self._waiting:
+            raise ValueError(f"more than {self._legs_max} legs")
+        ports = self._ports
+        port = ports.shared if opening.shared else ports.take(opening.port)
         if port is None:
             self._waiting[opening.leg] = opening
             return False
         self._waiting.pop(opening.leg, None)
-        self.legs[opening.leg] = Leg(opening, port, self._detector(), self._chunk_samples)
-        # A leg that names its port goes on from before a restart: what waits there is its own.
-        self._changes.append(PortTaken(port, opening.leg, fresh=opening.port is None))
+        line = Line.of(opening, self._free.pop(), port)
+        self.legs[opening.leg] = line
+        self._exchange.open(line)
+        if not opening.shared:
+            # A leg that names its port goes on from before a restart: what waits is its own.
+            self._changes.append(PortTaken(port, opening.leg, fresh=opening.port is None))
         return True
+
+    def _reopen(self, line: Line, opening: Open, now: int) -> None:
+        """Take over a changed remote or codec; the stream itself, and its clock, go on."""
+        if line.rate != opening.codec.rate:
+            self._gates.close(line, now, CODEC_CHANGED)
+        before = line.rate
+        line.opening = replace(
+            line.opening,
+            remote=opening.remote,
+            codec=opening.codec,
+            payload_type=opening.payload_type,
+            dtmf_payload_type=opening.dtmf_payload_type,
+            direction=opening.direction,
+            rtcp_port=opening.rtcp_port,
+            rtcp_mux=opening.rtcp_mux,
+            srtp=opening.srtp,
+        )
+        line.latch.redirect(opening.remote)
+        self._exchange.follow(line, before)
 
     def _close(self, name: str, now: int) -> None:
         self._waiting.pop(name, None)
-        leg = self.legs.pop(name, None)
-        if leg is None:
+        if (line := self.legs.pop(name, None)) is None:
             return
-        leg.close(now)
-        self._collect(leg)
-        self._ports.leave(leg.port, now)
-        self._changes.append(PortLeft(leg.port))
+        self._exchange.stop(line)
+        self._gates.close(line, now, CLOSED)
+        self._exchange.close(line)
+        self._free.append(line.slot)
+        if not line.opening.shared:
+            self._ports.leave(line.port, now)
+            self._changes.append(PortLeft(line.port))
+
+    def _playing(self, line: Line) -> str | None:
+        playing = self._exchange.playing(line)
+        return None if playing is None else playing[0]
 
     # The network's and the clock's side.
 
-    def receive(self, leg: str, data: bytes, source: Address, now: int) -> None:
-        """A datagram came in on the leg's port."""
-        if (listener := self.legs.get(leg)) is not None:
-            listener.receive(data, source, now)
-            self._collect(listener)
+    def receive(self, datagrams: Datagrams, now: int) -> None:
+        """Datagrams that have come in by `now`."""
+        self._exchange.receive(datagrams, now)
 
-    def tick(self, now: int) -> list[Outgoing]:
+    def tick(self, now: int) -> Outgoing | None:
         """Once every 20 ms: one packet per leg. Missed slots are skipped, never made up for."""
         slot = slot_start(now)
-        self._count_lateness(now, slot)
-        outgoing: list[Outgoing] = []
-        for name, leg in self.legs.items():
-            if (sent := leg.tick(slot)) is not None:
-                outgoing.append(Outgoing(name, leg.port, *sent))
-            self._collect(leg)
+        if self._last_slot is not None and slot <= self._last_slot:
+            return None
+        self._last_slot = slot
+        self.lateness.began(now, slot)
+        outgoing = self._exchange.tick(slot)
         self._changes += [PortReleased(port) for port in self._ports.released(now)]
         self._tell_stats(now)
         return outgoing
 
-    def count_unsent(self) -> None:
-        """A datagram that was due could not be sent."""
-        self._unsent += 1
+    def due_reports(self, now: int) -> Outgoing | None:
+        """The RTCP which is due beside the packets of a tick; once a tick, after it."""
+        return self._exchange.due_reports(now)
 
-    def _count_lateness(self, now: int, slot: int) -> None:
-        if now - slot > LATE_US:
-            self._late_ticks += 1
-        if self._last_slot is not None:
-            self._missed_ticks += max(0, (slot - self._last_slot) // FRAME_US - 1)
-        self._last_slot = slot
+    def count_unsent(self, count: int) -> None:
+        """Datagrams that were due could not be sent."""
+        self._unsent += count
 
     def _tell_stats(self, now: int) -> None:
         if now < self._stats_at:
             return
         self._stats_at = now + STATS_US
-        counts = [leg.counts for leg in self.legs.values()]
+        lines, admission = self._exchange.lines, self._exchange.admission
+        slots = [line.slot for line in self.legs.values()]
         stats: dict[str, object] = {
             "event": "stats",
             "legs": len(self.legs),
-            "late_ticks": self._late_ticks,
-            "missed_ticks": self._missed_ticks,
-            "received": sum(count.received for count in counts),
-            "malformed": sum(count.malformed for count in counts),
-            "strangers": sum(count.strangers for count in counts),
-            "sent": sum(count.sent for count in counts),
+            **self.lateness.told(),
+            "received": admission.received,
+            "malformed": int(lines.malformed[slots].sum()),
+            "strangers": int(lines.strangers[slots].sum()),
+            "nobodys": admission.nobodys,
+            "flooded": admission.flooded,
+            "sent": self._exchange.sent,
             "unsent": self._unsent,
             "kept": len(self.outbox),
             "dropped": self.outbox.dropped,
@@ -199,8 +310,7 @@ class Plane:
 
     def take_jobs(self) -> list[SealJob | GateMark]:
         """What is to be sealed, in order, since the last time this was asked."""
-        jobs, self._jobs = self._jobs, []
-        return jobs
+        return self._gates.take_jobs()
 
     def seal_refused(self, job: SealJob) -> None:
         """The sealer's queue is full."""
@@ -208,24 +318,20 @@ class Plane:
 
     def sealed(self, result: Sealed | SealFailed | GateMark) -> None:
         """The sealer has done a job, or could not."""
-        match result:
-            case Sealed():
-                self._emit(chunk_event(result))
-            case SealFailed():
-                self._fail_gate(result.job, result.reason)
-            case GateMark():
-                fields = {"leg": result.leg, "epoch": result.epoch, "reason": result.reason}
-                self._emit(Event({"event": "gate_closed", **fields}))
+        if isinstance(result, SealFailed):
+            self._fail_gate(result.job, result.reason)
+        else:
+            self._gates.sealed(result)
 
     def _fail_gate(self, job: SealJob, reason: str) -> None:
-        if (leg := self.legs.get(job.leg)) is not None:
-            leg.fail_gate(job.chunk.epoch, reason)
-            self._collect(leg)
+        if (line := self.legs.get(job.leg)) is not None:
+            self._gates.fail(line, job.chunk.epoch, reason)
 
-    def _collect(self, leg: Leg) -> None:
-        for event in leg.take_events():
-            self._emit(event)
-        self._jobs += leg.take_jobs()
+    def _seal(self, line: Line, chunks: Sequence[Chunk]) -> None:
+        self._gates.seal(line, chunks)
+
+    def _tell(self, line: Line, event: str, payload: bytes = b"", /, **fields: object) -> None:
+        self._emit(Event({"event": event, "leg": line.opening.leg, **fields}, payload))
 
     def _emit(self, event: Event) -> None:
         if event.header["event"] in KEPT:
@@ -238,25 +344,3 @@ def refused_event(header: Header, reason: str) -> Event:
     """What could not be done; an echo never longer than its header may be."""
     echo = {key: str(header.get(key))[:REASON_CHARACTERS_MAX] for key in ("cmd", "leg")}
     return Event({"event": "refused", **echo, "reason": reason[:REASON_CHARACTERS_MAX]})
-
-
-def chunk_event(sealed: Sealed) -> Event:
-    """The row the node will commit: where the chunk is and what is in it."""
-    chunk = sealed.job.chunk
-    return Event(
-        {
-            "event": "chunk",
-            "leg": sealed.job.leg,
-            "call": chunk.call,
-            "party": chunk.track.party,
-            "epoch": chunk.epoch,
-            "n": chunk.n,
-            "key_id": chunk.track.key_id,
-            "first_sample": chunk.first_sample,
-            "samples": len(chunk.samples),
-            "sha256": sealed.sha256,
-            "bytes": sealed.size,
-            "path": sealed.path,
-            "at_us": sealed.job.at_us,
-        }
-    )

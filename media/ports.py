@@ -1,4 +1,7 @@
-"""Which RTP ports are spare, which carry a leg, and which rest after one."""
+"""Which RTP ports are spare, which carry a leg, and which rest after one.
+
+A port stands for a pair: the RTCP port above it is taken, rests and is given back with it.
+"""
 
 from dataclasses import dataclass
 
@@ -28,7 +31,7 @@ class PortLeft:
 
 @dataclass(frozen=True, slots=True)
 class PortReleased:
-    """Nobody needs the port; the keeper may close it."""
+    """Nobody needs the port; the keeper may close both of the pair."""
 
     port: int
 
@@ -39,6 +42,7 @@ class Ports:
         self._resting: dict[int, int] = {}
         self._taken: dict[int, str] = {}
         self._asked = 0
+        self.shared: int | None = None
 
     def add(self, port: int, address: str, now: int) -> None:
         """The keeper hands over a port bound to `address`."""
@@ -56,6 +60,14 @@ class Ports:
             return None
         self._taken[port] = self._spare.pop(port)[0]
         return port
+
+    def add_shared(self, port: int, address: str) -> None:
+        """A port that many legs may have at once; it is never left, nor given back."""
+        self.shared = port
+        self._taken[port] = address
+
+    def has(self, port: int) -> bool:
+        return port in self._taken or port in self._spare or port in self._resting
 
     def address(self, port: int) -> str:
         return self._taken[port]

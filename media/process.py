@@ -9,27 +9,42 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import cast
 
+from media.appending import Appender
+from media.bank.admission import Datagrams
+from media.bank.departures import Outgoing
 from media.link import LinkLost, NodeLink
-from media.plane import Outgoing, Plane
+from media.net import Batch, Sockets
+from media.plane import CHUNK_MS, Plane
 from media.ports import PortLeft, PortReleased, PortTaken
-from media.recorder import CHUNK_SAMPLES
 from media.seal import SealJob
 from media.sealer import Sealer
-from media.units import FRAME_US, SAMPLES_PER_MS, slot_start
+from media.units import FRAME_US, slot_start
 
 CONTROL_BYTES_MAX = 64 * 1024
 CONTROL_FDS_MAX = 4
-DATAGRAM_BYTES_MAX = 2_048
-READS_PER_WAKE = 8
-STALE_DATAGRAMS_MAX = 4_096
+PAIR = 2
+"""An RTP port comes with the RTCP port above it."""
+CROWD_LEGS = 4
+GATHER_US = 4_000
+"""How long datagrams gather in the sockets where there are more legs: a fifth of a tick."""
+
+BATCHES_PER_WAKE = 16
+COMMANDS_PER_WAKE = 64
+NICE = -10
+"""Who speaks in real time goes before who computes, where the machine lets us."""
+
+SWITCH_S = 0.000_5
+"""How long the sealer may keep the interpreter while a tick is due."""
+
 COLLECT_TICKS = 250
 CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
 
@@ -57,8 +72,14 @@ class MediaProcess:
         self._sealer = sealer
         self._clock = clock
         self._selector = DefaultSelector()
-        self._sockets: dict[int, socket.socket] = {}
+        self._sockets = Sockets()
+        self._spare: dict[int, socket.socket] = {}
+        """The sockets no leg listens on."""
+        self._batch = Batch()
+        self._is_crowded = False
+        self._receive_at = 0
         self._link: NodeLink | None = None
+        self._commands: deque[tuple[dict[str, object], bytes]] = deque()
         self._to_keeper: deque[bytes] = deque()
         self._ticks = 0
 
@@ -67,52 +88,104 @@ class MediaProcess:
         self._control.setblocking(False)
         self._selector.register(self._control, EVENT_READ, self._read_control)
         self._selector.register(self._sealer, EVENT_READ, self._read_sealer)
+        self._selector.register(self._sockets, EVENT_READ, self._receive)
         deadline = slot_start(self._clock()) + FRAME_US
         while True:
             self._settle()
-            wait = max(0, deadline - self._clock()) / 1_000_000
-            for key, _ in self._selector.select(wait):
-                cast(Callable[[], None], key.data)()
+            self._wait(deadline)
             if (now := self._clock()) >= deadline:
                 self._tick(now)
                 # An absolute deadline; ticks that were missed are skipped.
                 deadline = slot_start(now) + FRAME_US
 
+    def _wait(self, deadline: int) -> None:
+        """Sleep until the tick, or until there is something to do; do it."""
+        wake = min(deadline, self._receive_at) if self._is_crowded else deadline
+        wait = 0 if self._commands else max(0, wake - self._clock()) / 1_000_000
+        for key, _ in self._selector.select(wait):
+            cast(Callable[[], None], key.data)()
+        if self._is_crowded and self._clock() >= self._receive_at:
+            self._receive()
+        self._obey(deadline)
+
     def _tick(self, now: int) -> None:
-        for outgoing in self._plane.tick(now):
+        self._receive()
+        outgoing = self._plane.tick(now)
+        if outgoing is not None:
             self._send(outgoing)
+            if (reports := self._plane.due_reports(now)) is not None:
+                self._send(reports)
+        self._plane.lateness.took(self._clock() - now)
+        self._gather(len(self._plane.legs) > CROWD_LEGS)
         self._ticks += 1
         if self._ticks % COLLECT_TICKS == 0:
             # Only the young: the rest is frozen or long-lived, and would take its time.
             gc.collect(1)
 
-    def _send(self, outgoing: Outgoing) -> None:
-        try:
-            self._sockets[outgoing.port].sendto(outgoing.data, outgoing.destination)
-        except OSError:
-            # As if the network had lost it: the next packet goes out in 20 ms.
-            self._plane.count_unsent()
+    def _send(self, out: Outgoing) -> None:
+        sent = self._sockets.send(out.ports, out.data, out.lengths, out.destinations)
+        # As if the network had lost it: the next packet goes out in 20 ms.
+        self._plane.count_unsent(len(out.ports) - sent)
+
+    # RTP.
+
+    def _receive(self) -> None:
+        """Read what has come in, in whole batches."""
+        batch = self._batch
+        for _ in range(BATCHES_PER_WAKE):
+            count = self._sockets.receive(batch)
+            if not count:
+                break
+            rows = Datagrams(
+                batch.data[:count],
+                batch.lengths[:count],
+                batch.sources[:count],
+                batch.ports[:count],
+            )
+            self._plane.receive(rows, self._clock())
+        self._receive_at = self._clock() + GATHER_US
+
+    def _gather(self, is_crowded: bool) -> None:
+        """Where there are many legs, let datagrams gather: a batch costs as much as a packet."""
+        if is_crowded == self._is_crowded:
+            return
+        self._is_crowded = is_crowded
+        if is_crowded:
+            self._selector.unregister(self._sockets)
+        else:
+            self._selector.register(self._sockets, EVENT_READ, self._receive)
 
     # The keeper.
 
     def _read_control(self) -> None:
         message, fds = receive_control(self._control)
-        port = message.get("rtp")
-        if isinstance(port, int) and fds:
-            self._add_rtp(port, fds.pop())
-        elif message.get("peer") == "node" and fds:
+        rtp, shared = message.get("rtp"), message.get("shared")
+        if isinstance(rtp, int) and len(fds) == PAIR:
+            self._add_pair(rtp, *fds)
+            return
+        if isinstance(shared, int) and len(fds) == PAIR:
+            self._add_shared(shared, *fds)
+            return
+        if message.get("peer") == "node" and fds:
             self._attach(socket.socket(fileno=fds.pop()))
         for unexpected in fds:
             os.close(unexpected)
 
-    def _add_rtp(self, port: int, fd: int) -> None:
-        if port in self._sockets:
-            os.close(fd)
+    def _add_pair(self, port: int, rtp: int, rtcp: int) -> None:
+        if port in self._spare or self._plane.has_port(port):
+            os.close(rtp)
+            os.close(rtcp)
             return
-        sock = socket.socket(fileno=fd)
-        sock.setblocking(False)
-        self._sockets[port] = sock
-        self._plane.add_port(port, str(sock.getsockname()[0]), self._clock())
+        self._spare[port] = socket.socket(fileno=rtp)
+        self._spare[port + 1] = socket.socket(fileno=rtcp)
+        self._plane.add_port(port, str(self._spare[port].getsockname()[0]), self._clock())
+
+    def _add_shared(self, port: int, rtp: int, rtcp: int) -> None:
+        """The port of all legs that may share one: it is listened on as long as we live."""
+        sock = socket.socket(fileno=rtp)
+        self._sockets.add(port, sock, shared=True)
+        self._sockets.add(port + 1, socket.socket(fileno=rtcp), shared=True)
+        self._plane.add_shared_port(port, str(sock.getsockname()[0]), self._clock())
 
     def _tell_keeper(self, message: dict[str, int]) -> None:
         self._to_keeper.append(json.dumps(message).encode())
@@ -145,11 +218,21 @@ class MediaProcess:
 
     def _serve_node(self) -> None:
         assert self._link is not None, "an event of a link that was detached"
+        if self._commands:
+            return  # What has come before is done first.
         try:
-            for header, payload in self._link.read():
-                self._plane.command(header, payload, self._clock())
+            self._commands += self._link.read()
         except LinkLost:
             self._detach()  # The calls go on; the keeper brings the next link.
+
+    def _obey(self, deadline: int) -> None:
+        """Do what the node asked for, as far as there is time before the tick."""
+        for _ in range(min(len(self._commands), COMMANDS_PER_WAKE)):
+            header, payload = self._commands.popleft()
+            now = self._clock()
+            self._plane.command(header, payload, now)
+            if now >= deadline:
+                return
 
     def _write_node(self) -> None:
         transient = self._plane.take_transient()
@@ -167,33 +250,21 @@ class MediaProcess:
         if self._selector.get_key(self._link.socket).events != events:
             self._selector.modify(self._link.socket, events, self._serve_node)
 
-    # RTP.
-
-    def _read_rtp(self, sock: socket.socket, leg: str) -> None:
-        for _ in range(READS_PER_WAKE):
-            try:
-                data, source = sock.recvfrom(DATAGRAM_BYTES_MAX)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # An ICMP error of an earlier packet; the socket is still good.
-            self._plane.receive(leg, data, (source[0], source[1]), self._clock())
-
     def _follow_changes(self) -> None:
         for change in self._plane.take_changes():
             match change:
-                case PortTaken(port, leg, fresh):
-                    self._listen(self._sockets[port], leg, fresh)
+                case PortTaken(port, _, fresh):
+                    for each in (port, port + 1):
+                        self._sockets.add(each, self._spare.pop(each))
+                        if fresh:
+                            self._sockets.flush_stale(each)
                 case PortLeft(port):
-                    self._selector.unregister(self._sockets[port])
+                    for each in (port, port + 1):
+                        self._spare[each] = self._sockets.remove(each)
                 case PortReleased(port):
-                    self._sockets.pop(port).close()
+                    for each in (port, port + 1):
+                        self._spare.pop(each).close()
                     self._tell_keeper({"release_rtp": port})
-
-    def _listen(self, sock: socket.socket, leg: str, fresh: bool) -> None:
-        if fresh:
-            flush_stale(sock)
-        self._selector.register(sock, EVENT_READ, partial(self._read_rtp, sock, leg))
 
     # Everything that is due after anything has happened.
 
@@ -212,17 +283,6 @@ class MediaProcess:
     def _read_sealer(self) -> None:
         for result in self._sealer.results():
             self._plane.sealed(result)
-
-
-def flush_stale(sock: socket.socket) -> None:
-    """Throw away what came for whoever had the port before."""
-    for _ in range(STALE_DATAGRAMS_MAX):
-        try:
-            sock.recv(DATAGRAM_BYTES_MAX)
-        except BlockingIOError:
-            return
-        except OSError:
-            continue
 
 
 def receive_control(control: socket.socket) -> tuple[dict[str, object], list[int]]:
@@ -257,24 +317,29 @@ def wait_for_go(control: socket.socket) -> dict[str, object]:
             return message
 
 
-def chunk_samples(go: dict[str, object]) -> int:
+def chunk_ms(go: dict[str, object]) -> int:
     """The length of a chunk, if the keeper's configuration has one that makes sense."""
-    chunk_ms = go.get("chunk_ms")
-    if isinstance(chunk_ms, int) and CHUNK_MS_MIN <= chunk_ms <= CHUNK_MS_MAX:
-        return chunk_ms * SAMPLES_PER_MS
-    return CHUNK_SAMPLES
+    asked = go.get("chunk_ms")
+    if isinstance(asked, int) and CHUNK_MS_MIN <= asked <= CHUNK_MS_MAX:
+        return asked
+    return CHUNK_MS
 
 
 def serve(control: socket.socket) -> None:
     """Stand by, then run until the keeper dies, which raises KeeperGone."""
     go = wait_for_go(control)
-    sealer = Sealer(Path(str(go.get("recordings", "."))))
+    # Before the sealer is started, which inherits it: it may hold the lock that the clock needs.
+    with suppress(PermissionError):
+        os.nice(NICE)
+    boot = os.urandom(8).hex()
+    sealer = Sealer(Appender(Path(str(go.get("recordings", "."))), boot))
     sealer.start()
-    plane = Plane(os.urandom(8).hex(), chunk_samples(go))
+    plane = Plane(boot, chunk_ms(go))
     # What exists by now lives as long as the process: no collection need look at it.
     gc.collect()
     gc.freeze()
     gc.disable()
+    sys.setswitchinterval(SWITCH_S)
     MediaProcess(control, plane, sealer, WallClock()).run()
 
 

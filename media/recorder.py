@@ -36,6 +36,7 @@ class Chunk:
     n: int
     first_sample: int
     samples: Samples
+    rate: int = SAMPLE_RATE
 
 
 class _TrackBuffer:

@@ -1,12 +1,15 @@
-"""How a chunk is sealed: its cipher, its nonce, its name; what the sealer is told and tells."""
+"""How a chunk is sealed: its cipher, its nonce, its frame; what the sealer is told and tells."""
 
+import hashlib
 import struct
 from dataclasses import dataclass
 
+import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from media.recorder import Chunk
-from media.units import pcm
+from media.segment import FRAME_BYTES, SAMPLE_BYTES, TAG_BYTES, Frame, encode
+from media.units import SAMPLE_RATE
 
 NONCE = struct.Struct(">IQ")
 
@@ -29,12 +32,17 @@ class GateMark:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The chunk is on disk. `path` is relative to the folder of recordings."""
+    """The chunk is on disk: `size` bytes at `offset` of a segment in the folder of recordings."""
 
     job: SealJob
     path: str
     size: int
     sha256: str
+    offset: int = 0
+
+    @property
+    def rate(self) -> int:
+        return self.job.chunk.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +57,33 @@ def nonce(chunk: Chunk) -> bytes:
 
 
 def associated_data(chunk: Chunk) -> bytes:
-    return f"{chunk.call}|{chunk.track.party}|{chunk.epoch}|{chunk.n}".encode()
+    """Call, party, epoch and n; and the rate, where it is not the 8 kHz of the first chunks."""
+    place = f"{chunk.call}|{chunk.track.party}|{chunk.epoch}|{chunk.n}"
+    return (place if chunk.rate == SAMPLE_RATE else f"{place}|{chunk.rate}").encode()
 
 
-def seal(chunk: Chunk) -> bytes:
-    """Ciphertext and tag of the chunk's L16 little-endian samples: AES-256-GCM."""
+def sealed_bytes(chunk: Chunk) -> int:
+    """How long the ciphertext of a chunk is, with its tag."""
+    return SAMPLE_BYTES * len(chunk.samples) + TAG_BYTES
+
+
+def seal_into(chunk: Chunk, room: memoryview) -> str:
+    """Write frame, ciphertext and tag of the chunk's L16 little-endian samples: AES-256-GCM.
+
+    `room` begins with FRAME_BYTES for the frame and sealed_bytes after them. Answers the
+    SHA-256 of the ciphertext, in hex. ValueError for a chunk which has no frame.
+    """
+    end = FRAME_BYTES + sealed_bytes(chunk)
+    room[:FRAME_BYTES] = encode(frame_of(chunk))
+    # The samples as they lie in memory: a copy would cost as much as the cipher.
+    samples = np.ascontiguousarray(chunk.samples, "<i2").view(np.uint8).data
+    # A cipher costs 1 us of the 20 that a chunk takes: none is kept, so no key outlives its gate.
     cipher = AESGCM(chunk.track.key)
-    return cipher.encrypt(nonce(chunk), pcm(chunk.samples), associated_data(chunk))
+    cipher.encrypt_into(nonce(chunk), samples, associated_data(chunk), room[FRAME_BYTES:end])
+    return hashlib.sha256(room[FRAME_BYTES:end]).hexdigest()
 
 
-def chunk_path(chunk: Chunk) -> str:
-    return f"{chunk.call}/{chunk.track.party}-{chunk.epoch}-{chunk.n}.chunk"
+def frame_of(chunk: Chunk) -> Frame:
+    track = chunk.track
+    numbers = (chunk.epoch, chunk.n, chunk.rate, chunk.first_sample, sealed_bytes(chunk))
+    return Frame(chunk.call, track.party, track.key_id, *numbers)

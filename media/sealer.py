@@ -1,26 +1,60 @@
-"""The sealer: a thread that encrypts, writes and fsyncs chunks, so that RTP never waits."""
+"""The sealer: a thread that encrypts chunks and has them on disk, so that RTP never waits."""
 
-import hashlib
-import os
 import socket
-from collections import deque
-from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
+import time
+from collections import OrderedDict, deque
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import NamedTuple, TypeAlias
 
-from media.seal import GateMark, Sealed, SealFailed, SealJob, chunk_path, seal
+from media.appending import Appender
+from media.recorder import Chunk
+from media.seal import GateMark, Sealed, SealFailed, SealJob, seal_into, sealed_bytes
+from media.segment import FRAME_BYTES
 
 SEAL_QUEUE_MAX = 4_096
+BATCH_S = 0.15
+"""A flush costs the same for one chunk as for hundreds: there is at most one in this time."""
+
+BATCH_BYTES_MAX = 8 * 1024 * 1024
+HURRY_JOBS = 512
+"""When so many wait, the next batch does not."""
+
+KEYS_REMEMBERED_MAX = 16_384
+
+Job: TypeAlias = SealJob | GateMark
+Result: TypeAlias = Sealed | SealFailed | GateMark
+
+
+class _Placed(NamedTuple):
+    """A chunk that is sealed in memory: its ciphertext begins at `offset` of the batch."""
+
+    job: SealJob
+    offset: int
+    size: int
+    sha256: str
+
+    def told(self, path: str, begin: int, lost: str) -> Sealed | SealFailed:
+        """What became of it once its batch was flushed, or was lost."""
+        if lost:
+            return SealFailed(self.job, lost)
+        return Sealed(self.job, path, self.size, self.sha256, begin + self.offset)
 
 
 class Sealer:
     """Jobs in, results out, in order. `fileno` becomes readable when there are results."""
 
-    def __init__(self, recordings: Path, queue_max: int = SEAL_QUEUE_MAX) -> None:
-        self._recordings = recordings
+    def __init__(
+        self, appender: Appender, queue_max: int = SEAL_QUEUE_MAX, batch_s: float = BATCH_S
+    ) -> None:
+        self._appender = appender
         self._queue_max = queue_max
-        self._jobs: SimpleQueue[SealJob | GateMark | None] = SimpleQueue()
-        self._results: deque[Sealed | SealFailed | GateMark] = deque()
+        self._batch_s = batch_s
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._results: deque[Result] = deque()
+        self._nonces: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._due_s = 0.0
+        self._closing = Event()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self._woken.setblocking(False)
@@ -29,7 +63,7 @@ class Sealer:
     def start(self) -> None:
         self._thread.start()
 
-    def offer(self, job: SealJob | GateMark) -> bool:
+    def offer(self, job: Job) -> bool:
         """Queue a job; False if the queue is full. The end of a gate always gets in."""
         if isinstance(job, SealJob) and self._jobs.qsize() >= self._queue_max:
             return False
@@ -39,7 +73,7 @@ class Sealer:
     def fileno(self) -> int:
         return self._woken.fileno()
 
-    def results(self) -> list[Sealed | SealFailed | GateMark]:
+    def results(self) -> list[Result]:
         """What has been done since the last time this was asked."""
         self._drain()
         count = len(self._results)
@@ -48,26 +82,74 @@ class Sealer:
     def close(self) -> None:
         """Do what is queued, then end the thread."""
         self._jobs.put(None)
+        self._closing.set()
         if self._thread.ident is not None:
             self._thread.join()
+        self._appender.close()
         self._wake.close()
         self._woken.close()
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._results.append(self._do(job))
+        more = True
+        while more:
+            batch, more = self._gather()
+            self._results.extend(self._do(batch))
             self._signal()
 
-    def _do(self, job: SealJob | GateMark) -> Sealed | SealFailed | GateMark:
-        if isinstance(job, GateMark):
-            return job
+    def _gather(self) -> tuple[list[Job], bool]:
+        """What waits, as soon as a flush is due again; and whether there will be more."""
+        batch: list[Job] = []
+        size, job = 0, self._jobs.get()
+        if self._jobs.qsize() < HURRY_JOBS:
+            # Asleep, not in the queue: chunks that come meanwhile need not wake this thread.
+            self._closing.wait(max(0.0, self._due_s - time.monotonic()))
+        while job is not None:
+            batch.append(job)
+            size += _room(job)
+            if size >= BATCH_BYTES_MAX:
+                break
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                break
+        self._due_s = time.monotonic() + self._batch_s
+        return batch, job is not None
+
+    def _do(self, batch: list[Job]) -> list[Result]:
+        """Seal a batch, have it on disk with one flush, and only then say so."""
+        room = memoryview(bytearray(sum(map(_room, batch))))
+        done: list[_Placed | SealFailed | GateMark] = []
+        end = 0
+        for job in batch:
+            one = self._place(job, room, end) if isinstance(job, SealJob) else job
+            done.append(one)
+            end = one.offset + one.size if isinstance(one, _Placed) else end
+        path, begin, lost = "", 0, ""
         try:
-            sealed = seal(job.chunk)
-            path = chunk_path(job.chunk)
-            write_durably(self._recordings / path, sealed)
-        except (OSError, ValueError, OverflowError) as error:
-            return SealFailed(job, f"{type(error).__name__}: {error}")
-        return Sealed(job, path, len(sealed), hashlib.sha256(sealed).hexdigest())
+            if end:
+                path, begin = self._appender.append(room[:end])
+        except OSError as error:
+            lost = _why(error)
+        return [one.told(path, begin, lost) if isinstance(one, _Placed) else one for one in done]
+
+    def _place(self, job: SealJob, room: memoryview, begin: int) -> _Placed | SealFailed:
+        chunk = job.chunk
+        try:
+            self._use_nonce(chunk)
+            sha256 = seal_into(chunk, room[begin:])
+        except (ValueError, OverflowError) as error:
+            return SealFailed(job, _why(error))
+        return _Placed(job, begin + FRAME_BYTES, sealed_bytes(chunk), sha256)
+
+    def _use_nonce(self, chunk: Chunk) -> None:
+        """The nonces of a key only ever rise. ValueError: this one may have been used."""
+        key_id, place = chunk.track.key_id, (chunk.epoch, chunk.n)
+        if place <= self._nonces.get(key_id, (-1, -1)):
+            raise ValueError(f"chunk {chunk.n} of epoch {chunk.epoch} would use a nonce again")
+        self._nonces[key_id] = place
+        self._nonces.move_to_end(key_id)
+        if len(self._nonces) > KEYS_REMEMBERED_MAX:
+            self._nonces.popitem(last=False)
 
     def _signal(self) -> None:
         try:
@@ -83,26 +165,9 @@ class Sealer:
             return
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a new file and flush it with its folder. FileExistsError if it is not new."""
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _flush(path.parent.parent)
-    # Exclusive: a name seen before would mean a nonce used twice.
-    with open(path, "xb", buffering=0) as file:
-        try:
-            if file.write(data) != len(data):
-                raise OSError(f"{path.name} was written in part")
-            os.fsync(file.fileno())
-        except OSError:
-            path.unlink()  # Half a chunk proves nothing.
-            raise
-    _flush(path.parent)
+def _room(job: Job) -> int:
+    return FRAME_BYTES + sealed_bytes(job.chunk) if isinstance(job, SealJob) else 0
 
 
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

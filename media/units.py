@@ -44,6 +44,6 @@ def pcm(samples: Samples) -> bytes:
     return samples.astype("<i2", copy=False).tobytes()
 
 
-def from_pcm(data: bytes) -> Samples:
+def from_pcm(data: bytes | memoryview) -> Samples:
     """s16le bytes as samples. ValueError for half a sample."""
     return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False)

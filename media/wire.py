@@ -5,7 +5,9 @@ import struct
 from collections.abc import Mapping
 from typing import cast
 
-HEADER_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 1024 * 1024
+"""The "hello" of a full media process names all its legs."""
+
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 
 LENGTHS = struct.Struct(">II")

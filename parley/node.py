@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from conversation.speech.client import SpeechClient
-from media.client import MediaClient
-from media.codecs import CODECS
+from media.codecs import G711
+from media.pool import MediaPool
 from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
@@ -45,12 +45,14 @@ from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
 from telephony.resolver import Resolver
 from telephony.sip import Event, Policy, UserAgent
+from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
 DAMAGE_CHARS_MAX = 2_000
+SWEEP_EVERY_S = 600.0
 GOODBYE_S = 5.0
 """How long calls may take to be sealed when the server is told to stop."""
 
@@ -71,12 +73,20 @@ def _token(value: object) -> str:
     return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
 
 
+async def _sweep(house: House) -> None:
+    """What crashes left of audio is removed, now and from time to time, for ever."""
+    done: set[str] = set()
+    while True:
+        await recovery.sweep_audio(house, done)
+        await asyncio.sleep(SWEEP_EVERY_S)
+
+
 class Node:
     """One life of the node process."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._media = MediaClient()
+        self._media = MediaPool()
         self._speech = SpeechClient()
         self._held: list[Held] = []
         self._sip_sockets: asyncio.Future[list[Held]] = _future()
@@ -111,6 +121,7 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
+        board_tasks["sweep"] = asyncio.create_task(_sweep(board.house))
         resolver = Resolver(means(await self._sip_sockets))
         trunks = trunks_of(
             self._config,
@@ -121,6 +132,7 @@ class Node:
             note=note,
             resolve=resolver.hops,
         )
+        trunks.lines.recall(await board.house.store.reader.rows(TrunkState))
         endpoint = await self._pick_up(board, trunks, resolver)
         board_tasks["line"] = asyncio.create_task(endpoint.stopped())
         board_tasks["trunks"] = asyncio.create_task(trunks.lines.run())
@@ -131,6 +143,7 @@ class Node:
             clock,
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
+            board.media_stats,
         )
         operators = serve_operators(
             Path(go["data"]),
@@ -162,12 +175,13 @@ class Node:
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
-            codecs=tuple(name for name in config.media.codecs if name in CODECS),
+            codecs=tuple(name for name in config.media.codecs if name in G711),
             media_address=advertised(config, config.media.address),
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
             early_media=config.sip.early_media,
+            trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
         )
@@ -285,7 +299,7 @@ class Node:
         elif message.get("socket") == "http":
             self._http_socket.set_result(sockets[0])
         elif message.get("peer") == "media":
-            await self._media.attach(sockets[0])
+            await self._media.attach(sockets[0], message["index"])
             self._media_here.set()
         elif message.get("peer") == "speech":
             await self._speech.attach(sockets[0])

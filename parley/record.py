@@ -10,7 +10,6 @@ import apsw
 from consent.tables import Basis, ConsentEvent
 from conversation.tables import Action
 from recordings.tables import Chunk, Recording
-from recordings.vault import SAMPLE_RATE
 from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed, unseal
 from runtime.tables import select
@@ -166,9 +165,9 @@ def _recording(rows: apsw.Connection, call: str) -> Plain | None:
     if not found:
         return None
     chunks = select(rows, Chunk, ("call",), (call,))
-    first = min((chunk.first_sample for chunk in chunks), default=0)
-    last = max((chunk.first_sample + chunk.samples for chunk in chunks), default=0)
-    seconds = round((last - first) / SAMPLE_RATE, 3)
+    first = min((chunk.first_sample / chunk.rate for chunk in chunks), default=0.0)
+    ends = ((chunk.first_sample + chunk.samples) / chunk.rate for chunk in chunks)
+    seconds = round(max(ends, default=0.0) - first, 3)
     return {**_fields(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
 
 

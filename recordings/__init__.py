@@ -2,7 +2,7 @@
 
 from recordings.evidence import Pack, PackError
 from recordings.export import ExportError, write
-from recordings.vault import Chunk, VaultError, chunk_path, open_chunk, purge_orphans
+from recordings.vault import Chunk, VaultError, open_chunk
 
 __all__ = [
     "Chunk",
@@ -10,8 +10,6 @@ __all__ = [
     "Pack",
     "PackError",
     "VaultError",
-    "chunk_path",
     "open_chunk",
-    "purge_orphans",
     "write",
 ]

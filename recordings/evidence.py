@@ -68,7 +68,7 @@ class FileDigest:
 def documents(pack: Pack, unreadable: Sequence[str] = ()) -> dict[str, bytes]:
     """The files of the pack but for audio and manifest, by name.
 
-    `unreadable` are the paths of chunks that would not open, for people to see.
+    `unreadable` are the names of chunks that would not open, for people to see.
     """
     tree = merkle.Tree(pack.leaves)
     signed = checkpoint.verify(pack.checkpoint, pack.origin, pack.key)
@@ -154,7 +154,7 @@ def _audio_begins_us(pack: Pack) -> int:
     """When sample 0 of the tracks was heard; without audio, when the first words were."""
     if pack.chunks:
         first = min(pack.chunks, key=lambda chunk: chunk.captured_from_us)
-        return first.captured_from_us - readable.samples_us(first.first_sample)
+        return first.captured_from_us - readable.samples_us(first.first_sample, first.rate)
     return min((_integer(item["start_us"]) for item in pack.transcript), default=0)
 
 

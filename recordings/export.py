@@ -14,9 +14,6 @@ from recordings import evidence, vault, verify
 from recordings.evidence import FileDigest, Pack
 from recordings.vault import Chunk
 
-# A second of audio takes 16 KB; a minute is more than any setting of ours makes.
-CHUNK_BYTES_MAX = 1024 * 1024
-
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -27,7 +24,7 @@ class ExportError(Exception):
 def write(pack: Pack, directory: Path, recordings: Path, key: Ed25519PrivateKey) -> list[str]:
     """Write the pack as `directory`, signed with the log key, audio read below `recordings`.
 
-    Returns the paths of chunks whose key is at hand but which are missing or would not open. The
+    Returns the names of chunks whose key is at hand but which are missing or would not open. The
     pack is written all the same, and the verifier will name them too.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -75,34 +72,27 @@ def _fill(folder: _Folder, pack: Pack, recordings: Path, key: Ed25519PrivateKey)
 
 
 def _put_audio(folder: _Folder, pack: Pack, recordings: Path) -> list[str]:
-    samples = vault.track_samples(pack.chunks)
-    tracks = {party: vault.timeline([], samples) for party in vault.PARTIES}
+    rate = vault.track_rate(pack.chunks)
+    samples = vault.track_samples(pack.chunks, rate)
+    tracks = {party: vault.timeline([], samples, rate) for party in vault.PARTIES}
     unreadable: list[str] = []
     for chunk in sorted(pack.chunks, key=lambda chunk: (chunk.epoch, chunk.n)):
-        ciphertext = _read(recordings / chunk.path)
+        ciphertext = vault.read_chunk(recordings, chunk)
         if ciphertext is not None:
             _put_chunk(folder, chunk, ciphertext)
-        if chunk.key_id in pack.keys and not _place(chunk, ciphertext, pack.keys, tracks):
-            unreadable.append(chunk.path)
+        if chunk.key_id in pack.keys and not _place(chunk, ciphertext, pack.keys, tracks, rate):
+            unreadable.append(chunk.name)
     for party, track in tracks.items():
-        folder.put(f"audio/{party}.wav", vault.wav_header(len(track), 1), track)
+        folder.put(f"audio/{party}.wav", vault.wav_header(len(track), 1, rate), track)
     both = vault.stereo(*(tracks[party] for party in vault.PARTIES))
-    folder.put("audio/stereo.wav", vault.wav_header(len(both), 2), both)
+    folder.put("audio/stereo.wav", vault.wav_header(len(both), 2, rate), both)
     return unreadable
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(CHUNK_BYTES_MAX)
-    except FileNotFoundError:
-        return None
 
 
 def _put_chunk(folder: _Folder, chunk: Chunk, ciphertext: bytes) -> None:
     """Under the hash the log gives, also when the bytes are no longer those: that is evidence."""
     if not _SHA256.fullmatch(chunk.sha256):
-        raise ExportError(f"chunk {chunk.path} has no SHA-256 in its row")
+        raise ExportError(f"chunk {chunk.name} has no SHA-256 in its row")
     name = f"chunks/{chunk.sha256}"
     if name not in folder.digests:
         folder.put(name, ciphertext)
@@ -113,20 +103,15 @@ def _place(
     ciphertext: bytes | None,
     keys: Mapping[str, bytes],
     tracks: Mapping[str, bytearray],
+    rate: int,
 ) -> bool:
     """Put the chunk on its track. False when it would not open: its place stays silent."""
     if ciphertext is None or chunk.party not in tracks:
         return False
     try:
-        pcm = vault.open_chunk(
-            ciphertext,
-            keys[chunk.key_id],
-            call=chunk.call,
-            party=chunk.party,
-            epoch=chunk.epoch,
-            n=chunk.n,
-        )
-        vault.place(tracks[chunk.party], chunk.first_sample, pcm)
+        pcm = vault.open_chunk(ciphertext, keys[chunk.key_id], chunk)
+        first_sample = chunk.first_sample * (rate // chunk.rate)
+        vault.place(tracks[chunk.party], first_sample, vault.raised(pcm, chunk.rate, rate))
     except vault.VaultError:
         return False
     return True

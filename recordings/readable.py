@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from recordings.vault import SAMPLE_US, Chunk
+from recordings.vault import Chunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,8 +54,8 @@ def pretty(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
-def samples_us(samples: int) -> int:
-    return samples * SAMPLE_US
+def samples_us(samples: int, rate: int) -> int:
+    return samples * 1_000_000 // rate
 
 
 def instant(at_us: int) -> str:
@@ -84,7 +84,7 @@ def record(
     """The call in outline: what was done, what was agreed, what was recorded."""
     recorded_ms: dict[str, int] = {}
     for chunk in chunks:
-        spoken = recorded_ms.get(chunk.party, 0) + samples_us(chunk.samples) // 1_000
+        spoken = recorded_ms.get(chunk.party, 0) + samples_us(chunk.samples, chunk.rate) // 1_000
         recorded_ms[chunk.party] = spoken
     return {
         "call": call,

@@ -36,11 +36,12 @@ class Recording:
     """Since when it is suspended: nothing captured from then on is taken."""
 
 
-@table(name="chunk", index=(("call",),), append_only=True)
+@table(name="chunk", index=(("call",), ("path",)), append_only=True)
 class Chunk:
-    """One ciphertext file: about a second of one party (16-bit samples, 8 kHz).
+    """One piece of ciphertext: about a second of one party (16-bit samples, `rate` a second).
 
-    `first_sample` counts from the moment the call's media was opened.
+    It lies in the file `path` from `offset` on, `bytes` long with its tag. `first_sample` counts,
+    at `rate`, from the moment the call's media was opened.
     """
 
     id: str
@@ -56,3 +57,5 @@ class Chunk:
     path: str
     captured_from_us: int
     at_us: int
+    offset: int = 0
+    rate: int = 8_000

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 # What is read from a pack is hostile: nothing is opened, or made room for, beyond these.
 FILES_MAX = 200_000
 DOCUMENT_BYTES_MAX = 128 * 1024 * 1024
-CHUNK_BYTES_MAX = 1024 * 1024
+CHUNK_BYTES_MAX = 2 * 1024 * 1024
 WAV_BYTES_MAX = 1024 * 1024 * 1024
 TOKEN_BYTES_MAX = 64 * 1024
 COMPLAINTS_MAX = 20
@@ -40,10 +40,10 @@ COMPLAINTS_MAX = 20
 GATE_CLOSING_US = 200_000
 # Consent events after which the keys granted for their scope seal nothing more.
 CLOSING = ("withdrawn", "refused", "expired")
-# Sample 0 of both tracks is one instant. 16 bit, 8 kHz.
+# Sample 0 of both tracks is one instant. 16 bit, 8 or 16 kHz; a chunk that says no rate has 8.
 PARTIES = ("caller", "agent")
 SIDES = ("remote", "local")
-SAMPLE_US, SAMPLE_BYTES, GCM_TAG_BYTES = 125, 2, 16
+RATES, SAMPLE_BYTES, GCM_TAG_BYTES = (8_000, 16_000), 2, 16
 
 # The first checkpoint after the call that a time-stamping authority has signed, where one has.
 STAMPED, TOKEN = "stamp/checkpoint.txt", "stamp/token.tsr"
@@ -174,8 +174,10 @@ class Pack:
         try:
             ciphertext = self.read(f"chunks/{chunk['sha256']}", CHUNK_BYTES_MAX)
             nonce = struct.pack(">IQ", chunk["epoch"], chunk["n"])
-            bound = "{call}|{party}|{epoch}|{n}".format(**chunk).encode()
-            return self.keys[chunk["key_id"]].decrypt(nonce, ciphertext, bound)
+            bound = "{call}|{party}|{epoch}|{n}".format(**chunk)
+            if rate_of(chunk) != RATES[0]:
+                bound += f"|{rate_of(chunk)}"
+            return self.keys[chunk["key_id"]].decrypt(nonce, ciphertext, bound.encode())
         except (InvalidTag, Malformed):
             return None
 
@@ -341,7 +343,7 @@ def nothing_was_recorded_without_consent(pack: Pack) -> Iterator[str]:
 
 def against_chunk(chunk: Row, grant: Grant | None, epochs: dict[str, int]) -> Iterator[str]:
     begin_us = whole(chunk, "captured_from_us")
-    end_us = begin_us + whole(chunk, "samples") * SAMPLE_US
+    end_us = begin_us + whole(chunk, "samples") * 1_000_000 // rate_of(chunk)
     if grant is None:
         yield f"{title(chunk)} was sealed under a key that no grant gave"
         return
@@ -385,7 +387,12 @@ def every_ciphertext_is_the_one_in_the_log(pack: Pack) -> Iterator[str]:
 
 
 def the_audio_is_what_was_sealed(pack: Pack) -> Iterator[str]:
-    ends = [whole(row, "first_sample") + whole(row, "samples") for row in pack.chunks]
+    """The tracks are at the highest rate of the recording; what has half of it is raised."""
+    rate = max(map(rate_of, pack.chunks), default=RATES[0])
+    ends = [
+        (whole(row, "first_sample") + whole(row, "samples")) * times(row, rate)
+        for row in pack.chunks
+    ]
     track_bytes = max(ends, default=0) * SAMPLE_BYTES
     # Nothing is made room for that the files themselves do not fill.
     if pack.path("audio/stereo.wav", WAV_BYTES_MAX).stat().st_size != 44 + 2 * track_bytes:
@@ -393,17 +400,19 @@ def the_audio_is_what_was_sealed(pack: Pack) -> Iterator[str]:
     tracks = {party: bytearray(track_bytes) for party in PARTIES}
     for chunk in sorted(pack.chunks, key=lambda row: (row["epoch"], row["n"])):
         if chunk["key_id"] in pack.keys:
-            pcm, start = pack.pcm(chunk), chunk["first_sample"] * SAMPLE_BYTES
+            pcm = pack.pcm(chunk)
             if pcm is None or len(pcm) != chunk["samples"] * SAMPLE_BYTES:
                 yield f"{title(chunk)} does not open as the audio that was logged"
             else:
+                start = chunk["first_sample"] * times(chunk, rate) * SAMPLE_BYTES
+                pcm = pcm if rate_of(chunk) == rate else raised(pcm)
                 tracks[chunk["party"]][start : start + len(pcm)] = pcm
     both = array("h", bytes(2 * track_bytes))
     for channel, party in enumerate(PARTIES):
         both[channel::2] = array("h", bytes(tracks[party]))
-        if pack.digest(f"audio/{party}.wav") != wav_digest(tracks[party], 1):
+        if pack.digest(f"audio/{party}.wav") != wav_digest(tracks[party], 1, rate):
             yield f"audio/{party}.wav is not what was sealed"
-    if pack.digest("audio/stereo.wav") != wav_digest(both.tobytes(), 2):
+    if pack.digest("audio/stereo.wav") != wav_digest(both.tobytes(), 2, rate):
         yield "audio/stereo.wav is not the two tracks side by side"
 
 
@@ -668,8 +677,30 @@ def unseal(text: Any, keys: dict[str, AESGCM]) -> Any:
     return opening[17:].decode()
 
 
-def wav_digest(pcm: bytes | bytearray, channels: int) -> str:
-    frame, rate = channels * SAMPLE_BYTES, 1_000_000 // SAMPLE_US
+def rate_of(chunk: Row) -> int:
+    """Samples a second."""
+    rate = chunk.get("rate", RATES[0])
+    if type(rate) is not int or rate not in RATES:
+        raise Malformed(f"{title(chunk)} has {rate!r} samples a second, not one of {RATES}")
+    return rate
+
+
+def times(chunk: Row, rate: int) -> int:
+    return rate // rate_of(chunk)
+
+
+def raised(pcm: bytes) -> bytes:
+    """PCM at twice its rate: between two samples stands their mean, after the last itself."""
+    samples = array("h", pcm)
+    both = array("h", bytes(2 * len(pcm)))
+    both[0::2] = samples
+    after = [*samples[1:], *samples[-1:]]
+    both[1::2] = array("h", [(one + other) >> 1 for one, other in zip(samples, after, strict=True)])
+    return both.tobytes()
+
+
+def wav_digest(pcm: bytes | bytearray, channels: int, rate: int) -> str:
+    frame = channels * SAMPLE_BYTES
     header = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(pcm), b"WAVE", b"fmt ", 16)
     header += struct.pack("<HHIIHH", 1, channels, rate, rate * frame, frame, 16)
     digest = sha256(header + struct.pack("<4sI", b"data", len(pcm)))

@@ -89,7 +89,7 @@ class Asking:
         """Nothing was answered for `ANSWER_S`."""
         await self.answer(live, Answer.SILENCE, "silence")
 
-    async def key(self, live: LiveCall, digit: str, event: int | None) -> bool:
+    async def key(self, live: LiveCall, digit: str, event: str | None) -> bool:
         """A key was pressed. Answers whether it was about consent."""
         state = await self.state(live.id)
         if state in LISTENING:

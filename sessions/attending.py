@@ -31,8 +31,6 @@ class Attending:
     """One inbox and one task per call; what is about consent goes to `Asking`."""
 
     def __init__(self, house: House, calls: dict[str, LiveCall], asking: Asking) -> None:
-        self.boot = ""
-        """The media process that events come from."""
         self._house = house
         self._calls = calls
         self._asking = asking
@@ -103,7 +101,7 @@ class Attending:
             return False
         return True
 
-    async def _pressed(self, live: LiveCall, digit: str, event: int | None) -> None:
+    async def _pressed(self, live: LiveCall, digit: str, event: str | None) -> None:
         self.touch(live)
         if not await self._asking.key(live, digit, event):
             await self._act(live, f"dtmf:{digit}", event, None)
@@ -160,7 +158,7 @@ class Attending:
         return await self._house.speech.hear(pcm, (), dictation=True)
 
     async def _act(
-        self, live: LiveCall, cause: str, event: int | None, segment: Segment | None
+        self, live: LiveCall, cause: str, event: str | None, segment: Segment | None
     ) -> None:
         """Give the agent its turn; the event is acknowledged when the turn is completed."""
         turn = self._turn_id(live, event)
@@ -172,13 +170,13 @@ class Attending:
         if turn in live.completed:
             self.acknowledge(live.unacknowledged.pop(turn, None))
 
-    def _turn_id(self, live: LiveCall, event: int | None) -> str:
+    def _turn_id(self, live: LiveCall, event: str | None) -> str:
         if event is not None:
-            return f"{live.id}:{self.boot}-{event}"
+            return f"{live.id}:{event}"
         return f"{live.id}:{self._house.entropy(6).hex()}"
 
-    def acknowledge(self, event: int | None) -> None:
-        if event is not None and self._house.media.attached:
+    def acknowledge(self, event: str | None) -> None:
+        if event is not None:
             self._house.media.ack([event])
 
     def touch(self, live: LiveCall) -> None:

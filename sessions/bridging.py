@@ -55,9 +55,12 @@ class Bridging:
     async def follow(self, live: LiveCall) -> None:
         """Bring the media of one call to what the rows say; said again, it changes nothing."""
         part = await self._place(live)
-        if live.ended.is_set() or not self._house.media.attached:
+        if live.ended.is_set() or not self._house.media.has(live.id):
             return
         rows = await self._house.store.reader.rows(Hearing, listener=live.id)
+        here = self._house.media.process_of(live.id)
+        if any(self._house.media.process_of(row.source) != here for row in rows):
+            self._house.note("joined calls are at different media processes", call=live.id)
         self._house.media.hear(live.id, sorted((row.source, str(row.what)) for row in rows))
         self._house.media.listen(live.id, live.presence is not Presence.GONE)
         if live.presence is not Presence.PRESENT:

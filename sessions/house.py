@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
-from media.client import MediaClient
+from media.pool import MediaPool
 from runtime.errors import NotNow, StoreBroken
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore, KeystoreError
@@ -46,9 +46,15 @@ class Settings:
     """Whether the greeting is played before the call is answered."""
     srtp: Mapping[str, Srtp] = field(default_factory=dict[str, Srtp])
     """By trunk; off where it is not named."""
+    trunk_codecs: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """By trunk; `codecs` where it is not named, or names none."""
     media_inside: str = ""
     """The address of our media for peers on our side of a NAT, who are in `local_networks`."""
     local_networks: Sequence[Network] = ()
+
+    def codecs_on(self, trunk: str) -> tuple[str, ...]:
+        """What is spoken on a trunk, the preferred first."""
+        return self.trunk_codecs.get(trunk) or self.codecs
 
     def media_towards(self, peer: str) -> str:
         """The address which somebody at `peer` can send audio to."""
@@ -66,7 +72,7 @@ class House:
     keystore: Keystore
     keys: KeyPool
     log_key: Ed25519PrivateKey
-    media: MediaClient
+    media: MediaPool
     speech: SpeechClient
     new_agent: Callable[[str], Agent]
     """Make the agent that a call's row names."""

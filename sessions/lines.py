@@ -1,6 +1,7 @@
 """Picking up and hanging up: the effects and events of the SIP line."""
 
 import asyncio
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from sessions.holding import holds_going_on
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
-from sessions.tables import Leg
+from sessions.tables import Dial, Leg
 from sessions.voice import Voice
 from telephony import sdp
 from telephony.address import Address
@@ -105,7 +106,7 @@ class Lines:
 
         Media goes nowhere yet.
         """
-        codecs = self._house.settings.codecs
+        codecs = self._house.settings.codecs_on(trunk)
         payload_type = CODECS[codecs[0]].payload_type
         anywhere = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, "sendrecv")
         leg = await self._plan(live, anywhere)
@@ -138,7 +139,7 @@ class Lines:
             await self.open_leg(rows[0])
             self._house.media.listen(live.id, True)
 
-    async def open_leg(self, leg: Leg) -> Address:
+    async def open_leg(self, leg: Leg, beside: str | None = None) -> Address:
         """Have the media process run a leg: a new one, or one that its forerunner lost."""
         host, port = await self._house.media.open(
             leg.id,
@@ -152,13 +153,26 @@ class Lines:
             payload_type=leg.payload_type,
             dtmf_payload_type=leg.dtmf_payload_type,
             port=leg.port or None,
+            process=leg.process if leg.port else None,
+            beside=beside,
             **self._besides(leg),
         )
         return Address(host, port)
 
     def _besides(self, leg: Leg) -> dict[str, Any]:
-        """What else the media process is told of a leg: nothing that it could do yet."""
-        return {}
+        """What else the media process is told of a leg."""
+        keys = self._keys(leg)
+        if keys is None:
+            return {"direction": leg.direction}
+        return {
+            "direction": leg.direction,
+            "srtp": {
+                "suite": keys.suite,
+                "send_key": base64.b64decode(keys.send_key).hex(),
+                "receive_key": base64.b64decode(keys.receive_key).hex(),
+                "roc": leg.srtp_roc,
+            },
+        }
 
     def _remote(self, leg: Leg) -> Address:
         try:
@@ -172,7 +186,7 @@ class Lines:
         leg = await self._leg(live.id)
         dialog = self._dialogs[live.id]
         wanted = self._terms(leg, dialog.trunk, await self._direction(live.id))
-        before, codecs, local = dialog.local_sdp, self._codecs, self._local(leg, dialog)
+        before, codecs, local = dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog)
         try:
             if body is None:
                 answer = negotiating.offered(before, codecs, local, leg, wanted=wanted)
@@ -197,7 +211,7 @@ class Lines:
         dialog = self._dialogs[live.id]
         wanted = self._terms(leg, dialog.trunk, direction)
         body = negotiating.offered(
-            dialog.local_sdp, self._codecs, self._local(leg, dialog), leg, wanted
+            dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog), leg, wanted
         )
         agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         live.reoffer = agreed
@@ -216,9 +230,9 @@ class Lines:
 
     async def agreed(self, live: LiveCall, answer: bytes) -> bool:
         """Have media run as their answer to our last description says."""
-        ours = self._dialogs[live.id].local_sdp
+        dialog = self._dialogs[live.id]
         try:
-            audio = sdp.accepted(answer, ours, self._codecs)
+            audio = sdp.accepted(answer, dialog.local_sdp, self._codecs(dialog))
         except sdp.SdpError:
             return False
         await self.move(await self._leg(live.id), audio)
@@ -268,9 +282,8 @@ class Lines:
         """Where this peer can send audio to."""
         return Address(self._house.settings.media_towards(dialog.destination_host), leg.port)
 
-    @property
-    def _codecs(self) -> tuple[str, ...]:
-        return self._house.settings.codecs
+    def _codecs(self, dialog: DialogState) -> tuple[str, ...]:
+        return self._house.settings.codecs_on(dialog.trunk)
 
     @property
     def _sip(self) -> SipEndpoint:
@@ -285,7 +298,7 @@ class Lines:
         """Choose a codec, open the leg, commit how it runs; our SDP. Raises SdpError."""
         rows = await self._house.store.reader.rows(Leg, id=live.id)
         known = rows[0] if rows else None
-        codecs = negotiating.preference(self._codecs, known)
+        codecs = negotiating.preference(self._codecs(dialog), known)
         wanted = self._terms(known, dialog.trunk, SENDRECV)
         # Once it has been answered, that is said again.
         offer = remote_offer(dialog) or dialog.remote_sdp
@@ -326,8 +339,10 @@ class Lines:
             srtp_suite=audio.srtp.suite if audio.srtp else "",
             srtp_keys=keys,
         )
-        address = await self.open_leg(leg)
-        return replace(leg, port=address.port)
+        orders = await self._house.store.reader.rows(Dial, id=live.id)
+        # Who is to be heard by somebody has to be at the same media process.
+        address = await self.open_leg(leg, beside=orders[0].joins if orders else None)
+        return replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
 
 
 async def end(house: House, call: str, by: str, cause: Cause | None = None) -> None:

@@ -75,11 +75,11 @@ class LiveCall:
     heard: dict[str, asyncio.Future[ChatMessage]] = field(
         default_factory=dict[str, "asyncio.Future[ChatMessage]"]
     )
-    unacknowledged: dict[str, int] = field(default_factory=dict[str, int])
+    unacknowledged: dict[str, str] = field(default_factory=dict[str, str])
     """Turn -> the media event that caused it, acknowledged when the turn is completed."""
     completed: set[str] = field(default_factory=set[str])
     """Turns that are done."""
-    held_key: tuple[str, int | None] | None = None
+    held_key: tuple[str, str | None] | None = None
     """A key pressed while the question was still being asked, and its media event."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     gate_closed: asyncio.Event = field(default_factory=_set_event)

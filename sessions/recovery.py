@@ -5,8 +5,8 @@ import asyncio
 from consent.rules import LISTENING
 from consent.tables import Basis, ConsentEvent
 from conversation.tables import Memory
-from recordings.tables import Chunk, Recording
-from recordings.vault import purge_orphans
+from recordings import segments, vault
+from recordings.tables import Recording, RecordingState
 from runtime import canonical
 from runtime.keystore import KeystoreError
 from runtime.outbox import Effect, EffectState
@@ -14,7 +14,7 @@ from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
 from sessions.switchboard import Switchboard
-from sessions.tables import Call, CallState, Dial
+from sessions.tables import Call, CallState, Dial, Leg
 from telephony.causes import Cause
 from telephony.identity import shown
 from telephony.sip import UserAgent
@@ -24,9 +24,13 @@ from telephony.tables import Dialog
 STRAY_AGE_US = 60_000_000
 """Ciphertext without a row is left alone for so long: its row may be on the way."""
 
+RECORDING = f"SELECT id FROM recording WHERE state != '{RecordingState.SEALED.value}'"
+NAMED = "SELECT path, offset, bytes FROM chunk WHERE path = ?"
+ALONE = "SELECT path FROM chunk WHERE call = ?"
+
 
 async def calls(board: Switchboard) -> None:
-    """Take every call that is not sealed into memory."""
+    """Take every call that is not sealed into memory, and where its media is."""
     reader = board.house.store.reader
     memories = {memory.id: memory for memory in await reader.rows(Memory)}
     recordings = {recording.id for recording in await reader.rows(Recording)}
@@ -34,6 +38,9 @@ async def calls(board: Switchboard) -> None:
         if row.state is not CallState.SEALED:
             live = board.admit(row, memories.get(row.id))
             live.recording = row.id in recordings
+    for leg in await reader.rows(Leg):
+        if leg.call in board.calls:
+            board.house.media.place(leg.id, leg.process)
 
 
 async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState]:
@@ -82,7 +89,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
 
 
 async def sweep(house: House) -> None:
-    """Destroy keys that no commit gave a right to be used, and ciphertext without a row."""
+    """Destroy keys that no commit gave a right to be used."""
     reader = house.store.reader
     rows = await reader.rows(Call)
     events = await reader.rows(ConsentEvent)
@@ -97,14 +104,37 @@ async def sweep(house: House) -> None:
     except KeystoreError as full:
         house.note("stray keys are left for the next start", why=str(full))
     house.keys.fill()
-    known = {chunk.path for chunk in await reader.rows(Chunk)}
-    for row in rows:
-        if row.state is not CallState.SEALED:
-            folder = house.settings.recordings / row.id
-            known |= {f"{row.id}/{path.name}" for path in folder.glob("*.chunk")}
-    strays = purge_orphans(house.settings.recordings, known, now - STRAY_AGE_US)
-    if strays:
-        house.note("stray chunks removed", chunks=len(strays))
+
+
+async def sweep_audio(house: House, done: set[str]) -> None:
+    """Remove ciphertext that has no row and never will. What cannot be now is left for later.
+
+    A chunk becomes a row only until its recording is sealed. So which are not is asked first: of
+    all others, every row that there will ever be is there when the rows are read. `done` grows: the
+    segments, and the calls of before there were segments, in which nothing is left to be found.
+    """
+    folder, reader = house.settings.recordings, house.store.reader
+    before_us = house.clock() - STRAY_AGE_US
+    recording = {call for (call,) in await reader.sql(RECORDING)}
+    gone = 0
+    try:
+        for path in await asyncio.to_thread(segments.abandoned, folder, before_us):
+            if path in done:
+                continue
+            named = [segments.Range(*row) for row in await reader.sql(NAMED, (path,))]
+            swept = await asyncio.to_thread(segments.sweep, folder, path, named, recording)
+            gone += swept.gone
+            done |= {path} if swept.done else set()
+        for call in await asyncio.to_thread(vault.old_calls, folder):
+            if call in done or call in recording:
+                continue
+            known = {path for (path,) in await reader.sql(ALONE, (call,))}
+            await asyncio.to_thread(vault.purge_orphans, folder, call, known, before_us)
+            done.add(call)
+    except OSError as error:
+        house.note("stray audio is left for the next sweep", why=str(error))
+    if gone:
+        house.note("stray audio removed", bytes=gone)
 
 
 def _matters(row: Dialog, now_us: int) -> bool:

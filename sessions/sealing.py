@@ -1,12 +1,15 @@
 """The recording's gate, and the end of the record: nothing open, nothing kept that may not be."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
+from media.client import MediaUnavailable
 from media.recorder import Track
+from recordings import segments
 from recordings.reducers import chunk_sealed, gate_reopened, recording_sealed
 from recordings.tables import Chunk, Recording, RecordingState
-from runtime.errors import Refused
+from runtime.errors import Refused, named
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
@@ -19,6 +22,9 @@ GATE_RETRY_S = 2.0
 GATE_WAIT_S = 3.0
 """How long the media process may take to seal its last chunks."""
 
+CHUNKS_AT_ONCE_MAX = 256
+"""So many rows are on their way at once: one after the other, each would wait for the disk."""
+
 TURNS_WAIT_S = 20.0
 """How long an agent may go on with what it had begun when the caller hung up."""
 
@@ -30,6 +36,8 @@ class Sealing:
         self._house = house
         self._calls = calls
         self._turns = turns
+        self._room = asyncio.Semaphore(CHUNKS_AT_ONCE_MAX)
+        self._taking: dict[str, set[asyncio.Task[None]]] = {}
 
     async def open_gate(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Hand the keys that the grant gave life to the media process."""
@@ -61,6 +69,32 @@ class Sealing:
         ]
         self._house.media.gate(recording.id, recording.id, epoch, recording.granted_us, tracks)
 
+    async def take(self, header: dict[str, Any]) -> None:
+        """Begin to commit a chunk's row, and acknowledge it then; waits while too many are."""
+        await self._room.acquire()
+        call = header["call"]
+        task = asyncio.create_task(self._take(header))
+        self._taking.setdefault(call, set()).add(task)
+        task.add_done_callback(lambda task: self._taken(call, task))
+
+    async def taken(self, call: str) -> None:
+        """Every chunk of this call that was begun with is a row, or was refused."""
+        if under_way := self._taking.get(call):
+            await asyncio.wait(under_way)
+
+    async def _take(self, header: dict[str, Any]) -> None:
+        await self.chunk(header)
+        with suppress(MediaUnavailable):  # It will be told again, and is a row already.
+            self._house.media.ack([header["id"]])
+
+    def _taken(self, call: str, task: asyncio.Task[None]) -> None:
+        self._room.release()
+        self._taking[call].discard(task)
+        if not self._taking[call]:
+            del self._taking[call]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._house.note("a chunk could not be taken", call=call, error=named(error))
+
     async def chunk(self, header: dict[str, Any]) -> None:
         """A piece of ciphertext is on disk: without its row it is a stray."""
         call, party = header["call"], header["party"]
@@ -79,11 +113,24 @@ class Sealing:
             path=header["path"],
             captured_from_us=header["at_us"],
             at_us=0,
+            offset=header["offset"],
+            rate=header["rate"],
         )
         try:
             await self._house.surely(chunk_sealed, call, request=f"chunk/{name}", chunk=chunk)
         except Refused as why:
             self._house.note("chunk refused", call=call, chunk=name, why=str(why))
+            await self._erase_stray(chunk)
+
+    async def _erase_stray(self, chunk: Chunk) -> None:
+        """Ciphertext that was not let in is no part of a record."""
+        where = segments.Range(chunk.path, chunk.offset, chunk.bytes)
+        if await self._house.store.reader.rows(Chunk, path=where.path, offset=where.offset):
+            return
+        try:
+            await asyncio.to_thread(segments.erase, self._house.settings.recordings, [where])
+        except OSError as error:
+            self._house.note("a stray chunk stays for now", chunk=chunk.id, why=str(error))
 
     async def seal(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Close the gate, wait for what was begun, forget what nobody agreed to."""
@@ -93,8 +140,7 @@ class Sealing:
         await self._turns_done(live)
         await self._turns.leave(live)
         await self._seal_recording(live)
-        if self._house.media.attached:
-            self._house.media.close(live.id)
+        self._house.media.close(live.id)
         agreed = await self._house.store.reader.rows(Recording, id=live.id)
         if not agreed:
             await self._house.destroy_key(live.words_key)
@@ -110,10 +156,11 @@ class Sealing:
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         if not rows or rows[0].state is RecordingState.SEALED:
             return
-        if self._house.media.attached:
+        if self._house.media.has(live.id):
             self._house.media.close_gate(live.id)
             try:
                 await asyncio.wait_for(live.gate_closed.wait(), GATE_WAIT_S)
             except TimeoutError:
                 self._house.note("the gate was not closed in time", call=live.id)
+        await self.taken(live.id)
         await self._house.act(recording_sealed, live.id, request=f"{live.id}/recording-sealed")

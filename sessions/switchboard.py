@@ -36,6 +36,7 @@ from telephony.sip import DialogState
 from telephony.sip.dialog import TERMINATED
 
 Header = dict[str, Any]
+MEDIA_COUNTS = ("late_ticks", "missed_ticks", "unsent", "flooded", "dropped")
 
 
 class Switchboard:
@@ -46,6 +47,8 @@ class Switchboard:
         self.calls: dict[str, LiveCall] = {}
         self.dialogs: dict[str, DialogState] = {}
         """Dialogs as they were last saved."""
+        self.media_stats: dict[int, Header] = {}
+        """What each media process said of itself last."""
         self.callers = Callers(house)
         self._voice = Voice(house, self.calls)
         self.lines = Lines(house, self.calls, self.dialogs, self.callers, self._voice)
@@ -226,31 +229,40 @@ class Switchboard:
     # -- the media --
 
     async def media_events(self) -> None:
-        """Take every event of the media process, for ever."""
+        """Take every event of the media processes, for ever."""
         async for event, payload in self.house.media.events():
             header = cast("Header", event)
             if header["event"] == "hello":
                 await self._media_came(header)
             elif header["event"] == "chunk":
-                await self.sealing.chunk(header)
-                self.house.media.ack([header["id"]])
+                await self.sealing.take(header)
+            elif header["event"] == "stats":
+                self._media_told(header)
             elif header.get("leg") in self.calls:
                 self._media_event(self.calls[header["leg"]], header, payload)
             elif "id" in header:
                 self.house.media.ack([header["id"]])
 
+    def _media_told(self, stats: Header) -> None:
+        """How punctual a media process is; the operator is told where it was not."""
+        before = self.media_stats.get(stats["process"], {})
+        self.media_stats[stats["process"]] = stats
+        if any(stats[count] > before.get(count, 0) for count in ("missed_ticks", "unsent")):
+            told = {name: stats[name] for name in ("process", "legs", *MEDIA_COUNTS, "tick_us")}
+            self.house.note("media was late", **told)
+
     async def _media_came(self, header: Header) -> None:
-        """A link to the media process: what it does not have is opened again."""
-        self.attending.boot = header["boot"][:8]
+        """A link to a media process: what it should have and has not is opened again."""
+        media, process = self.house.media, header["process"]
         there = {leg["leg"]: leg for leg in header["legs"]}
-        for live in list(self.calls.values()):
+        for live in [live for live in self.calls.values() if media.process_of(live.id) == process]:
             leg = there.pop(live.id, None)
             try:
                 await self._resume(live, has_gate=leg is not None and leg["gate_epoch"] is not None)
             except MediaUnavailable as error:
                 self.house.note("media was lost again", call=live.id, why=named(error))
         for stranger in there:
-            self.house.media.close(stranger)
+            media.close(stranger, process)
 
     async def _resume(self, live: LiveCall, *, has_gate: bool) -> None:
         """Leg, gate and words of one call, as the media process should have them."""
@@ -294,6 +306,8 @@ class Switchboard:
             case "dtmf" | "heard":
                 self.attending.deliver(live.id, header, payload)
                 return
+            case "quality" | "roc":
+                pass  # Kept until somebody has seen it.
             case _:
                 return
         self.house.media.ack([header["id"]])

@@ -60,6 +60,8 @@ class Leg:
     seq0: int
     ts0: int
     epoch_us: int
+    process: int = 0
+    """Which media process has it, and its port."""
     direction: str = "sendrecv"
     """As SDP says it of us: who sends, who receives."""
     srtp_suite: str = ""

@@ -58,7 +58,8 @@ class Resolver:
         self._hosts = _hosts_of(hosts_file)
         try:
             self._dns = dns.asyncresolver.Resolver(configure=not servers)
-        except dns.resolver.NoResolverConfiguration:
+        except (dns.resolver.NoResolverConfiguration, OSError, ValueError):
+            # Without a name server names lead nowhere, but addresses still do.
             self._dns = dns.asyncresolver.Resolver(configure=False)
         self.patience(QUESTION_S_MAX, URI_S_MAX)
         if servers:

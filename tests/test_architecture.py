@@ -36,10 +36,13 @@ SHELLS = {
     "parley.*": "the front door: commands, configuration, processes",
     "web.*": "talks HTTP",
     "media.process": "the 20 ms clock and the RTP sockets",
+    "media.net.*": "the RTP sockets, in batches",
     "media.link": "the stream between two of our processes",
     "media.client": "the node's end of the stream to media",
+    "media.pool": "the node's end of the streams to all media processes",
     "media.caller": "a telephone for tests and demonstrations",
-    "media.sealer": "writes sealed chunks",
+    "media.sealer": "a thread that seals chunks, a clock for its batches",
+    "media.appending": "appends sealed chunks to segments",
     "telephony.endpoint": "drives SIP over sockets",
     "telephony.connection": "one connection on the event loop",
     "telephony.connections": "accepts and makes connections on the event loop",
@@ -63,6 +66,7 @@ SHELLS = {
     "runtime.scrub": "a thread that reads the log again",
     "runtime.engines.*": "where the log lives",
     "recordings.vault": "sealed audio on disk",
+    "recordings.segments": "reads, punches and sweeps segments",
     "recordings.export": "writes evidence packs",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
     "runtime.log_key": "the key file that signs the log",
@@ -109,7 +113,7 @@ LATE = {
 }
 
 # What `import parley` must not bring: a command like `parley --help` answers at once.
-HEAVY = {"numpy", "fastapi", "uvicorn", "apsw", "pocketsphinx", "webrtcvad", "faster_whisper"}
+HEAVY = {"numpy", "av", "fastapi", "uvicorn", "apsw", "pocketsphinx", "webrtcvad", "faster_whisper"}
 
 Check = Callable[[Path], list[str]]
 

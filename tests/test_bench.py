@@ -31,6 +31,11 @@ def test_we_are_measured_beside_dbos() -> None:
     assert "synchronous_commit = on" in out or "PostgreSQL" in out
 
 
+def test_datagrams_are_measured() -> None:
+    out = printed("bench.datagrams", "20")
+    assert "one shared port, batched" in out and "20 calls" in out
+
+
 def test_the_log_is_measured() -> None:
     out = printed("bench.log", "--entries", "1000", "--calls", "20")
     for line in ("bytes per action", "verify every hash", "start to first answer"):
@@ -38,6 +43,27 @@ def test_the_log_is_measured() -> None:
     assert "20 answered, 20 legs, 20 open effects" in out
 
 
+def test_speech_and_key_presses_over_bad_networks_are_measured() -> None:
+    out = printed("bench.lossy")
+    rows = {line[:16].strip(): line[16:].split() for line in out.splitlines()[2:]}
+    assert {"no loss", "1 %", "5 %", "10 %", "20 %", "10 % in bursts"} <= rows.keys()
+    assert all(row[5:] == ["10000", "10000", "0", "0"] for row in rows.values())
+
+
+def test_sealing_is_measured() -> None:
+    out = printed("bench.sealing", "200", "0.3")
+    for line in ("sealing in memory", "in segments", "a file each"):
+        assert line in out
+
+
 def test_hostile_messages_are_measured() -> None:
     out = printed("bench.hostile", "--messages", "50")
     assert "made to be slow" in out and "> 1 ms" in out
+
+
+def test_calls_on_a_core_are_measured() -> None:
+    few = ("--calls", "20", "--seconds", "0.5")
+    out = printed("bench.media_plane", *few, "--only", "Parley, one")
+    assert "Parley, one shared port" in out
+    assert "tick p50" in out
+    assert "a protocol a call" not in out

@@ -16,6 +16,7 @@ from web.problems import Problem, problem_of
 
 __all__ = ["Desk", "application", "serve", "server"]
 
+MEDIA_COUNTERS = ("late_ticks", "missed_ticks", "received", "sent", "unsent", "flooded")
 CALLS_LISTED_MAX = 1_000
 
 
@@ -45,6 +46,15 @@ def application(desk: Desk) -> FastAPI:
         lines = ["# TYPE parley_calls gauge"]
         lines += [f'parley_calls{{state="{state}"}} {n}' for state, n in sorted(counts.items())]
         lines += ["# TYPE parley_log_entries counter", f"parley_log_entries {size}"]
+        for name in MEDIA_COUNTERS:
+            lines.append(f"# TYPE parley_media_{name} counter")
+            for process, stats in sorted(desk.media_stats.items()):
+                lines.append(f'parley_media_{name}{{process="{process}"}} {stats[name]}')
+        lines.append("# TYPE parley_media_tick_microseconds gauge")
+        for process, stats in sorted(desk.media_stats.items()):
+            for part, us in stats["tick_us"].items():
+                labels = f'process="{process}",part="{part}"'
+                lines.append(f"parley_media_tick_microseconds{{{labels}}} {us}")
         return "\n".join(lines) + "\n"
 
     @app.get("/v1/calls")

@@ -1,7 +1,8 @@
 """What every route works with."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from runtime.store import Store
 
@@ -17,3 +18,5 @@ class Desk:
     entropy: Callable[[int], bytes]
     secret: bytes
     """32 bytes which only this server knows: the keys of logins come from it."""
+    media_stats: Mapping[int, Mapping[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    """What each media process said of itself last, by its number."""

@@ -55,17 +55,46 @@ ALAW_DECODE = _alaw_decode_table()
 ALAW_ENCODE = _alaw_encode_table()
 
 
-def decode_ulaw(payload: bytes) -> Samples:
-    return ULAW_DECODE[np.frombuffer(payload, np.uint8)]
+LAWS = ("PCMU", "PCMA")
+DECODE: Samples = np.stack([ULAW_DECODE, ALAW_DECODE])
+"""int16[2, 256]: the rows are the `LAWS`."""
+
+ENCODE: NDArray[np.uint8] = np.stack([ULAW_ENCODE, ALAW_ENCODE])
+"""uint8[2, 65536]: the rows are the `LAWS`, the columns samples seen as unsigned numbers."""
 
 
-def encode_ulaw(samples: Samples) -> bytes:
-    return ULAW_ENCODE[samples.view(np.uint16)].tobytes()
+def decode_all(laws: NDArray[np.int32], payloads: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """int16[n, m] of uint8[n, m], each row by its law: 0 or 1, the place in `LAWS`."""
+    places: NDArray[np.int32] = laws[:, None] * DECODE.shape[1] + payloads
+    return np.take(DECODE, places)
 
 
-def decode_alaw(payload: bytes) -> Samples:
-    return ALAW_DECODE[np.frombuffer(payload, np.uint8)]
+def encode_all(laws: NDArray[np.int32], samples: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """uint8[n, m] of int16[n, m], each row by its law: 0 or 1, the place in `LAWS`."""
+    places: NDArray[np.int32] = laws[:, None] * ENCODE.shape[1] + samples.view(np.uint16)
+    return np.take(ENCODE, places)
 
 
-def encode_alaw(samples: Samples) -> bytes:
-    return ALAW_ENCODE[samples.view(np.uint16)].tobytes()
+class Law:
+    """Both machines of G.711 in one: it has no memory."""
+
+    def __init__(self, name: str) -> None:
+        law = LAWS.index(name)
+        self._decode: Samples = DECODE[law]
+        self._encode: NDArray[np.uint8] = ENCODE[law]
+
+    def decode(self, payload: bytes) -> Samples:
+        return self._decode[np.frombuffer(payload, np.uint8)]
+
+    def encode(self, samples: Samples) -> bytes:
+        return self._encode[samples.view(np.uint16)].tobytes()
+
+
+_NAMED = {name: Law(name) for name in LAWS}
+
+
+def decoder(name: str) -> Law:
+    return _NAMED[name]
+
+
+encoder = decoder

@@ -3,7 +3,8 @@
 import hashlib
 import os
 from collections.abc import Iterable
-from io import BufferedReader
+from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from parley.backup.manifest import (
@@ -18,7 +19,7 @@ from runtime import integrity
 from runtime.engines import snapshot, sqlite
 from runtime.errors import StoreDamaged
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 17
 
 
 class BadBackup(Exception):
@@ -26,16 +27,48 @@ class BadBackup(Exception):
 
 
 def copy(source: Path, target: Path) -> Kept:
-    """Copy to a new file, not flushed yet. Answers its hash and size, under its bare name."""
+    """Copy to a new file, not flushed yet. Answers its hash and size, under its bare name.
+
+    A hole stays a hole: erased audio should not take room again.
+    """
     digest, size = hashlib.sha256(), 0
     with _open(source) as one, open(target, "xb", buffering=0) as other:
         os.chmod(other.fileno(), 0o600)
         while piece := one.read(PIECE_BYTES):
             digest.update(piece)
+            if piece.strip(b"\0"):
+                _write(other, piece, size)
             size += len(piece)
-            while piece:
-                piece = piece[other.write(piece) :]
+        other.truncate(size)
     return Kept(target.name, digest.hexdigest(), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of a file with this SHA-256 (hex), and the `lead` bytes before them."""
+
+    offset: int
+    bytes: int
+    sha256: str
+    lead: int = 0
+
+
+def copy_pieces(source: Path, target: Path, pieces: Iterable[Piece], header: int) -> list[bool]:
+    """Copy a header, and pieces of a file that may grow meanwhile, to a new file; it has holes.
+
+    Answers which of them are what they should be; others are left out.
+    """
+    copied: list[bool] = []
+    with _open(source) as one, open(target, "xb", buffering=0) as other:
+        os.chmod(other.fileno(), 0o600)
+        _write(other, os.pread(one.fileno(), header, 0), 0)
+        for piece in pieces:
+            begin = piece.offset - piece.lead
+            data = os.pread(one.fileno(), piece.lead + piece.bytes, begin)
+            copied.append(hashlib.sha256(data[piece.lead :]).hexdigest() == piece.sha256)
+            if copied[-1]:
+                _write(other, data, begin)
+    return copied
 
 
 def measure(folder: Path, path: str) -> Kept:
@@ -101,6 +134,12 @@ def verify_store(path: Path, size: int, root: str) -> None:
         raise BadBackup(f"{path} is damaged: {why}")
     if (sound.frontier.size, sound.frontier.root.hex()) != (size, root):
         raise BadBackup(f"{path} does not hold the log that the manifest names")
+
+
+def _write(file: FileIO, data: bytes, at: int) -> None:
+    while data:
+        written = os.pwrite(file.fileno(), data, at)
+        data, at = data[written:], at + written
 
 
 def _open(path: Path) -> BufferedReader:

@@ -5,16 +5,17 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from recordings.vault import is_place
+
 FORMAT = "parley-backup/1"
 NAME = "manifest.json"
 DATABASE = "parley.db"
 CHECKPOINT = "checkpoint.txt"
 RECORDINGS = "recordings"
 MANIFEST_BYTES_MAX = 256 * 1024 * 1024
-"""Room for a million chunks."""
+"""Room for a million files."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_CHUNK = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}-[0-9]{1,10}-[0-9]{1,20}\.chunk")
 _INT_MAX = 2**63 - 1
 
 
@@ -31,7 +32,8 @@ class Kept:
 class Manifest:
     """`at_us` is when it was taken (microseconds since 1970, UTC); `root` is hex.
 
-    `missing` are the chunks that rows name, and that were not there as the rows say.
+    A segment of audio has holes where no row names a chunk. `missing` are the chunks that rows
+    name, and that were not there as the rows say.
     """
 
     at_us: int
@@ -42,11 +44,6 @@ class Manifest:
 
     def encode(self) -> bytes:
         return (json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n").encode()
-
-
-def is_chunk(path: str) -> bool:
-    """Whether a path names a chunk below the recordings, and nothing outside of them."""
-    return _CHUNK.fullmatch(path) is not None
 
 
 def parse(data: bytes) -> Manifest:
@@ -65,8 +62,8 @@ def parse(data: bytes) -> Manifest:
 def _kept(value: Any) -> Kept:
     found = _fields(value, {"path", "sha256", "bytes"})
     path = str(found["path"])
-    folder, _, chunk = path.partition("/")
-    if path not in (DATABASE, CHECKPOINT) and not (folder == RECORDINGS and is_chunk(chunk)):
+    folder, _, audio = path.partition("/")
+    if path not in (DATABASE, CHECKPOINT) and not (folder == RECORDINGS and is_place(audio)):
         raise ValueError(f"{path!r} is no file of a backup")
     return Kept(path, _hash(found["sha256"]), _int(found["bytes"]))
 

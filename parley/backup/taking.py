@@ -7,11 +7,12 @@ import secrets
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import apsw
 
+from media.segment import FRAME_BYTES, HEADER_BYTES, boot_of
 from parley.backup import files
 from parley.backup.manifest import (
     CHECKPOINT,
@@ -20,9 +21,9 @@ from parley.backup.manifest import (
     RECORDINGS,
     Kept,
     Manifest,
-    is_chunk,
 )
 from recordings.tables import Chunk
+from recordings.vault import is_place
 from runtime import integrity
 from runtime.engines import snapshot, sqlite
 from runtime.tables import select
@@ -66,11 +67,14 @@ def _fill(draft: Path, recordings: Path, now_us: int, told: Told) -> Manifest:
     finally:
         connection.close()
     missing: list[str] = []
-    for n, chunk in enumerate(chunks, 1):
-        told("recordings", n, len(chunks))
-        one = _chunk(recordings, draft / RECORDINGS, chunk)
-        missing += [chunk.path] if one is None else []
-        kept += [] if one is None else [one]
+    done = 0
+    for path, named in groupby(sorted(chunks, key=_lies), key=lambda chunk: chunk.path):
+        there = list(named)
+        found = _audio(recordings, draft, path, there)
+        missing += [_name(chunk) for chunk, good in zip(there, found, strict=True) if not good]
+        kept += [files.measure(draft, f"{RECORDINGS}/{path}")] if any(found) else []
+        done += len(there)
+        told("recordings", done, len(chunks))
     size, root = sound.frontier.size, sound.frontier.root.hex()
     manifest = Manifest(now_us, size, root, tuple(kept), tuple(missing))
     (draft / NAME).write_bytes(manifest.encode())
@@ -89,20 +93,31 @@ def _checkpoint(connection: apsw.Connection, draft: Path) -> list[Kept]:
     return [files.measure(draft, CHECKPOINT)]
 
 
-def _chunk(recordings: Path, folder: Path, chunk: Chunk) -> Kept | None:
-    """Copy a chunk's ciphertext; None where it is not there as its row says."""
-    if not is_chunk(chunk.path):
-        return None
-    target = folder / chunk.path
+def _lies(chunk: Chunk) -> tuple[str, int]:
+    return chunk.path, chunk.offset
+
+
+def _name(chunk: Chunk) -> str:
+    return f"{chunk.call}/{chunk.party}-{chunk.epoch}-{chunk.n}"
+
+
+def _audio(recordings: Path, draft: Path, path: str, chunks: list[Chunk]) -> list[bool]:
+    """Copy what rows name in one file, which may grow meanwhile. Answers what is as they say."""
+    nothing = [False] * len(chunks)
+    if not is_place(path):
+        return nothing
+    target = draft / RECORDINGS / path
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    segment = boot_of(path) is not None
+    header, lead = (HEADER_BYTES, FRAME_BYTES) if segment else (0, 0)
+    pieces = [files.Piece(chunk.offset, chunk.bytes, chunk.sha256, lead) for chunk in chunks]
     try:
-        kept = files.copy(recordings / chunk.path, target)
+        found = files.copy_pieces(recordings / path, target, pieces, header)
     except FileNotFoundError:
-        return None
-    if (kept.sha256, kept.bytes) != (chunk.sha256, chunk.bytes):
+        return nothing
+    if not any(found):
         target.unlink()
-        return None
-    return replace(kept, path=f"{RECORDINGS}/{chunk.path}")
+    return found
 
 
 @contextmanager

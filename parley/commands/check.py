@@ -18,6 +18,8 @@ from parley import trunks
 from parley.agents import Agents
 from parley.commands import NO, No, NotLikeThis, finding, place, ports
 from parley.commands.place import Place
+from parley.config import Media
+from parley.keeper.sockets import SHARED_BUFFER_BYTES
 from parley.secure import tls_of
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
@@ -92,8 +94,29 @@ def the_ports(here: Place) -> Iterator[Finding]:
         listens = (*here.config.sip.listen, here.config.http.listen)
         yield Finding(True, "ports", f"{', '.join(map(str, listens))} are free")
     media, free = here.config.media, ports.free_rtp(here.config)
-    detail = f"{free} ports of {media.ports} on {media.address} are free for RTP"
+    detail = f"{free} pairs of ports of {media.ports} on {media.address} are free for RTP and RTCP"
     yield Finding(free > 0, "ports", detail if free else f"{detail}; change media.ports")
+
+
+def the_media(here: Place) -> Iterator[Finding]:
+    media, cores = here.config.media, len(os.sched_getaffinity(0))
+    detail = f"processes: {media.processes}, and a warm spare; cores here: {cores}"
+    crowded = media.processes > cores
+    hint = "; more processes than cores only make each other late: lower media.processes"
+    yield Finding(not crowded, "media", f"{detail}{hint if crowded else ''}")
+    if media.shared_ports:
+        yield shared_ports(media, ports.buffer_bytes(SHARED_BUFFER_BYTES))
+    else:
+        yield Finding(True, "media", "each call has a pair of ports of its own")
+
+
+def shared_ports(media: Media, granted: int) -> Finding:
+    """Of so many bytes that the kernel grants a buffer: while a process is replaced, all wait."""
+    pairs = ", ".join(f"{port}-{port + 1}" for port in media.shared_ports)
+    detail = f"shared ports on {media.address}: {pairs}; {granted} bytes wait before each"
+    small = granted < SHARED_BUFFER_BYTES
+    hint = f", few for hundreds of calls: sysctl net.core.rmem_max={SHARED_BUFFER_BYTES}"
+    return Finding(not small, "media", f"{detail}{hint if small else ''}")
 
 
 def the_tls(here: Place) -> Iterator[Finding]:
@@ -212,6 +235,7 @@ LOOKS: tuple[Look, ...] = (
     the_configuration,
     the_agent,
     the_ports,
+    the_media,
     the_tls,
     the_trunks,
     the_data_directory,

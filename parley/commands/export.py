@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parley import evidence
 from parley.commands import No, NotLikeThis, finding, place
-from recordings import ExportError, PackError
+from recordings import ExportError, PackError, VaultError
 from runtime import checkpoint
 from runtime.log_key import load_or_create
 from sessions.tables import CallState
@@ -45,10 +45,10 @@ def run(args: argparse.Namespace) -> int:
             )
         except (ExportError, OSError) as error:
             raise NotLikeThis(f"{error}: name another folder with --to") from error
-        except PackError as error:
+        except (PackError, VaultError) as error:
             raise No(f"the records of {call.id} do not fit together: {error}") from error
-    for path in unreadable:
-        print(f"missing or changed: {path}")
+    for name in unreadable:
+        print(f"missing or changed: {name}")
     print(f"exported {call.id} to {args.to}; it is confidential, it holds the recording in clear")
     return 0
 

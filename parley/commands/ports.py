@@ -9,15 +9,28 @@ def unavailable(config: Config) -> list[tuple[str, str]]:
     """Key of the configuration and complaint, for each that cannot be bound."""
     wanted = [("sip.listen", listen, _kind(listen)) for listen in config.sip.listen]
     wanted.append(("http.listen", config.http.listen, socket.SOCK_STREAM))
+    for port in config.media.shared_ports:
+        pair = (Endpoint(config.media.address, port + n, "udp") for n in range(2))
+        wanted += [("media.shared_port", one, socket.SOCK_DGRAM) for one in pair]
     found = [(key, _complaint(listen, kind)) for key, listen, kind in wanted]
     return [(key, complaint) for key, complaint in found if complaint is not None]
 
 
 def free_rtp(config: Config) -> int:
-    """How many ports of the range are free."""
+    """How many ports of the range are free, together with the port above."""
     address = config.media.address
-    endpoints = (Endpoint(address, port) for port in config.media.ports.even)
-    return sum(_complaint(one, socket.SOCK_DGRAM) is None for one in endpoints)
+    pairs = (
+        (Endpoint(address, port), Endpoint(address, port + 1)) for port in config.media.ports.even
+    )
+    return sum(all(_complaint(one, socket.SOCK_DGRAM) is None for one in pair) for pair in pairs)
+
+
+def buffer_bytes(wanted: int) -> int:
+    """How much of a receive buffer the kernel grants, of so much that is wanted."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
+        # Linux keeps its books in the same bytes, and answers twice what was granted (socket(7)).
+        return probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
 def _kind(listen: Endpoint) -> socket.SocketKind:

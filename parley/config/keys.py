@@ -73,6 +73,18 @@ def whole_number(low: int, high: int) -> Read:
     return read
 
 
+def even_number(low: int, high: int) -> Read:
+    """An even number in range, or 0 for none."""
+
+    def read(raw: object) -> int:
+        number: int = whole_number(0, high)(raw)
+        if number % 2 or 0 < number < low:
+            raise ValueError("not an even number in range")
+        return number
+
+    return read
+
+
 def flag(raw: object) -> bool:
     """True or false; a variable's text as "true" or "false"."""
     if isinstance(raw, bool):

@@ -8,6 +8,7 @@ from typing import Any, Self, cast
 
 from parley.config.keys import (
     endpoint,
+    even_number,
     flag,
     key,
     many,
@@ -32,6 +33,8 @@ CALLS_MAX, CPS_MAX, PREFER_MAX = 100_000, 10_000, 1_000
 EXPIRES_S_MIN, EXPIRES_S_MAX, KEEPALIVE_S_MAX = 30, 86_400, 3_600
 TSA_S_MIN, TSA_S_MAX = 60, 604_800
 CHUNK_MS_MIN, CHUNK_MS_MAX = 100, 10_000
+PROCESSES_MAX = 16
+SHARED_PORT_MIN, SHARED_PORT_MAX = 1_024, 65_536 - 2 * PROCESSES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +160,25 @@ class Media:
         ("G722", "PCMU", "PCMA"),
         'a list of "G722", "PCMU", "PCMA", the preferred one first',
     )
-    processes: int = key(whole_number(1, 1), 1, "1: there is one media process")
+    processes: int = key(
+        whole_number(1, PROCESSES_MAX),
+        1,
+        f"how many media processes share the calls, 1-{PROCESSES_MAX}; one for each core to spare",
+    )
     address: str = key(
         lambda raw: str(ip_address(text(raw))), "127.0.0.1", 'an address such as "127.0.0.1"'
     )
+    shared_port: int = key(
+        even_number(SHARED_PORT_MIN, SHARED_PORT_MAX),
+        0,
+        f"an even UDP port, {SHARED_PORT_MIN}-{SHARED_PORT_MAX}, or 0 for a port for each call",
+    )
+
+    @property
+    def shared_ports(self) -> tuple[int, ...]:
+        """The shared RTP port of each media process, by its index; the next is for its RTCP."""
+        ports = range(self.shared_port, self.shared_port + 2 * self.processes, 2)
+        return tuple(ports) if self.shared_port else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,14 +49,17 @@ class PortRange:
     @classmethod
     def parse(cls, text: str) -> Self:
         first, dash, last = text.partition("-")
-        if not (dash and _is_port(first) and _is_port(last) and 0 < int(first) < int(last)):
+        if not (dash and _is_port(first) and _is_port(last) and int(first) > 0):
             raise ValueError(f"{text!r} is not a range of ports")
-        return cls(int(first), int(last))
+        ports = cls(int(first), int(last))
+        if not ports.even:
+            raise ValueError(f"{text!r} has no even port with the odd one above it")
+        return ports
 
     @property
     def even(self) -> range:
-        """The even ports: RTP takes these and leaves the odd ones to RTCP (RFC 3550 section 11)."""
-        return range(self.first + self.first % 2, self.last + 1, 2)
+        """The even ports: RTP takes these, RTCP the odd ones above them (RFC 3550 section 11)."""
+        return range(self.first + self.first % 2, self.last, 2)
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"

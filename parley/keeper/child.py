@@ -48,9 +48,13 @@ class Child:
     def __init__(self, role: Role, module: str) -> None:
         """Raises OSError when the machine has no process or descriptor left."""
         self.role = role
+        self.index = 0
+        """Which of its role it is, once it is promoted."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)
         self._outbox: deque[Parcel] = deque()
+        self.is_full = False
+        """Whether its socket took no more, and says when it does."""
         with theirs:
             try:
                 self._process = _start(module, theirs.fileno())
@@ -86,12 +90,14 @@ class Child:
 
     def flush(self) -> None:
         """Send what the kernel takes; the rest stays for the next time. Raises Unreachable."""
+        self.is_full = False
         while self._outbox:
             parcel = self._outbox[0]
             try:
                 socket.send_fds(self.control, [parcel.content], parcel.fds)
             except OSError as error:
                 if error.errno in FULL:
+                    self.is_full = error.errno == errno.EAGAIN
                     return
                 raise Unreachable(str(error)) from error
             self._outbox.popleft().drop()
@@ -126,6 +132,9 @@ def _start(module: str, control: int) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr.fileno(),  # Standard output belongs to the command which the user gave.
         pass_fds=[control],
+        # Our matrices are small: the threads of BLAS would only wait for each other, and a tick
+        # for all of them.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         process_group=0,  # Ctrl-C is for the keeper, which then stops everyone in order.
         preexec_fn=_die_with_the_keeper,  # noqa: PLW1509 - the keeper has one thread.
     )

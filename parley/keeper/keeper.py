@@ -14,7 +14,7 @@ from parley.keeper.child import CONTROL_BYTES_MAX, Child, Unreachable
 from parley.keeper.directory import Directory
 from parley.keeper.errors import Damaged, KeeperError
 from parley.keeper.signals import Signals
-from parley.keeper.sockets import Sockets
+from parley.keeper.sockets import Pair, Sockets, raise_descriptor_limit
 from parley.keeper.upkeep import Join, Promote, Role, Spawn, Step, Upkeep
 from parley.secure import tls_of
 from telephony.tls import TlsError
@@ -25,7 +25,7 @@ PROGRAMS: Mapping[str, str] = {
     "speech": "conversation.speech.process",
 }
 
-# How soon to try again what the kernel had no room for.
+# How soon to try again what the kernel had no room for, and will not say when it has.
 RETRY_S = 0.02
 # The node ends its calls while media still plays and seals; then the others stop.
 STOP_STAGES = (((Role.NODE,), 10.0), ((Role.MEDIA, Role.SPEECH), 5.0))
@@ -48,12 +48,13 @@ class Keeper:
         self._data = data
         self._programs = {Role(role): module for role, module in programs.items()}
         self._directory = Directory(data)
+        raise_descriptor_limit()
         try:
             self._sockets = Sockets(config)
         except KeeperError:
             self._directory.close()
             raise
-        self._upkeep = Upkeep()
+        self._upkeep = Upkeep(config.media.processes)
         self._children: dict[int, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._is_first_node = True
@@ -112,11 +113,13 @@ class Keeper:
         backlog = any(child.has_backlog for child in self._children.values())
         times = [wake_at - monotonic()] if wake_at is not None else []
         timeout = min([*times, RETRY_S] if backlog else times, default=None)
-        for ready, _ in self._selector.select(None if timeout is None else max(0.0, timeout)):
-            if isinstance(ready.data, Child):
-                self._hear(ready.data)
-            else:
+        for child in self._children.values():
+            self._watch(child)
+        for ready, events in self._selector.select(None if timeout is None else max(0.0, timeout)):
+            if not isinstance(ready.data, Child):
                 signals.drain()
+            elif events & selectors.EVENT_READ:
+                self._hear(ready.data)
         for child in self._children.values():
             self._flush(child)
         self._reap()
@@ -125,8 +128,8 @@ class Keeper:
         match step:
             case Spawn(role):
                 self._spawn(role)
-            case Promote(role, pid):
-                self._promote(role, self._children[pid])
+            case Promote(role, pid, index):
+                self._promote(role, index, self._children[pid])
             case Join(one, other):
                 self._join(self._children[one], self._children[other])
 
@@ -142,8 +145,9 @@ class Keeper:
         self._upkeep.spawned(role, child.pid, monotonic())
         log("started", role=role, pid=child.pid)
 
-    def _promote(self, role: Role, child: Child) -> None:
-        log("promoted", role=role, pid=child.pid)
+    def _promote(self, role: Role, index: int, child: Child) -> None:
+        child.index = index
+        log("promoted", role=role, index=index, pid=child.pid)
         self._note_pids()
         match role:
             case Role.NODE:
@@ -159,9 +163,12 @@ class Keeper:
             case Role.MEDIA:
                 recording = self._config["recording"]
                 directory, chunk_ms = recording["directory"], recording["chunk_ms"]
-                self._give(child, {"go": True, "recordings": directory, "chunk_ms": chunk_ms})
-                for port, held in self._sockets.rtp.items():
-                    self._give(child, {"rtp": port}, held)
+                go = {"go": True, "index": index, "recordings": directory, "chunk_ms": chunk_ms}
+                self._give(child, go)
+                if (shared := self._sockets.shared.get(index)) is not None:
+                    self._give_pair(child, "shared", shared)
+                for pair in self._sockets.pairs_of(index):
+                    self._give_pair(child, "rtp", pair)
             case Role.SPEECH:
                 self._give(child, {"go": True, "speech": self._config["speech"]})
 
@@ -173,8 +180,11 @@ class Keeper:
             self._lose(one, f"no descriptor left: {error}")
             return
         with end_of_one, end_of_other:
-            self._give(one, {"peer": other.role}, end_of_one)
-            self._give(other, {"peer": one.role}, end_of_other)
+            self._give(one, {"peer": other.role, "index": other.index}, end_of_one)
+            self._give(other, {"peer": one.role, "index": one.index}, end_of_other)
+
+    def _give_pair(self, child: Child, name: str, pair: Pair) -> None:
+        self._give(child, {name: pair.port, "rtcp": pair.port + 1}, pair.rtp, pair.rtcp)
 
     def _give(self, child: Child, message: Mapping[str, object], *held: socket.socket) -> None:
         try:
@@ -187,6 +197,14 @@ class Keeper:
             child.flush()
         except Unreachable as error:
             self._lose(child, str(error))
+
+    def _watch(self, child: Child) -> None:
+        """A full socket is flushed as soon as it has room: a thousand ports must not wait long."""
+        if child.control not in self._selector.get_map():
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.is_full else 0)
+        if self._selector.get_key(child.control).events != events:
+            self._selector.modify(child.control, events, child)
 
     def _lose(self, child: Child, why: str) -> None:
         """A child that can be told nothing is of no use: its successor is told everything."""
@@ -202,7 +220,7 @@ class Keeper:
             case {"want_rtp": int(count)} if child.role is Role.MEDIA:
                 self._want_rtp(child, count)
             case {"release_rtp": int(port)} if child.role is Role.MEDIA:
-                self._sockets.release_rtp(port)
+                self._sockets.release_rtp(port, child.index)
             case {"drained": True} if child.role is Role.NODE:
                 self._is_drained = True
             case {"damaged": str(why)} if child.role is Role.NODE:
@@ -213,8 +231,8 @@ class Keeper:
 
     def _want_rtp(self, child: Child, count: int) -> None:
         given = 0
-        for port, held in self._sockets.want_rtp(count):
-            self._give(child, {"rtp": port}, held)
+        for pair in self._sockets.want_rtp(count, child.index):
+            self._give_pair(child, "rtp", pair)
             given += 1
         if given < count:
             log("rtp_ports_exhausted", wanted=count, given=given)
@@ -225,7 +243,8 @@ class Keeper:
             if child.exit_code is not None:
                 self._forget(child)
                 wait_s = self._upkeep.died(pid, monotonic())
-                log("died", role=child.role, pid=pid, code=child.exit_code, replaced_in_s=wait_s)
+                facts = {"role": child.role, "index": child.index, "pid": pid}
+                log("died", **facts, code=child.exit_code, replaced_in_s=wait_s)
                 self._note_pids()
 
     def _forget(self, child: Child) -> None:
@@ -251,7 +270,7 @@ class Keeper:
         log("stopped")
 
     def _is_active(self, child: Child, roles: tuple[Role, ...]) -> bool:
-        return child.role in roles and self._upkeep.active(child.role) == child.pid
+        return child.role in roles and child.pid in {pid for _, _, pid in self._upkeep.posts()}
 
     def _close(self) -> None:
         for child in list(self._children.values()):
@@ -261,7 +280,11 @@ class Keeper:
         self._directory.close()
 
     def _note_pids(self) -> None:
-        pids = {str(role): self._upkeep.active(role) for role in Role}
+        # The first of a role has the role's name: most roles have one.
+        pids = {
+            f"{role}-{index}" if index else str(role): pid
+            for role, index, pid in self._upkeep.posts()
+        }
         try:
             self._directory.note_pids({"keeper": os.getpid(), **pids})
         except OSError as error:

@@ -4,7 +4,8 @@ Tell it what happened (`spawned`, `failed`, `died`), then do every `next_step` u
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 # Who dies younger than this died fast: restarting it at once, again and again, would be a storm.
@@ -35,10 +36,11 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Tell this process to go, and hand it the sockets of its role."""
+    """Tell this process to go as the role's number `index`, and hand it the sockets of that."""
 
     role: Role
     pid: int
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +55,78 @@ Step = Spawn | Promote | Join
 
 
 @dataclass(slots=True)
+class _Patience:
+    """How long to wait before the next try, after deaths that came fast."""
+
+    fast_deaths: int = 0
+    until: float = 0.0
+
+    def back_off(self, now: float) -> float:
+        self.fast_deaths += 1
+        storm = self.fast_deaths - FAST_DEATHS_FREE
+        # The exponent is bounded: two to the power of a long night is no float any more.
+        delay = min(BACK_OFF_S_MAX, BACK_OFF_S_MIN * 2 ** min(storm, 16)) if storm > 0 else 0.0
+        self.until = now + delay
+        return delay
+
+
+@dataclass(slots=True)
 class _Post:
-    """One role: who holds it, who waits for it, and how its processes have fared."""
+    """One number of a role: who holds it. Its storm keeps the spare from no other post."""
 
     active: int | None = None
+    patience: _Patience = field(default_factory=_Patience)
+
+
+@dataclass(slots=True)
+class _Staff:
+    """All posts of a role, and who waits for the first that is vacant."""
+
+    posts: list[_Post]
     spare: int | None = None
-    fast_deaths: int = 0
-    vacant_until: float = 0.0
+    patience: _Patience = field(default_factory=_Patience)
+
+    @property
+    def vacant(self) -> list[_Post]:
+        return [post for post in self.posts if post.active is None]
 
 
 class Upkeep:
     """Times are seconds on any one clock which never goes back."""
 
-    def __init__(self) -> None:
-        self._posts = {role: _Post() for role in Role}
+    def __init__(self, media: int = 1) -> None:
+        """`media`: how many media processes are at work, beside their one spare."""
+        self._staff = {
+            role: _Staff([_Post() for _ in range(media if role is Role.MEDIA else 1)])
+            for role in Role
+        }
         self._since: dict[int, float] = {}
         self._joins: deque[Join] = deque()
 
-    def active(self, role: Role) -> int | None:
-        return self._posts[role].active
+    def active(self, role: Role, index: int = 0) -> int | None:
+        return self._staff[role].posts[index].active
+
+    def posts(self) -> Iterator[tuple[Role, int, int | None]]:
+        """Role, number and who holds it, of every post."""
+        for role, staff in self._staff.items():
+            for index, post in enumerate(staff.posts):
+                yield role, index, post.active
 
     def spawned(self, role: Role, pid: int, now: float) -> None:
-        assert self._posts[role].spare is None, "one spare is enough"
-        self._posts[role].spare = pid
+        assert self._staff[role].spare is None, "one spare is enough"
+        self._staff[role].spare = pid
         self._since[pid] = now
 
     def failed(self, role: Role, now: float) -> float:
         """The machine had no process to give. Returns the seconds until the next try."""
-        return self._back_off(self._posts[role], now)
+        return self._staff[role].patience.back_off(now)
 
     def died(self, pid: int, now: float) -> float:
-        """Returns the seconds until its replacement is started."""
-        post = next(post for post in self._posts.values() if pid in (post.active, post.spare))
-        if pid == post.active:
-            post.active = None
-        else:
-            post.spare = None
+        """Returns the seconds until it is replaced."""
+        patience = self._leave(pid)
         if now - self._since.pop(pid) < FAST_DEATH_S:
-            return self._back_off(post, now)
-        post.fast_deaths = 0
+            return patience.back_off(now)
+        patience.fast_deaths = 0
         return 0.0
 
     def next_step(self, now: float) -> Step | None:
@@ -103,46 +138,61 @@ class Upkeep:
 
     @property
     def wake_at(self) -> float | None:
-        """When the next process is due to be started, if one is."""
-        times = [post.vacant_until for role, post in self._posts.items() if _vacant(role, post)]
-        return min(times, default=None)
+        """When the next process is due to be started or promoted, if one is."""
+        times = (_due(role, staff) for role, staff in self._staff.items())
+        return min((due for due in times if due is not None), default=None)
+
+    def _leave(self, pid: int) -> _Patience:
+        """Take a process off its post, or from waiting for one; answers whose patience it tries."""
+        for staff in self._staff.values():
+            if staff.spare == pid:
+                staff.spare = None
+                return staff.patience
+            for post in staff.posts:
+                if post.active == pid:
+                    post.active = None
+                    return post.patience
+        raise AssertionError("only who was spawned can die")
 
     def _promotion(self, now: float) -> Promote | None:
-        for role, post in self._posts.items():
-            if post.active is None and post.spare is not None:
-                pid, post.active, post.spare = post.spare, post.spare, None
-                self._since[pid] = now
-                self._joins.extend(self._links_of(role))
-                return Promote(role, pid)
+        for role, staff in self._staff.items():
+            for index, post in enumerate(staff.posts):
+                if post.active is None and staff.spare is not None and post.patience.until <= now:
+                    pid, post.active, staff.spare = staff.spare, staff.spare, None
+                    self._since[pid] = now
+                    self._joins.extend(self._links_of(role, pid))
+                    return Promote(role, pid, index)
         return None
 
     def _vacancy(self, now: float) -> Spawn | None:
-        vacant = [
-            (post.active is not None, role)
-            for role, post in self._posts.items()
-            if _vacant(role, post) and post.vacant_until <= now
+        due = [
+            (not staff.vacant, role)
+            for role, staff in self._staff.items()
+            if staff.spare is None and (at := _due(role, staff)) is not None and at <= now
         ]
         # First those whom a caller misses, then the spares.
-        return Spawn(min(vacant, key=lambda item: item[0])[1]) if vacant else None
+        return Spawn(min(due, key=lambda item: item[0])[1]) if due else None
 
-    def _links_of(self, role: Role) -> list[Join]:
-        pairs = [
-            (self.active(one), self.active(other)) for one, other in LINKS if role in (one, other)
-        ]
-        return [Join(one, other) for one, other in pairs if one is not None and other is not None]
+    def _links_of(self, role: Role, pid: int) -> Iterator[Join]:
+        for one, other in LINKS:
+            if role is one:
+                yield from (Join(pid, peer) for peer in self._actives(other))
+            elif role is other:
+                yield from (Join(peer, pid) for peer in self._actives(one))
+
+    def _actives(self, role: Role) -> list[int]:
+        posts = self._staff[role].posts
+        return [post.active for post in posts if post.active is not None]
 
     def _is_current(self, join: Join) -> bool:
-        active = {post.active for post in self._posts.values()}
-        return {join.one, join.other} <= active
-
-    def _back_off(self, post: _Post, now: float) -> float:
-        post.fast_deaths += 1
-        storm = post.fast_deaths - FAST_DEATHS_FREE
-        # The exponent is bounded: two to the power of a long night is no float any more.
-        delay = min(BACK_OFF_S_MAX, BACK_OFF_S_MIN * 2 ** min(storm, 16)) if storm > 0 else 0.0
-        post.vacant_until = now + delay
-        return delay
+        return {join.one, join.other} <= {pid for _, _, pid in self.posts()}
 
 
-def _vacant(role: Role, post: _Post) -> bool:
-    return post.spare is None and (post.active is None or role in WARM)
+def _due(role: Role, staff: _Staff) -> float | None:
+    """When somebody is to be started for a role or, where one waits, to be promoted."""
+    vacant = min((post.patience.until for post in staff.vacant), default=None)
+    if staff.spare is not None:
+        return vacant
+    if role in WARM:
+        return staff.patience.until
+    return None if vacant is None else max(vacant, staff.patience.until)

@@ -344,7 +344,7 @@ class UserAgent:
             self._referrals.tell(dialog, status, now)
 
     def drain(self, now: float) -> None:
-        """Take no new call from now on; those that are up go on."""
+        """Take no new call from now on; those that are up go on, and may be replaced."""
         self._is_draining = True
 
     def restore(self, state: DialogState, now: float) -> None:
@@ -443,7 +443,7 @@ class UserAgent:
             core.transmit(ended.final_response, way_back(flow, request))
         elif core.dialog_begun_by(invite_of(request)) is not None:
             self._incoming.invited(request, flow, trunk, now)
-        elif self._is_draining:
+        elif self._is_draining and request.headers.get("replaces") is None:
             core.reply(request, flow, DRAINING[0], headers=DRAINING[1])
         elif (full := self._gate.limit(trunk, core.calls_of(trunk), now)) is not None:
             core.reply(request, flow, full.status, headers=full.headers)

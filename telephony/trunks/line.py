@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from telephony.flow import Hop
@@ -73,6 +74,14 @@ class TrunkLines:
         for trunk in trunks:
             if trunk.next_hop and (hop := contact_hop([], trunk.next_hop)) is not None:
                 self._found(trunk, [hop])
+
+    def recall(self, rows: Iterable[TrunkState]) -> None:
+        """How the trunks stood before a restart."""
+        for row in rows:
+            if row.id in self._trunks:
+                self.states[row.id] = replace(row, changed_us=0)
+            if (probe := self._probes.get(row.id)) is not None:
+                probe.failures = row.failures
 
     def attach(self, line: Line) -> None:
         """The line is open."""

@@ -183,6 +183,8 @@ class Account:
     password: str = ""
     authorities: Path | None = None
     """Whom it believes over TLS: a PEM file."""
+    answers: bool = False
+    """Whether it picks up by itself."""
 
     @property
     def rate(self) -> int:
@@ -196,6 +198,7 @@ class Account:
             "audio_codecs": self.codec,
             "ptime": "20",
             "mediaenc": self.encryption,
+            "answermode": "auto" if self.answers else "",
             "outbound": self.outbound and f'"{self.outbound}"',
             "auth_user": self.password and self.user,
             "auth_pass": self.password and f'"{self.password}"',
@@ -207,7 +210,10 @@ class Account:
 class Baresip:
     """One telephone with a WAV file as its microphone; it writes down what it hears."""
 
-    def __init__(self, folder: Path, control: socket.socket, rate: int = SAMPLE_RATE) -> None:
+    def __init__(
+        self, folder: Path, control: socket.socket, port: int, rate: int = SAMPLE_RATE
+    ) -> None:
+        self.uri = f"sip:caller@127.0.0.1:{port}"
         self._rate = rate
         self._folder = folder
         self._control = control
@@ -217,6 +223,10 @@ class Baresip:
 
     def dial(self, target: str) -> None:
         self._command("dial", target)
+        self._wait_for("CALL_ESTABLISHED")
+
+    def wait_until_called(self) -> None:
+        """Wait for a call, which it answers where its account says so."""
         self._wait_for("CALL_ESTABLISHED")
 
     def press(self, digit: str) -> None:
@@ -306,10 +316,10 @@ def baresip(folder: Path, microphone: Path, account: Account = Account()) -> Ite
     if modules is None:
         missing("baresip has no modules: apt-get install baresip")
     folder.mkdir()
-    control, rtp = free_port(), 31_000 + 2 * (free_port() % 500)
+    control, sip, rtp = free_port(), free_port(), 31_000 + 2 * (free_port() % 500)
     (folder / "config").write_text(
         CONFIG.format(
-            sip=free_port(),
+            sip=sip,
             control=control,
             microphone=microphone,
             modules=modules,
@@ -329,7 +339,7 @@ def baresip(folder: Path, microphone: Path, account: Account = Account()) -> Ite
         )
     try:
         with _connected(control, process) as connection:
-            yield Baresip(folder, connection, account.rate)
+            yield Baresip(folder, connection, sip, account.rate)
     except AssertionError:
         sys.stderr.write((folder / "log").read_text(errors="replace")[-2_000:])
         raise

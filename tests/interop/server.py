@@ -36,6 +36,7 @@ early_media = {early_media}
 [media]
 ports = "{rtp_first}-{rtp_last}"
 codecs = ["PCMU", "PCMA"]
+{media}
 [agent]
 app = "{app}"
 """
@@ -49,6 +50,7 @@ class Server:
         folder: Path,
         app: str = "tests.interop.agents:Clerk",
         more: str = "",
+        media: str = "",
         *,
         early_media: bool = False,
         listen: Sequence[str] = (UDP,),
@@ -56,9 +58,9 @@ class Server:
         drain_s: int = 0,
         friend: str = "127.0.0.1",
     ) -> None:
-        """`listen` with `{sip}` for the port; `sip` are more lines of its section.
+        """`more`: sections of the configuration; `media` and `sip`: more lines of those sections.
 
-        `friend` is an address of this machine that is answered.
+        `listen` with `{sip}` for the port. `friend` is an address of this machine that is answered.
         """
         self.friend = friend
         self.data = folder / "data"
@@ -79,6 +81,7 @@ class Server:
                 rtp_last=first + RTP_PORTS - 1,
                 drain_s=drain_s,
                 app=app,
+                media=media,
                 early_media=str(early_media).lower(),
             )
             + more

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media.codecs import CODECS
+from media.codecs import CODECS, G711
 from media.units import SAMPLES_PER_MS, Samples, from_pcm, pcm
 from parley.caller import CallScript, Press, Say, place, script
 from tests.interop.agents import BOOK_KEY
@@ -38,7 +38,7 @@ def of_words(phrase: str) -> list[bytes]:
 def of_audio(samples: Samples) -> list[bytes]:
     """Snippets from loud places, as PCM and in both laws, before and after coding."""
     wanted: list[bytes] = []
-    for codec in CODECS.values():
+    for codec in G711.values():
         coded = codec.encode(samples)
         for start in voiced_places(samples):
             wanted += forms(coded[start : start + SNIPPET_BYTES])
@@ -67,7 +67,7 @@ async def test_a_refused_call_leaves_no_audio_and_no_words(server: Server) -> No
     shown = server.json("show", call["id"])
     assert shown["recording"] is None
     assert [said for said in shown["transcript"] if said["party"] == "caller"] == []
-    assert list(server.data.rglob("*.chunk")) == []
+    assert [path for end in ("chunk", "seg") for path in server.data.rglob(f"*.{end}")] == []
 
 
 @pytest.mark.parametrize("lead", range(3))

@@ -1,5 +1,6 @@
 """SIPp is transferred, transfers, is called: what the rows say of it afterwards."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
+from tests.interop.agents import BOOK_KEY
+from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
+from tests.interop.test_identities import url_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -153,6 +156,23 @@ def test_somebody_is_called(
     assert shown["dial"]["kind"] == "consent"
 
 
+def test_whom_we_call_is_greeted_and_asked_like_a_caller(server: Server, tmp_path: Path) -> None:
+    microphone = save(tmp_path / "microphone.wav", tone(60))
+    with baresip(tmp_path / "baresip", microphone, Account(answers=True)) as telephone:
+        done = server.json("dial", telephone.uri, "--basis", "consent", *SOURCE)
+        telephone.wait_until_called()
+        telephone.wait_until_spoken_to()
+        telephone.press("1")
+        telephone.wait_until_spoken_to()
+        telephone.press(BOOK_KEY)
+        telephone.wait_for_the_end()
+    shown = sealed(server, done["call"])
+    assert ended(shown) == ("agent", "normal")
+    assert "granted" in {event["kind"] for event in shown["consent"]}
+    assert shown["recording"] is not None
+    assert [action["tool"] for action in shown["actions"]] == ["book"]
+
+
 def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path: Path) -> None:
     running, port = sipp_called("consulted", tmp_path)
     consulted, _ = dial(exchange, port)
@@ -237,3 +257,27 @@ def test_what_was_dialled_and_transferred_is_replayed_exported_and_verified(
     shown = exchange.parley("show", call).stdout
     assert f"dialled by operator on {basis}: consent, a form of today" in shown
     assert "by callee (normal)" in shown
+
+
+@pytest.mark.parametrize(("role", "code"), [("supervisor", 0), ("clerk", 1)])
+def test_who_may_have_somebody_called_signs_for_it(
+    exchange: Server, tmp_path: Path, role: str, code: int
+) -> None:
+    done = exchange.json(
+        "basis", "record", f"sip:{role}@127.0.0.1:9", "--kind", "contract", *SOURCE
+    )
+    key = str(tmp_path / "key.pem")
+    exchange.parley("identity", "new", "--name", role, "--role", role, "--out", key)
+    basis = f'--arg=basis="{done["basis"]}"'
+    acted = exchange.parley_anywhere(
+        *("act", "sessions.call_dialled", basis, "--key", key, "--url", url_of(exchange), "--json")
+    )
+    assert acted.returncode == code, acted.stderr
+    if code == 0:
+        call = json.loads(acted.stdout)["result"]
+        ends = monotonic() + WAIT_S
+        while call not in {one["id"] for one in exchange.calls()}:
+            assert monotonic() < ends, "nobody is called"
+        assert exchange.json("show", call)["dial"]["by"].startswith("id_")
+    else:
+        assert "supervisor" in acted.stderr

@@ -17,7 +17,8 @@ from tests.interop import fuzz
 from tests.interop.agents import BOOK_KEY
 from tests.interop.kamailio import PASSWORD, USER, kamailio
 from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called, tone
-from tests.interop.server import UDP, Server, options
+from tests.interop.server import Server, options
+from tests.ipv6 import HAS_IPV6
 from tests.telephony.authority import Authority
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -44,10 +45,9 @@ def secure_port() -> int:
 def server(
     tmp_path_factory: pytest.TempPathFactory, authority: Authority, secure_port: int
 ) -> Iterator[Server]:
-    listen = (
-        *(UDP, "tcp:127.0.0.1:{sip}", "udp:[::1]:{sip}", "tcp:[::1]:{sip}"),
-        f"tls:127.0.0.1:{secure_port}",
-    )
+    hosts = ("127.0.0.1", "[::1]") if HAS_IPV6 else ("127.0.0.1",)
+    listen = [f"{transport}:{host}:{{sip}}" for transport in ("udp", "tcp") for host in hosts]
+    listen.append(f"tls:127.0.0.1:{secure_port}")
     keys = f'tls_certificate = "{authority.sign("127.0.0.1")}"\ntls_ca = "{authority.ca}"'
     started = Server(tmp_path_factory.mktemp("server"), listen=listen, sip=keys)
     yield started

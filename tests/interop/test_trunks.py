@@ -1,12 +1,10 @@
 """Carriers and strangers: who registers us, who is let in, who hears nothing."""
 
-import asyncio
 import secrets
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -14,17 +12,11 @@ from typing import Self
 
 import pytest
 
-from telephony.address import Address
-from telephony.endpoint import Held, SipEndpoint
-from telephony.flow import Hop, Listener, Transport
 from telephony.identity import ANONYMOUS
-from telephony.sip import Accepted, DialogState, Event, HungUp, UserAgent
 from telephony.sip.credentials import Credentials, Wallet
 from telephony.sip.headers import Headers, Lines
 from telephony.sip.message import Request, Response
 from telephony.sip.parser import parse
-from telephony.trunks import Trunk, TrunkLines
-from telephony.trunks.tables import TrunkState
 from tests.interop.peers import (
     Account,
     baresip,
@@ -45,6 +37,11 @@ PEER = "127.0.0.2"
 ANSWER_S = 5.0
 REGISTER_S_MAX = 30.0
 SCAN_S_MAX = 60.0
+
+BOTH_LAWS = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=audio 40000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+)
 
 PEERS = f'[[trunk]]\nname = "carrier"\npeers = ["{PEER}/32"]\n'
 DIGEST = """
@@ -142,7 +139,7 @@ class Telephone:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def invite(self, cseq: int, *lines: tuple[str, str]) -> Request:
+    def invite(self, cseq: int, *lines: tuple[str, str], offer: bytes = OFFER) -> Request:
         own = self.socket.getsockname()[1]
         head = (
             f"INVITE sip:desk@127.0.0.1:{self.port} SIP/2.0\r\n"
@@ -152,7 +149,7 @@ class Telephone:
             f"Contact: <sip:alice@127.0.0.1:{own}>\r\nContent-Type: application/sdp\r\n"
         )
         text = head + "".join(f"{name}: {value}\r\n" for name, value in lines)
-        data = f"{text}Content-Length: {len(OFFER)}\r\n\r\n".encode() + OFFER
+        data = f"{text}Content-Length: {len(offer)}\r\n\r\n".encode() + offer
         self.socket.send(data)
         made = parse(data)
         assert isinstance(made, Request)
@@ -183,6 +180,16 @@ def test_a_nonce_is_good_after_the_node_was_killed(house: Server, algorithm: str
             continue
         assert replayed.status == 401
         assert "stale=true" in (replayed.headers.get("www-authenticate") or "")
+
+
+def test_a_trunk_speaks_its_own_codecs(tmp_path: Path) -> None:
+    trunk = '[[trunk]]\nname = "alaw"\npeers = ["127.0.0.1/32"]\ncodecs = ["PCMA"]\n'
+    with served(tmp_path, trunk, friend="127.0.0.1") as server, Telephone(server.port) as phone:
+        phone.invite(1, offer=BOTH_LAWS)
+        while (answer := phone.answer()).status < 200:
+            continue
+        assert b" RTP/AVP 8" in answer.body
+        assert b"PCMU" not in answer.body
 
 
 def answered(asked: Request, refusal: Response, algorithm: str) -> Lines:
@@ -237,79 +244,29 @@ def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
         assert (call["state"], call["ended_by"]) == ("sealed", "caller")
 
 
-@pytest.mark.anyio
-async def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) -> None:
+TWO_TRUNKS = """
+[[trunk]]
+name = "first"
+proxy = "127.0.0.1:{busy}"
+prefer = 1
+[[trunk]]
+name = "second"
+proxy = "127.0.0.1:{ready}"
+prefer = 2
+username = "trunkuser"
+password = "trunkpass"
+identity = "+4930"
+"""
+
+
+def test_a_trunk_without_room_leaves_the_call_to_the_next(tmp_path: Path) -> None:
     busy, busy_port = sipp_called("busy_trunk", tmp_path)
     ready, port = sipp_called("open_trunk", tmp_path)
-    trunks = [
-        Trunk("first", proxy=f"127.0.0.1:{busy_port}", prefer=1),
-        Trunk(
-            "second",
-            proxy=f"127.0.0.1:{port}",
-            prefer=2,
-            username="trunkuser",
-            password="trunkpass",
-            identity="+4930",
-        ),
-    ]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        caller = Caller(bound, trunks)
-        first, *rest = await caller.lines.ways("+49301234")
-        ours = caller.endpoint.do(
-            lambda agent, now: agent.invite(
-                first.target_uri,
-                OFFER,
-                first.from_uri,
-                first.hops,
-                now,
-                headers=first.headers,
-                trunk=first.trunk,
-                otherwise=rest,
-            )
-        )
-        answered = await asyncio.wait_for(caller.events.get(), ANSWER_S)
-        assert isinstance(answered, Accepted), answered
-        caller.endpoint.do(lambda agent, now: agent.bye(ours, now))
-        assert await asyncio.wait_for(caller.events.get(), ANSWER_S) == HungUp(ours, "local")
-        assert caller.rows[ours].trunk == "second"
-        caller.endpoint.close()
-        with suppress(asyncio.CancelledError):
-            await caller.endpoint.stopped()
-    for carrier in (busy, ready):
-        await asyncio.to_thread(passed, carrier, tmp_path)
-
-
-class Caller:
-    """A user agent on a socket, with trunks."""
-
-    def __init__(self, bound: socket.socket, trunks: list[Trunk]) -> None:
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.rows: dict[str, DialogState] = {}
-        agent = UserAgent(
-            [Listener(Transport.UDP, *(Address(*bound.getsockname()),) * 2)],
-            "parley",
-            secrets.token_bytes,
-            credentials={trunk.name: trunk.credentials for trunk in trunks}.get,
-        )
-        self.endpoint = SipEndpoint(
-            [Held(Transport.UDP, bound)], agent, time.time, self.save, self.events.put_nowait
-        )
-        self.lines = TrunkLines(
-            trunks,
-            None,
-            self.resolve,
-            clock=lambda: time.time_ns() // 1_000,
-            entropy=secrets.token_bytes,
-            save=self.note,
-        )
-        self.lines.attach(self.endpoint)
-
-    async def resolve(self, uri: str) -> list[Hop]:
-        raise ValueError(uri)
-
-    async def save(self, state: DialogState) -> None:
-        self.rows[state.id] = state
-
-    async def note(self, state: TrunkState) -> None:
-        return
+    trunks = TWO_TRUNKS.format(busy=busy_port, ready=port)
+    with served(tmp_path, trunks, friend="127.0.0.1") as server:
+        basis = ("--basis", "consent", "--source", "the test")
+        call = server.json("dial", "tel:+49301234", *basis)["call"]
+        for carrier in (busy, ready):
+            passed(carrier, tmp_path)
+        (sealed,) = server.sealed(set())
+        assert (sealed["id"], sealed["ended_by"]) == (call, "callee")

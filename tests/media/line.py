@@ -3,9 +3,12 @@
 import heapq
 from dataclasses import dataclass, field
 from random import Random
+from typing import cast
 
 import numpy as np
 
+from media.bank.admission import Datagrams
+from media.net import DATAGRAM_BYTES_MAX, pack, unpack
 from media.outbox import Event
 from media.plane import Plane
 from media.recorder import Track
@@ -70,6 +73,48 @@ def named(found: list[Event], name: str) -> list[Event]:
     return [event for event in found if event.header["event"] == name]
 
 
+def gate_epoch(plane: Plane, leg: str) -> object:
+    """The epoch of a leg's open gate, as the node is told of it."""
+    legs = cast(list[dict[str, object]], plane.hello().header["legs"])
+    (told,) = [told for told in legs if told["leg"] == leg]
+    return told["gate_epoch"]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A datagram that a plane sent."""
+
+    data: bytes
+    port: int
+    destination: Address
+
+
+def ticked(plane: Plane, now: int) -> list[Sent]:
+    """What a plane sends in a tick."""
+    out = plane.tick(now)
+    if out is None:
+        return []
+    return [
+        Sent(
+            out.data[n, : out.lengths[n]].tobytes(),
+            int(out.ports[n]),
+            unpack(out.destinations[n].tobytes()),
+        )
+        for n in range(len(out.ports))
+    ]
+
+
+def deliver(plane: Plane, port: int, datagrams: list[tuple[bytes, Address]], now: int) -> None:
+    """Datagrams come in on a port, in one batch."""
+    data = np.zeros((len(datagrams), DATAGRAM_BYTES_MAX), np.uint8)
+    for row, (datagram, _) in zip(data, datagrams, strict=True):
+        row[: len(datagram)] = np.frombuffer(datagram, np.uint8)
+    lengths = np.array([len(datagram) for datagram, _ in datagrams], np.int32)
+    sources = np.array([list(pack(source)) for _, source in datagrams], np.uint8)
+    ports = np.full(len(datagrams), port, np.int32)
+    plane.receive(Datagrams(data, lengths, sources, ports), now)
+
+
 @dataclass
 class Network:
     """Two planes, one leg each, joined in memory. Delay and loss by a seed."""
@@ -84,7 +129,7 @@ class Network:
 
     def __post_init__(self) -> None:
         self._random = Random(self.seed)
-        self._flying: list[tuple[int, int, Plane, str, bytes, Address]] = []
+        self._flying: list[tuple[int, int, Plane, int, bytes, Address]] = []
         self._sent = 0
         self.near.add_port(4_000, "10.0.0.1", self.now)
         self.far.add_port(5_000, "10.0.0.2", self.now)
@@ -97,19 +142,19 @@ class Network:
         while self.now < end:
             self.now += FRAME_US
             self._deliver()
-            self._tick(self.near, self.far, "far", ("10.0.0.1", 4_000))
-            self._tick(self.far, self.near, "near", ("10.0.0.2", 5_000))
+            self._tick(self.near, self.far, 5_000, ("10.0.0.1", 4_000))
+            self._tick(self.far, self.near, 4_000, ("10.0.0.2", 5_000))
 
-    def _tick(self, sender: Plane, receiver: Plane, leg: str, source: Address) -> None:
-        for outgoing in sender.tick(self.now):
+    def _tick(self, sender: Plane, receiver: Plane, port: int, source: Address) -> None:
+        for outgoing in ticked(sender, self.now):
             if self._random.random() < self.loss:
                 continue
             self._sent += 1
             arrival = self.now + self.delay_us + self._random.randint(0, self.jitter_us)
-            item = (arrival, self._sent, receiver, leg, outgoing.data, source)
+            item = (arrival, self._sent, receiver, port, outgoing.data, source)
             heapq.heappush(self._flying, item)
 
     def _deliver(self) -> None:
         while self._flying and self._flying[0][0] <= self.now:
-            arrival, _, receiver, leg, data, source = heapq.heappop(self._flying)
-            receiver.receive(leg, data, source, arrival)
+            arrival, _, receiver, port, data, source = heapq.heappop(self._flying)
+            deliver(receiver, port, [(data, source)], arrival)

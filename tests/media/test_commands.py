@@ -50,7 +50,7 @@ def test_a_remote_is_digits_so_that_no_name_is_ever_looked_up() -> None:
 
 
 def test_half_a_sample_is_not_played() -> None:
-    with pytest.raises(ValueError, match="multiple"):
+    with pytest.raises(ValueError, match="half a sample"):
         parse(play("l", "u"), b"abc")
 
 

@@ -72,11 +72,15 @@ class Keeper:
         self._open.append(self.control)
         self.tell({"go": True, "recordings": str(self._recordings), "chunk_ms": 200})
         for port, sock in self.rtp.items():
-            self.tell({"rtp": port}, sock)
+            self._give(port, sock)
 
-    def tell(self, message: dict[str, object], sock: socket.socket | None = None) -> None:
-        fds = [] if sock is None else [sock.fileno()]
+    def tell(self, message: dict[str, object], *socks: socket.socket) -> None:
+        fds = [sock.fileno() for sock in socks]
         socket.send_fds(self.control, [json.dumps(message).encode()], fds)
+
+    def _give(self, port: int, rtp: socket.socket) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtcp:
+            self.tell({"rtp": port, "rtcp": port + 1}, rtp, rtcp)
 
     def give_wanted_ports(self) -> None:
         wanted = json.loads(self.control.recv(65_536))["want_rtp"]
@@ -85,7 +89,7 @@ class Keeper:
             sock.bind(("127.0.0.1", 0))
             port = sock.getsockname()[1]
             self.rtp[port] = sock
-            self.tell({"rtp": port}, sock)
+            self._give(port, sock)
 
     def link(self) -> Node:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -246,7 +250,8 @@ def test_a_recording_is_sealed_on_disk_before_it_is_told(
     node.send(started(peer))
     node.send(gate("l", 9, time.time_ns() // 1_000))
     chunk = node.wait_for("chunk", party="agent", n=0)
-    sealed = (tmp_path / str(chunk["path"])).read_bytes()
+    begin = int(str(chunk["offset"]))
+    sealed = (tmp_path / str(chunk["path"])).read_bytes()[begin : begin + int(str(chunk["bytes"]))]
     assert hashlib.sha256(sealed).hexdigest() == chunk["sha256"]
     opened = AESGCM(AGENT_KEY.key).decrypt(
         (9).to_bytes(4, "big") + bytes(8), sealed, b"call-1|agent|9|0"

@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from consent.rules import Answer
 from conversation.reducers import action_finished, action_proposed, action_started
 from conversation.tables import ActionState
+from media import segment
+from media.segment import Frame
+from media.segment import encode as frame
 from recordings.reducers import chunk_sealed, recording_sealed
 from recordings.tables import Chunk
 from runtime.keystore import Keystore
@@ -24,6 +27,7 @@ from transcripts.tables import Segment
 BEGIN_US = 1_772_373_600_000_000
 """2026-03-01T14:00:00Z."""
 
+BOOT = "0123456789abcdef"
 SECOND_US = 1_000_000
 SAMPLES = 8_000
 
@@ -112,10 +116,11 @@ class Playing:
         nonce = (1).to_bytes(4, "big") + n.to_bytes(8, "big")
         name = f"{self.call}|{party}|1|{n}"
         box = AESGCM(self.keys.key(key_id)).encrypt(nonce, bytes(2 * SAMPLES), name.encode())
-        path = f"{self.call}/{party}-1-{n}.chunk"
-        file = self.data / "recordings" / path
+        place = frame(Frame(self.call, party, key_id, 1, n, 8_000, n * SAMPLES, len(box)))
+        file = self.data / "recordings" / segment.path(BOOT, 0)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(box)
+        before = file.read_bytes() if file.exists() else segment.header(BOOT, 0)
+        file.write_bytes(before + place + box)
         return Chunk(
             id=name,
             call=self.call,
@@ -127,9 +132,10 @@ class Playing:
             samples=SAMPLES,
             sha256=sha256(box).hexdigest(),
             bytes=len(box),
-            path=path,
+            path=file.name,
             captured_from_us=self.now_us,
             at_us=0,
+            offset=len(before + place),
         )
 
     async def talk(self) -> None:

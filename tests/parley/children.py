@@ -38,16 +38,15 @@ class Puppet:
         if not content:
             sys.exit(0)
         message = json.loads(content)
-        if fds:
-            self.hold(message, socket.socket(fileno=fds[0]))
+        for name, fd in zip(names(message), fds, strict=True):
+            self.hold(name, socket.socket(fileno=fd))
         self.tell({"told": message})
         if message.get("stop") and os.environ.get("NATURE") != STUBBORN:
             sys.exit(0)
 
-    def hold(self, message: dict[str, Any], held: socket.socket) -> None:
-        name = str(message.get("socket") or message.get("peer") or message.get("rtp"))
+    def hold(self, name: str, held: socket.socket) -> None:
         self.held[name] = held
-        if message.get("socket") != "http":
+        if name != "http":
             self.selector.register(held, selectors.EVENT_READ, lambda: self.hear(name, held))
 
     def hear(self, name: str, held: socket.socket) -> None:
@@ -65,6 +64,14 @@ class Puppet:
             self.control.send(order["say"].encode())
         else:
             self.held[order["to"]].send(order["say"].encode())
+
+
+def names(message: dict[str, Any]) -> list[str]:
+    """What the sockets that came with a message are called; the second media is "media-1"."""
+    if "rtcp" in message:
+        return [str(message.get("rtp") or message["shared"]), str(message["rtcp"])]
+    name, index = message.get("socket") or message.get("peer"), message.get("index")
+    return [f"{name}-{index}" if index else str(name)] if name else []
 
 
 def main() -> None:

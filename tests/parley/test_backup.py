@@ -18,6 +18,7 @@ from typing import Any
 import apsw
 import pytest
 
+from media import segment
 from parley import backup, cli, history
 from parley.backup import files, manifest
 from runtime.engines import sqlite, witness
@@ -26,7 +27,7 @@ from runtime.opening import examine
 from runtime.store import Store
 from runtime.tables import all_schemas
 from tests.disks import small_disk
-from tests.parley.a_call import SECOND_US, agreed, refused
+from tests.parley.a_call import BEGIN_US, SECOND_US, agreed, refused
 from tests.runtime.bank import opened
 from tests.runtime.damage import flip
 
@@ -187,23 +188,94 @@ async def test_a_backup_is_not_written_over_something(tmp_path: Path, said: Any)
     assert said(*arguments)[0] == 2
 
 
+def segments_of(data: Path) -> list[Path]:
+    return sorted((data / "recordings").glob("*.seg"))
+
+
 async def test_a_chunk_that_is_not_what_its_row_says_is_named(tmp_path: Path, said: Any) -> None:
     await agreed(tmp_path / "data")
-    one, two, *_ = sorted((tmp_path / "data" / "recordings").rglob("*.chunk"))
-    one.unlink()
-    flip(two, 5)
+    (one,) = segments_of(tmp_path / "data")
+    whole = one.read_bytes()
+    places = [begin for begin, _ in segment.frames(whole)]
+    flip(one, places[1] + 5)
+    os.truncate(one, len(whole) - 1)
     _, out, _ = said("backup", "--to", tmp_path / "backup", "--data", tmp_path / "data")
-    assert f"missing or changed: call_abc1/{one.name}" in out
-    assert f"missing or changed: call_abc1/{two.name}" in out
+    assert out.count("missing or changed") == 2
+    assert "missing or changed: call_abc1/agent-1-0" in out
+    assert "missing or changed: call_abc1/agent-1-1" in out
     _, out, _ = said("restore", "--from", tmp_path / "backup", "--data", tmp_path / "new")
-    assert f"missing in the backup: call_abc1/{one.name}" in out
+    assert "missing in the backup: call_abc1/agent-1-0" in out
+    (brought,) = segments_of(tmp_path / "new")
+    assert [begin for begin, _ in segment.frames(brought.read_bytes())] == [places[0], places[2]]
+
+
+async def test_a_segment_that_is_gone_is_named_chunk_by_chunk(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path / "data")
+    segments_of(tmp_path / "data")[0].unlink()
+    _, out, _ = said("backup", "--to", tmp_path / "backup", "--data", tmp_path / "data")
+    assert out.count("missing or changed") == 4
+    assert segments_of(tmp_path / "backup") == []
+
+
+async def test_a_backup_takes_what_rows_name_from_a_segment_that_grows(
+    tmp_path: Path, said: Any
+) -> None:
+    await agreed(tmp_path / "data", "call_a1")
+    (growing,) = segments_of(tmp_path / "data")
+    named = growing.read_bytes()
+    stray = b"sealed, but not a row yet" * 100_000
+    growing.write_bytes(named + stray)
+    second = await agreed(tmp_path / "data", "call_b2", BEGIN_US + 1_000 * SECOND_US)
+    growing.write_bytes(growing.read_bytes() + stray[:777])
+    said("backup", "--to", tmp_path / "backup", "--data", tmp_path / "data")
+    assert holding(tmp_path / "data", b"not a row yet") == [f"recordings/{growing.name}"]
+    assert holding(tmp_path / "backup", b"not a row yet") == []
+    (kept,) = segments_of(tmp_path / "backup")
+    assert (
+        kept.read_bytes()
+        == named + bytes(len(stray)) + growing.read_bytes()[len(named + stray) : -777]
+    )
+    assert kept.stat().st_blocks * 512 < len(stray)  # The rest is a hole.
+    code, _, _ = said(
+        *("restore", "--from", tmp_path / "backup", "--data", tmp_path / "new"),
+        *("--keys", tmp_path / "data" / "keys"),
+    )
+    assert code == 0
+    (brought,) = segments_of(tmp_path / "new")
+    assert brought.read_bytes() == kept.read_bytes()
+    assert brought.stat().st_blocks * 512 < len(stray)
+    shutil.copy(tmp_path / "data" / "log.key", tmp_path / "new")
+    for call in ("call_a1", second.call):
+        assert said("export", call, "--to", tmp_path / call, "--data", tmp_path / "new")[0] == 0
+        assert said("verify", tmp_path / call)[0] == 0
+
+
+async def test_chunks_in_files_of_their_own_are_kept_as_ever(tmp_path: Path, said: Any) -> None:
+    data = tmp_path / "data"
+    one = await agreed(data)
+    (segment_path,) = segments_of(data)
+    whole = segment_path.read_bytes()
+    connection = apsw.Connection(str(data / "parley.db"))
+    connection.execute("DROP TRIGGER chunk_no_update")
+    for begin, frame in segment.frames(whole):
+        path = f"{one.call}/{frame.party}-{frame.epoch}-{frame.n}.chunk"
+        (data / "recordings" / path).parent.mkdir(exist_ok=True)
+        (data / "recordings" / path).write_bytes(whole[begin : begin + frame.length])
+        values = (path, f"{one.call}|{frame.party}|1|{frame.n}")
+        connection.execute("UPDATE chunk SET path = ?, offset = 0 WHERE id = ?", values)
+    connection.close()
+    segment_path.unlink()
+    _, out, _ = said("backup", "--to", tmp_path / "backup", "--data", data)
+    assert "missing" not in out
+    said("restore", "--from", tmp_path / "backup", "--data", tmp_path / "new")
+    assert len(list((tmp_path / "new" / "recordings").rglob("*.chunk"))) == 4
 
 
 async def test_a_backup_of_which_a_byte_changed_is_not_restored(tmp_path: Path, said: Any) -> None:
     await agreed(tmp_path / "data")
     said("backup", "--to", tmp_path / "backup", "--data", tmp_path / "data")
     every = [path for path in (tmp_path / "backup").rglob("*") if path.is_file()]
-    assert len(every) == 7
+    assert len(every) == 4
     for path in every:
         whole = path.read_bytes()
         flip(path, len(whole) // 2)
@@ -226,6 +298,7 @@ async def test_a_backup_of_which_a_byte_changed_is_not_restored(tmp_path: Path, 
         {"files": []},
         {"files": [{"path": "../parley.db", "sha256": "0" * 64, "bytes": 1}]},
         {"files": [{"path": "recordings/../../x-1-1.chunk", "sha256": "0" * 64, "bytes": 1}]},
+        {"files": [{"path": "recordings/../x.seg", "sha256": "0" * 64, "bytes": 1}]},
         {"files": [{"path": "/etc/passwd", "sha256": "0" * 64, "bytes": 1}]},
         {"files": [{"path": "parley.db", "sha256": "0" * 64, "bytes": 1}] * 2},
         {"more": 1},

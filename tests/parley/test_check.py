@@ -1,13 +1,19 @@
 import json
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from parley import cli
+from parley.commands.check import shared_ports
+from parley.commands.ports import buffer_bytes
+from parley.config import parse
 from runtime.checkpoint import verifier_key
 from runtime.log_key import ORIGIN, load_or_create
 
+CORES = len(os.sched_getaffinity(0))
 CONFIG = """\
 [http]
 listen = "127.0.0.1:{http}"
@@ -117,3 +123,59 @@ def test_an_authority_whose_certificate_is_none(
     code, wrong = checked(argv, capsys)
     assert (code, list(wrong)) == (1, ["time stamps"])
     assert "nothing.pem cannot be read" in wrong["time stamps"]
+
+
+def test_the_media_processes_and_their_shared_ports_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = configured(tmp_path)
+    assert cli.main(argv[:-1]) == 0
+    shown = capsys.readouterr().out
+    assert f"ok  media: processes: 1, and a warm spare; cores here: {CORES}\n" in shown
+    assert "ok  media: each call has a pair of ports of its own\n" in shown
+    assert "10 pairs of ports of 23200-23219 on 127.0.0.1 are free for RTP and RTCP" in shown
+    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", "23220")
+    cli.main(argv[:-1])
+    assert "shared ports on 127.0.0.1: 23220-23221; " in capsys.readouterr().out
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_more_media_processes_than_cores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_MEDIA_PROCESSES", "2")
+    code, wrong = checked(configured(tmp_path), capsys)
+    assert (code, list(wrong)) == (1, ["media"])
+    assert "lower media.processes" in wrong["media"]
+
+
+def test_a_shared_port_that_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", "23220")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 23221))
+        code, wrong = checked(configured(tmp_path), capsys)
+    assert code == 1
+    assert "127.0.0.1:23221 cannot be bound" in wrong["ports"]
+    assert "change media.shared_port" in wrong["ports"]
+
+
+def test_a_shared_port_before_which_little_can_wait() -> None:
+    media = parse("[media]\nshared_port = 23220", {}).media
+    finding = shared_ports(media, 212_992)
+    assert not finding.ok
+    assert "sysctl net.core.rmem_max=4194304" in finding.detail
+    assert shared_ports(media, 4 * 1024 * 1024).ok
+
+
+def test_the_kernel_grants_what_it_can() -> None:
+    assert buffer_bytes(16_384) == 16_384

@@ -7,6 +7,7 @@ from parley.config import (
     Config,
     ConfigError,
     Endpoint,
+    PortRange,
     Secret,
     SecretError,
     Trunk,
@@ -28,6 +29,7 @@ public_address = ""
 ports = "20000-20999"
 codecs = ["G722", "PCMU", "PCMA"]
 processes = 1
+shared_port = 0
 [agent]
 app = "parley.demo:Receptionist"
 [consent]
@@ -117,7 +119,13 @@ def test_an_unknown_key_is_refused_naming_the_nearest_and_the_file() -> None:
         ('[sip]\npublic_address = "nat"', "the address callers reach"),
         ('[media]\nports = "20999-20000"', "a range of UDP ports"),
         ('[media]\ncodecs = ["opus"]', 'a list of "G722", "PCMU", "PCMA"'),
-        ("[media]\nprocesses = 2", "there is one media process"),
+        ('[media]\nports = "20001-20002"', "a range of UDP ports"),
+        ("[media]\nprocesses = 0", "how many media processes share the calls, 1-16"),
+        ("[media]\nprocesses = 17", "how many media processes share the calls, 1-16"),
+        ("[media]\nshared_port = 5005", "an even UDP port, 1024-65504, or 0"),
+        ("[media]\nshared_port = 80", "an even UDP port"),
+        ("[media]\nshared_port = 65506", "an even UDP port"),
+        ("[media]\nshare_port = 5004", "The nearest known one is media.shared_port."),
         ('[store]\nurl = "mysql:"', '"sqlite:PATH" or "postgresql://…"'),
         ('[store]\nurl = "sqlite:"', '"sqlite:PATH"'),
         ('[agent]\napp = ""', '"module:Class"'),
@@ -212,3 +220,17 @@ def test_a_data_directory_moves_what_is_still_at_its_default_place() -> None:
     assert moved.store.url == "sqlite:/srv/parley.db"
     assert moved.recording.directory == "/mnt/sealed"
     assert Config().in_directory(Path("/srv")).recording.directory == "/srv/recordings"
+
+
+def test_a_pair_of_ports_stays_within_its_range() -> None:
+    assert [*PortRange.parse("20000-20004").even] == [20000, 20002]
+    assert [*PortRange.parse("20001-20005").even] == [20002, 20004]
+
+
+def test_each_media_process_has_a_shared_pair_of_its_own() -> None:
+    assert parse("[media]\nprocesses = 3\nshared_port = 5004", {}).media.shared_ports == (
+        5004,
+        5006,
+        5008,
+    )
+    assert parse("[media]\nprocesses = 3", {}).media.shared_ports == ()

@@ -1,20 +1,23 @@
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 
+from parley.keeper.sockets import DESCRIPTORS, raise_descriptor_limit
+
 ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0
 BYTES_MAX = 65_536
-CONFIG = {
+CONFIG: dict[str, dict[str, Any]] = {
     "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 0},
     "http": {"listen": "127.0.0.1:0"},
     "media": {"ports": "23000-23199"},
@@ -67,14 +70,15 @@ class Puppet:
 
     def ended(self) -> None:
         """Wait until the kernel has closed its sockets: it is gone."""
-        while self.report.recv(BYTES_MAX):
-            continue
+        with suppress(ConnectionResetError):  # It had not read all that it was told.
+            while self.report.recv(BYTES_MAX):
+                continue
 
 
 class Server:
     """A keeper in a process of its own; its children report to the test."""
 
-    def __init__(self, folder: Path, nature: str = "", config: Fact = CONFIG) -> None:
+    def __init__(self, folder: Path, nature: str = "", config: Fact = CONFIG, **media: Any) -> None:
         self.data = folder / "data"
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(folder / "report"))
@@ -82,6 +86,7 @@ class Server:
         self.listener.settimeout(WAIT_S)
         self.puppets: list[Puppet] = []
         environ = {**ENVIRON, "REPORT": str(folder / "report"), "NATURE": nature}
+        config = {**config, "media": {**config["media"], **media}}
         self.process, self.log = start(self.data, "tests.parley.children", environ, config)
 
     def event(self, name: str, **facts: Any) -> Fact:
@@ -92,9 +97,9 @@ class Server:
                 return fact
         raise AssertionError(f"the keeper ended without {name}")
 
-    def active(self, role: str) -> Puppet:
+    def active(self, role: str, index: int = 0) -> Puppet:
         """The puppet which the keeper promotes next in this role."""
-        pid = self.event("promoted", role=role)["pid"]
+        pid = self.event("promoted", role=role, index=index)["pid"]
         while pid not in {puppet.pid for puppet in self.puppets}:
             self.puppets.append(Puppet(self.listener.accept()[0]))
         return next(puppet for puppet in self.puppets if puppet.pid == pid)
@@ -115,9 +120,18 @@ class Server:
         self.process.kill()
         self.process.wait(WAIT_S)
         self.log.close()
+        # Their ports are the next test's: wait until they are free, of those who came last too.
+        self.listener.setblocking(False)
+        reports = [puppet.report for puppet in self.puppets]
+        with suppress(BlockingIOError):
+            while True:
+                reports.append(self.listener.accept()[0])
         self.listener.close()
-        for puppet in self.puppets:
-            puppet.report.close()
+        for report in reports:
+            with report, suppress(ConnectionResetError):
+                report.settimeout(WAIT_S)
+                while report.recv(BYTES_MAX):
+                    continue
 
 
 def start(
@@ -138,8 +152,8 @@ def start(
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     with ExitStack() as stack:
 
-        def opened(nature: str = "", config: Fact = CONFIG) -> Server:
-            server = Server(tmp_path, nature, config)
+        def opened(nature: str = "", config: Fact = CONFIG, **media: Any) -> Server:
+            server = Server(tmp_path, nature, config, **media)
             stack.callback(server.close)
             return server
 
@@ -178,11 +192,16 @@ def test_each_child_is_told_to_go_and_given_its_sockets(server: Server) -> None:
     assert go["config"]["sip"]["listen"] == ["udp:127.0.0.1:0"]
     assert node.told("socket") == {"socket": "sip", "listen": "udp:127.0.0.1:0"}
     assert node.told("socket") == {"socket": "http"}
-    assert node.told("peer") == {"peer": "media"}
-    assert media.told("go") == {"go": True, "recordings": "data/recordings", "chunk_ms": 1000}
-    assert media.told("peer") == {"peer": "node"}
+    assert node.told("peer") == {"peer": "media", "index": 0}
+    assert media.told("go") == {
+        "go": True,
+        "index": 0,
+        "recordings": "data/recordings",
+        "chunk_ms": 1000,
+    }
+    assert media.told("peer") == {"peer": "node", "index": 0}
     assert speech.told("go")["speech"]["stt"] == "auto"
-    assert speech.told("peer") == {"peer": "node"}
+    assert speech.told("peer") == {"peer": "node", "index": 0}
 
 
 def test_peers_are_joined_by_a_stream(server: Server) -> None:
@@ -224,7 +243,7 @@ def test_media_that_is_killed_is_replaced_on_the_same_rtp_sockets(server: Server
     assert [after.told("rtp")["rtp"], after.told("rtp")["rtp"]] == ports
     heard = after.heard()
     assert heard == {"from": str(ports[1]), "heard": "a frame sent while nobody listened"}
-    node.until(lambda fact: fact.get("told") == {"peer": "media"})
+    node.until(lambda fact: fact.get("told") == {"peer": "media", "index": 0})
     node.say("media", "go on")
     assert after.heard() == {"from": "node", "heard": "go on"}
 
@@ -243,7 +262,7 @@ def test_a_node_that_is_killed_misses_no_datagram(server: Server) -> None:
     assert go["config"]["http"] == {"listen": "127.0.0.1:0"}
     assert not go["first"]
     assert after.heard() == {"from": "sip", "heard": "BYE sent while no node was there"}
-    assert speech.told("peer") == {"peer": "node"}
+    assert speech.told("peer") == {"peer": "node", "index": 0}
     server.event("started", role="node")
 
 
@@ -251,8 +270,114 @@ def test_speech_that_is_killed_is_started_again(server: Server) -> None:
     node, _, speech = server.all_active()
     speech.kill()
     assert server.event("died", role="speech")["code"] == -signal.SIGKILL
-    assert server.active("speech").told("peer") == {"peer": "node"}
-    node.until(lambda fact: fact.get("told") == {"peer": "speech"})
+    assert server.active("speech").told("peer") == {"peer": "node", "index": 0}
+    node.until(lambda fact: fact.get("told") == {"peer": "speech", "index": 0})
+
+
+def test_rtp_comes_with_its_rtcp_and_both_outlive_the_process(server: Server) -> None:
+    _, media, _ = server.all_active()
+    media.ask_keeper(want_rtp=1)
+    assert media.told("rtp") == {"rtp": 23000, "rtcp": 23001}
+    media.kill()
+    send(23001, "a report sent while nobody listened")
+    after = server.active("media")
+    assert after.told("rtp") == {"rtp": 23000, "rtcp": 23001}
+    assert after.heard() == {"from": "23001", "heard": "a report sent while nobody listened"}
+    after.ask_keeper(release_rtp=23000)
+    after.ask_keeper(want_rtp=1)
+    after.told("rtp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        # The other copy of the socket is the child's, which a puppet does not close.
+        after.kill()
+        server.event("died", role="media", pid=after.pid)
+        free.bind(("127.0.0.1", 23001))
+
+
+def test_a_port_whose_rtcp_is_taken_is_passed_over(server: Server) -> None:
+    _, media, _ = server.all_active()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 23001))
+        media.ask_keeper(want_rtp=1)
+        assert media.told("rtp") == {"rtp": 23002, "rtcp": 23003}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 23000))
+
+
+def test_each_media_process_keeps_its_number_its_ports_and_its_link(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve(processes=2)
+    node = server.active("node")
+    first, second = server.active("media", 0), server.active("media", 1)
+    speech = server.active("speech")
+    assert (first.told("go")["index"], second.told("go")["index"]) == (0, 1)
+    node.until(lambda fact: fact.get("told") == {"peer": "media", "index": 1})
+    first.ask_keeper(want_rtp=1)
+    mine = first.told("rtp")["rtp"]
+    second.ask_keeper(want_rtp=1)
+    theirs = second.told("rtp")["rtp"]
+    second.ask_keeper(release_rtp=mine)  # It is not its own: nothing happens.
+    second.ask_keeper(want_rtp=1)
+    second.told("rtp")  # What was asked before was heard.
+    spares = {*server.all_puppets(6)} - {node, first, second, speech}
+    speech.told("go")
+    assert server.pids() == {
+        "keeper": server.process.pid,
+        "node": node.pid,
+        "media": first.pid,
+        "media-1": second.pid,
+        "speech": speech.pid,
+    }
+
+    second.kill()
+
+    after = server.active("media", 1)
+    assert after in spares
+    assert after.told("go")["index"] == 1
+    assert after.told("rtp")["rtp"] == theirs
+    node.until(lambda fact: fact.get("told") == {"peer": "media", "index": 1})
+    node.say("media-1", "go on")
+    assert after.heard() == {"from": "node", "heard": "go on"}
+    node.say("media", "and you")
+    assert first.heard() == {"from": "node", "heard": "and you"}
+
+    first.kill()
+    assert server.active("media", 0).told("rtp")["rtp"] == mine
+
+
+def test_a_shared_pair_belongs_to_each_media_process(serve: Callable[..., Server]) -> None:
+    server = serve(processes=2, shared_port=23300)
+    first, second = server.active("media", 0), server.active("media", 1)
+    assert first.told("shared") == {"shared": 23300, "rtcp": 23301}
+    assert second.told("shared") == {"shared": 23302, "rtcp": 23303}
+    second.kill()
+    send(23302, "a frame of many")
+    after = server.active("media", 1)
+    assert after.told("shared") == {"shared": 23302, "rtcp": 23303}
+    assert after.heard() == {"from": "23302", "heard": "a frame of many"}
+
+
+def test_a_shared_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 23301))
+        config = {**CONFIG, "media": {**CONFIG["media"], "shared_port": 23300}}
+        process, log = start(tmp_path, "tests.parley.children", ENVIRON, config)
+        with log:
+            said = log.read()
+    assert process.wait(WAIT_S) == 2
+    assert "udp:127.0.0.1:23300 and the port above it cannot be bound" in said
+    assert "change media.shared_port" in said
+
+
+def test_as_many_descriptors_as_allowed_are_taken() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        raise_descriptor_limit()
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert allowed == DESCRIPTORS or allowed == hard < DESCRIPTORS
 
 
 def test_a_released_rtp_port_is_closed_and_not_handed_on(server: Server) -> None:
@@ -285,7 +410,7 @@ def test_what_a_child_says_wrongly_is_ignored(server: Server, words: str) -> Non
     media.say("keeper", words or "null")
     server.event("not_understood", role="media")
     media.ask_keeper(want_rtp=1)
-    assert media.told("rtp") == {"rtp": 23000}
+    assert media.told("rtp") == {"rtp": 23000, "rtcp": 23001}
 
 
 def test_only_media_may_ask_for_rtp(server: Server) -> None:

@@ -19,6 +19,7 @@ from telephony.endpoint import Held
 from telephony.flow import Transport
 from telephony.resolving import Kind
 from telephony.tls import TlsError
+from tests.ipv6 import needs_ipv6
 from tests.telephony.authority import Authority
 
 
@@ -31,6 +32,7 @@ def free() -> int:
         return int(probe.getsockname()[1])
 
 
+@needs_ipv6
 def test_each_transport_and_family_has_a_socket_which_takes_what_comes() -> None:
     sockets = Sockets(configured("udp:127.0.0.1:0", "tcp:127.0.0.1:0", "tls:[::1]:0"))
     udp, tcp, tls = sockets.sip.values()
@@ -42,6 +44,7 @@ def test_each_transport_and_family_has_a_socket_which_takes_what_comes() -> None
     sockets.close()
 
 
+@needs_ipv6
 def test_all_of_ipv4_and_all_of_ipv6_share_a_port() -> None:
     port = free()
     listen = [f"{kind}:{host}:{port}" for kind in ("udp", "tcp") for host in ("0.0.0.0", "[::]")]
@@ -71,6 +74,7 @@ def test_tls_without_a_certificate_keeps_the_server_from_starting(tmp_path: Path
     assert found.server is not None
 
 
+@needs_ipv6
 def test_peers_are_told_the_public_address_of_their_family() -> None:
     config = configured("udp:127.0.0.1:0", public_address="203.0.113.5")
     with (

@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from media import segment
 from recordings import evidence, export
 from recordings.vault import SAMPLE_RATE, Chunk
 from runtime import canonical, checkpoint, merkle
@@ -19,6 +20,8 @@ ORIGIN = "log.example/parley"
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 VKEY = checkpoint.verifier_key(ORIGIN, LOG_KEY.public_key())
+BOOT = "0123456789abcdef"
+OTHERS_BYTES = 5_000
 BEGIN_US = 1_800_000_000_000_000
 SECOND_US = 1_000_000
 GRANTED_US = BEGIN_US + 2 * SECOND_US
@@ -75,9 +78,15 @@ class Log:
 
 @dataclass
 class Call:
-    """The log, and what lies beside it: ciphertexts by path, the words, the data keys."""
+    """The log, and what lies beside it: ciphertexts by name, the words, the data keys.
+
+    Its chunks lie in two segments, with those of other calls before and between them; in a call
+    of `old` times each is a file, and no row has a rate.
+    """
 
     log: Log = field(default_factory=Log)
+    old: bool = False
+    ends: dict[str, int] = field(default_factory=dict[str, int])
     chunks: list[Chunk] = field(default_factory=list[Chunk])
     ciphertexts: dict[str, bytes] = field(default_factory=dict[str, bytes])
     transcript: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
@@ -100,28 +109,58 @@ class Call:
         }
         self.log.append(at_us, f"consent.{kind}", [["consent_event", None, row]])
 
-    def record(self, party: str, epoch: int, n: int, captured_us: int, at_us: int) -> None:
+    def record(
+        self, party: str, epoch: int, n: int, captured_us: int, at_us: int, *, rate: int = 8_000
+    ) -> None:
         """A second of noise."""
-        pcm = random.Random(f"{party}{epoch}{n}").randbytes(2 * SAMPLE_RATE)
+        pcm = random.Random(f"{party}{epoch}{n}").randbytes(2 * rate)
         key_id = f"key-{party}"
         nonce = epoch.to_bytes(4, "big") + n.to_bytes(8, "big")
-        sealed = AESGCM(KEYS[key_id]).encrypt(nonce, pcm, f"{CALL}|{party}|{epoch}|{n}".encode())
+        bound = f"{CALL}|{party}|{epoch}|{n}" + ("" if rate == SAMPLE_RATE else f"|{rate}")
+        sealed = AESGCM(KEYS[key_id]).encrypt(nonce, pcm, bound.encode())
+        path, offset = f"{CALL}/{party}-{epoch}-{n}.chunk", 0
+        if not self.old:
+            path = segment.path(BOOT, n % 2)
+            offset = self.ends.get(path, segment.HEADER_BYTES) + OTHERS_BYTES + segment.FRAME_BYTES
+            self.ends[path] = offset + len(sealed)
         chunk = Chunk(
             call=CALL,
             party=party,
             epoch=epoch,
             n=n,
             key_id=key_id,
-            first_sample=(captured_us - BEGIN_US) // 125,
-            samples=SAMPLE_RATE,
+            first_sample=(captured_us - BEGIN_US) * rate // SECOND_US,
+            samples=rate,
             sha256=sha256(sealed).hexdigest(),
             bytes=len(sealed),
             at_us=at_us,
             captured_from_us=captured_us,
+            path=path,
+            offset=offset,
+            rate=rate,
         )
         self.chunks.append(chunk)
-        self.ciphertexts[chunk.path] = sealed
-        self.log.append(at_us, "recordings.chunk_sealed", [["chunk", None, asdict(chunk)]])
+        self.ciphertexts[chunk.name] = sealed
+        row = asdict(chunk)
+        if self.old:
+            del row["offset"], row["rate"]
+        self.log.append(at_us, "recordings.chunk_sealed", [["chunk", None, row]])
+
+    def store(self, recordings: Path) -> None:
+        """Lay the ciphertexts where the rows say; where one is no more, there are zeros."""
+        recordings.mkdir(parents=True, exist_ok=True)
+        for path, end in self.ends.items():
+            others = segment.header(BOOT, 0) + random.Random(path).randbytes(end)
+            (recordings / path).write_bytes(others[:end])
+        for chunk in self.chunks:
+            ciphertext = self.ciphertexts.get(chunk.name)
+            if not self.old:
+                with (recordings / chunk.path).open("r+b") as file:
+                    file.seek(chunk.offset)
+                    file.write((ciphertext or b"").ljust(chunk.bytes, b"\0"))
+            elif ciphertext is not None:
+                (recordings / CALL).mkdir(exist_ok=True)
+                (recordings / chunk.path).write_bytes(ciphertext)
 
     def say(self, at_us: int, party: str, text: str) -> None:
         segment = f"segment-{len(self.transcript)}"
@@ -164,9 +203,7 @@ class Call:
 
     def write(self, folder: Path, key: Ed25519PrivateKey = LOG_KEY) -> Path:
         """Export the pack below `folder`; where it lies."""
-        for path, ciphertext in self.ciphertexts.items():
-            (folder / "recordings" / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "recordings" / path).write_bytes(ciphertext)
+        self.store(folder / "recordings")
         export.write(self.pack(key), folder / "pack", folder / "recordings", key)
         return folder / "pack"
 
@@ -180,9 +217,9 @@ def sealed(key_id: str, number: int, text: str) -> dict[str, list[str]]:
     return {"$sealed": [key_id, *boxes]}
 
 
-def granted() -> Call:
+def granted(*, old: bool = False) -> Call:
     """A call up to its grant: asked, heard, keys born."""
-    call = Call()
+    call = Call(old=old)
     call.other_call(BEGIN_US)
     call.ring(BEGIN_US)
     call.event(BEGIN_US + SECOND_US, "asked", 0)
@@ -192,9 +229,9 @@ def granted() -> Call:
     return call
 
 
-def honest() -> Call:
+def honest(*, old: bool = False) -> Call:
     """Two parties recorded for two seconds, words said, consent withdrawn, the call ended."""
-    call = granted()
+    call = granted(old=old)
     for n in range(2):
         captured_us = GRANTED_US + n * SECOND_US
         call.record("caller", 1, n, captured_us, captured_us + SECOND_US)

@@ -1,13 +1,15 @@
 """Claims about writing a pack: the whole folder, or nothing."""
 
 import wave
+from array import array
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from recordings import evidence, export, vault, verify
-from tests.recordings.call import LOG_KEY, honest
+from recordings import evidence, export, segments, vault, verify
+from tests.recordings.call import CALL, GRANTED_US, LOG_KEY, SECOND_US, granted, honest
+from tests.runtime.damage import flip
 
 
 def names(folder: Path) -> set[str]:
@@ -62,12 +64,12 @@ def test_a_chunk_that_is_lost_or_damaged_is_told_and_hides_nothing_else(
     tmp_path: Path, ciphertext: bytes | None
 ) -> None:
     call = honest()
-    path = call.chunks[0].path
+    name = call.chunks[0].name
     if ciphertext is None:
-        del call.ciphertexts[path]
+        del call.ciphertexts[name]
     else:
-        call.ciphertexts[path] = ciphertext
-    assert path in (call.write(tmp_path) / "record.json").read_text(encoding="utf-8")
+        call.ciphertexts[name] = ciphertext
+    assert name in (call.write(tmp_path) / "record.json").read_text(encoding="utf-8")
     reasons = verify.verify(tmp_path / "pack").failures
     assert "chunk caller-1-0 does not open as the audio that was logged" in reasons
 
@@ -75,7 +77,7 @@ def test_a_chunk_that_is_lost_or_damaged_is_told_and_hides_nothing_else(
 def test_rows_that_name_no_file_make_no_pack(tmp_path: Path) -> None:
     call = honest()
     chunk, pack = call.chunks[0], call.write(tmp_path)
-    for wrong in (replace(chunk, sha256="../../evil"), replace(chunk, call="../evil")):
+    for wrong in (replace(chunk, sha256="../../evil"), replace(chunk, path="../evil")):
         with pytest.raises((export.ExportError, vault.VaultError)):
             export.write(
                 replace(call.pack(), chunks=[wrong]),
@@ -84,3 +86,72 @@ def test_rows_that_name_no_file_make_no_pack(tmp_path: Path) -> None:
                 LOG_KEY,
             )
     assert names(tmp_path) == {pack.name, "recordings"}
+
+
+def test_a_call_of_which_each_chunk_was_a_file_is_exported_as_ever(tmp_path: Path) -> None:
+    pack = honest(old=True).write(tmp_path)
+    assert len(names(tmp_path / "recordings" / CALL)) == 4
+    assert verify.verify(pack).failures == []
+
+
+def test_a_wide_recording_sounds_at_its_own_rate(tmp_path: Path) -> None:
+    call = granted()
+    call.record("caller", 1, 0, GRANTED_US, GRANTED_US + SECOND_US, rate=16_000)
+    call.record("agent", 1, 0, GRANTED_US, GRANTED_US + SECOND_US, rate=16_000)
+    pack = call.write(tmp_path)
+    assert verify.verify(pack).failures == []
+    with wave.open(str(pack / "audio" / "caller.wav")) as file:
+        assert (file.getframerate(), file.getnframes()) == (16_000, 3 * 16_000)
+        assert not any(file.readframes(2 * 16_000))
+        assert any(file.readframes(1))
+
+
+def test_tracks_of_two_rates_share_one_timeline(tmp_path: Path) -> None:
+    call = granted()
+    call.record("caller", 1, 0, GRANTED_US, GRANTED_US + SECOND_US)
+    call.record("agent", 1, 0, GRANTED_US, GRANTED_US + SECOND_US)
+    again_us = GRANTED_US + SECOND_US
+    call.record("caller", 2, 1, again_us, again_us + SECOND_US, rate=16_000)
+    pack = call.write(tmp_path)
+    assert verify.verify(pack).failures == []
+    with wave.open(str(pack / "audio" / "stereo.wav")) as file:
+        assert (file.getframerate(), file.getnframes()) == (16_000, 4 * 16_000)
+        assert not any(file.readframes(2 * 16_000))
+        raised, wide = file.readframes(16_000), file.readframes(16_000)
+    sealed = call.ciphertexts[call.chunks[0].name]
+    low = vault.open_chunk(sealed, call.keys["key-caller"], call.chunks[0])
+    left = array("h", raised)[0::2]
+    assert left[0::2].tobytes() == low
+    assert any(array("h", wide)[0::2]) and not any(array("h", wide)[1::2])
+
+
+def test_chunks_are_found_between_those_of_other_calls_in_two_segments(tmp_path: Path) -> None:
+    call = honest()
+    pack = call.write(tmp_path)
+    assert {chunk.path for chunk in call.chunks} == names(tmp_path / "recordings")
+    assert len(names(tmp_path / "recordings")) == 2
+    assert verify.verify(pack).failures == []
+
+
+def test_a_flipped_bit_in_a_segment_is_found(tmp_path: Path) -> None:
+    call = honest()
+    call.write(tmp_path / "first")
+    chunk = call.chunks[1]
+    flip(tmp_path / "first" / "recordings" / chunk.path, chunk.offset + chunk.bytes // 2)
+    export.write(call.pack(), tmp_path / "pack", tmp_path / "first" / "recordings", LOG_KEY)
+    assert verify.verify(tmp_path / "pack").failures == [
+        "the ciphertext of chunk agent-1-0 is not the one that was logged",
+        "chunk agent-1-0 does not open as the audio that was logged",
+    ]
+
+
+def test_what_was_erased_is_not_in_the_pack_and_the_rest_is_proved(tmp_path: Path) -> None:
+    call = honest()
+    call.store(tmp_path / "recordings")
+    gone = [chunk for chunk in call.chunks if chunk.party == "caller"]
+    ranges = [segments.Range(chunk.path, chunk.offset, chunk.bytes) for chunk in gone]
+    segments.erase(tmp_path / "recordings", ranges)
+    del call.keys["key-caller"]
+    export.write(call.pack(), tmp_path / "pack", tmp_path / "recordings", LOG_KEY)
+    assert len(names(tmp_path / "pack" / "chunks")) == 2
+    assert verify.verify(tmp_path / "pack").failures == []

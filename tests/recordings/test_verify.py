@@ -102,9 +102,9 @@ def test_a_party_whose_key_was_destroyed_is_named_and_the_rest_still_proved(
 ) -> None:
     call = honest()
     del call.keys["key-caller"], call.keys["key-text"]
-    for path in list(call.ciphertexts):
-        if path.startswith(f"{CALL}/caller"):
-            del call.ciphertexts[path]
+    for name in list(call.ciphertexts):
+        if name.startswith(f"{CALL}/caller"):
+            del call.ciphertexts[name]
     call.transcript = [{**item, "text": None} for item in call.transcript]
     report = verify.verify(call.write(tmp_path), call.log.checkpoint(4), VKEY)
     assert report.ok, report.failures

@@ -7,7 +7,6 @@ from typing import Any
 import apsw
 import pytest
 
-from media.sealer import write_durably
 from runtime.engines import sqlite
 from runtime.errors import StoreFull
 from runtime.keystore import KeyDestroyed, Keystore, KeystoreError
@@ -102,17 +101,6 @@ def test_a_full_disk_destroys_no_key_by_half(disk: Path) -> None:
     keystore.destroy(key_id)
     with pytest.raises(KeyDestroyed):
         keystore.key(key_id)
-
-
-def test_a_full_disk_leaves_no_half_chunk(disk: Path) -> None:
-    path = disk / "call" / "caller-1-0.chunk"
-    fill(disk)
-    with pytest.raises(OSError):
-        write_durably(path, bytes(20_000))
-    assert not path.exists()
-    (disk / "filling").unlink()
-    write_durably(path, bytes(20_000))
-    assert path.stat().st_size == 20_000
 
 
 async def test_a_disk_that_is_really_full_refuses_then_goes_on(

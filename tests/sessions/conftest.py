@@ -7,7 +7,7 @@ import pytest
 
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
-from media.client import MediaClient
+from media.pool import MediaPool
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
@@ -30,7 +30,7 @@ async def house(
         keystore=keystore,
         keys=pool,
         log_key=load_or_create(tmp_path / "log.key"),
-        media=MediaClient(),
+        media=MediaPool(),
         speech=SpeechClient(),
         new_agent=lambda app: Agent(),
         agent_for=lambda call: "x:Y",

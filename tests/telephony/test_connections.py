@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from telephony.connections import Connections
 from telephony.flow import Flow, Transport
 from telephony.occupancy import LIMITS, Limits
 from telephony.tls import Tls, TlsError, contexts
+from tests.ipv6 import needs_ipv6
 
 from .authority import Authority
 from .sip.wire import request
@@ -180,6 +183,30 @@ async def test_ten_thousand_idle_connections_are_refused_beyond_the_limit() -> N
             one.close()
         assert len(kept) == 100
         assert len(ours.connections) == 100
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """This process can open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_who_comes_when_no_descriptor_is_left_is_accepted_later() -> None:
+    async with line() as ours:
+        with socket.create_connection(ours.address) as early:
+            with no_descriptors():
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                assert len(ours.connections) == 0
+            early.sendall(OPTIONS)
+            assert (await ours.next())[0] == OPTIONS
 
 
 async def test_strangers_leave_room_for_peers() -> None:
@@ -376,6 +403,7 @@ async def test_old_versions_of_tls_are_refused(authority: Authority) -> None:
             await asyncio.open_connection(*theirs.address, ssl=old)
 
 
+@needs_ipv6
 async def test_six_works_like_four() -> None:
     async with line(host="::1") as ours, line(host="::1") as theirs:
         ours.connections.send(OPTIONS, Flow(Transport.TCP, ours.address, theirs.address))

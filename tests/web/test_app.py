@@ -6,7 +6,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions.reducers import call_offered
-from web.app import Desk, application
+from web.app import MEDIA_COUNTERS, Desk, application
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +48,17 @@ async def test_calls_are_listed_and_counted(store: Store) -> None:
     assert [call["id"] for call in (await get(store, "/v1/calls")).json()] == ["c1"]
     assert (await get(store, "/v1/calls/c1")).json()["state"] == "offered"
     assert 'parley_calls{state="offered"} 1' in (await get(store, "/metrics")).text
+
+
+async def test_how_punctual_the_media_processes_are_is_told(store: Store) -> None:
+    counts = dict.fromkeys(MEDIA_COUNTERS, 7)
+    stats = {1: {**counts, "tick_us": {"p50": 900, "p99": 4_000, "max": 9_000}}}
+    app = application(Desk(store, lambda: True, lambda: 0, bytes, bytes(32), stats))
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://parley") as client:
+        told = (await client.get("/metrics")).text
+
+    assert 'parley_media_missed_ticks{process="1"} 7' in told
+    assert 'parley_media_tick_microseconds{process="1",part="p99"} 4000' in told
 
 
 async def test_who_called_is_not_told(store: Store) -> None:

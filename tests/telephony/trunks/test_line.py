@@ -160,6 +160,18 @@ async def test_it_asks_whether_a_trunk_is_there() -> None:
     assert [(state.up, state.failures) for state in down] == [(True, 1)]
 
 
+async def test_what_was_down_before_a_restart_is_down_until_it_answers() -> None:
+    first = Trunk("first", proxy="198.51.100.1", keepalive_s=30)
+    second = Trunk("second", proxy="198.51.100.2", prefer=2)
+    house = Registrar([first, second])
+    gone = TrunkState("no longer named", 0, True, 0, "", 5)
+    house.lines.recall([TrunkState("first", 0, False, 2, "", 5), gone])
+    assert [way.trunk for way in await house.lines.ways("+4930")] == ["second", "first"]
+    (state,) = await house.noted()
+    assert state.up
+    assert [way.trunk for way in await house.lines.ways("+4930")] == ["first", "second"]
+
+
 async def test_the_ways_out_are_those_that_lead_somewhere() -> None:
     lost = Trunk("lost", proxy="nowhere.example")
     there = Trunk("there", proxy="198.51.100.1", prefer=2, calls_max=5)

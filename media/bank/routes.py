@@ -1,0 +1,106 @@
+"""Whose is a datagram: by the local port, or on a shared port by its source and SSRC."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.bank.memory import Slots
+from media.net import SOCKADDR_BYTES, key
+
+NOBODY = -1
+SHARED = -2
+PORTS = 1 << 16
+UNKNOWN_MAX = 64
+"""So many datagrams of sources unknown on a shared port are looked at in one batch."""
+
+MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(slots=True)
+class Sharer:
+    """A leg on a shared port: from where it is sent to, and by which SSRC it is known."""
+
+    remote: bytes
+    ssrc: int | None = None
+
+
+class Routes:
+    def __init__(self) -> None:
+        self.rtp = np.full(PORTS, NOBODY, np.int64)
+        self.rtcp = np.full(PORTS, NOBODY, np.int64)
+        self._sharers: dict[int, Sharer] = {}
+        self._by_remote: dict[bytes, list[int]] = {}
+        self._keys: NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._slots: Slots = np.empty(0, np.int64)
+        self._rows: NDArray[np.uint8] = np.empty((0, SOCKADDR_BYTES), np.uint8)
+        self._ssrcs: Slots = np.empty(0, np.int64)
+
+    def open(self, slot: int, port: int, remote: bytes, *, shared: bool) -> None:
+        """A leg listens on a port; on a shared one only to the source that was signalled."""
+        self.rtp[port] = SHARED if shared else slot
+        if not shared:
+            self.rtcp[port + 1 & PORTS - 1] = slot
+            return
+        self.close(slot, port, shared=True)
+        self._sharers[slot] = Sharer(remote)
+        self._by_remote.setdefault(remote, []).append(slot)
+
+    def close(self, slot: int, port: int, *, shared: bool) -> None:
+        """Nobody listens there any more."""
+        if not shared:
+            self.rtp[port] = self.rtcp[port + 1 & PORTS - 1] = NOBODY
+        elif (sharer := self._sharers.pop(slot, None)) is not None:
+            self._by_remote[sharer.remote].remove(slot)
+            if not self._by_remote[sharer.remote]:
+                del self._by_remote[sharer.remote]
+            self._sort()
+
+    def find(self, ports: NDArray[np.int32], sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
+        """The slot of each datagram; negative where it is nobody's."""
+        slots = self.rtp[ports]
+        rows = np.flatnonzero(slots == SHARED)
+        if rows.size:
+            slots[rows] = self._find_shared(sources[rows], ssrcs[rows])
+        return slots
+
+    def _find_shared(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
+        found = self._look_up(sources, ssrcs)
+        unknown = np.flatnonzero(found == NOBODY)[:UNKNOWN_MAX]
+        bound = [self._bind(sources[n].tobytes(), int(ssrcs[n])) for n in unknown.tolist()]
+        if any(bound):
+            self._sort()
+            found = self._look_up(sources, ssrcs)
+        return found
+
+    def _look_up(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
+        if not self._keys.size:
+            return np.full(len(ssrcs), NOBODY, np.int64)
+        keys = key(sources) ^ ssrcs.astype(np.uint64) * MIX
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        # Keys may collide by somebody's will: the whole row has to be the same.
+        same = (self._ssrcs[places] == ssrcs) & (self._rows[places] == sources).all(axis=1)
+        return np.where(same, self._slots[places], NOBODY)
+
+    def _bind(self, source: bytes, ssrc: int) -> bool:
+        """A source speaks under a new SSRC: it must be clear which leg that is."""
+        slots = self._by_remote.get(source, [])
+        fresh = [slot for slot in slots if self._sharers[slot].ssrc is None]
+        if any(self._sharers[slot].ssrc == ssrc for slot in slots):
+            return False
+        if len(fresh) == 1 or len(slots) == 1:
+            self._sharers[(fresh or slots)[0]].ssrc = ssrc
+            return True
+        return False
+
+    def _sort(self) -> None:
+        bound = [
+            (s.remote, s.ssrc, slot) for slot, s in self._sharers.items() if s.ssrc is not None
+        ]
+        rows = np.frombuffer(b"".join(remote for remote, _, _ in bound), np.uint8)
+        rows = rows.reshape(-1, SOCKADDR_BYTES)
+        ssrcs = np.array([ssrc for _, ssrc, _ in bound], np.int64)
+        keys = key(rows) ^ ssrcs.astype(np.uint64) * MIX
+        order = np.argsort(keys)
+        self._keys, self._rows, self._ssrcs = keys[order], rows[order], ssrcs[order]
+        self._slots = np.array([slot for _, _, slot in bound], np.int64)[order]

@@ -1,0 +1,97 @@
+"""The recording gates of all legs: opened with keys, closed where sealing fails."""
+
+from collections.abc import Callable, Sequence
+
+from media.bank.exchange import Exchange
+from media.bank.lines import Line
+from media.bank.news import at
+from media.bank.recorder import Opened
+from media.commands import OpenGate
+from media.outbox import Event
+from media.recorder import Chunk
+from media.seal import GateMark, Sealed, SealJob
+
+CLOSED = "closed"
+CODEC_CHANGED = "the codec changed"
+
+
+class Gates:
+    def __init__(self, exchange: Exchange, emit: Callable[[Event], None]) -> None:
+        self._exchange, self._emit = exchange, emit
+        self._jobs: list[SealJob | GateMark] = []
+
+    def epoch(self, line: Line) -> int | None:
+        """Of the gate that is open."""
+        gate = self._exchange.gate(line)
+        return None if gate is None else gate.epoch
+
+    def open(self, line: Line, command: OpenGate, now: int) -> None:
+        """ValueError if the epoch was used before."""
+        if command.epoch == self.epoch(line):
+            return
+        if command.epoch <= line.gate_epoch_last:
+            raise ValueError(f"gate epoch {command.epoch} was used before")
+        self.close(line, now, CLOSED)
+        # Rounded up: nothing of before the grant.
+        granted = -(-(command.granted_at - line.opening.epoch) * line.rate // 1_000_000)
+        line.gate_epoch_last = command.epoch
+        opened = Opened(command.call, command.epoch, command.tracks)
+        self._exchange.open_gate(line, opened, max(granted, position(line, now)))
+
+    def close(self, line: Line, now: int, reason: str) -> None:
+        """Seal what is there."""
+        if (epoch := self.epoch(line)) is not None:
+            self.seal(line, self._exchange.close_gate(line, position(line, now)))
+            self._jobs.append(GateMark(line.opening.leg, epoch, reason))
+
+    def fail(self, line: Line, epoch: int, reason: str) -> None:
+        """Fail closed: what cannot be sealed is not recorded."""
+        if epoch == self.epoch(line):
+            self._exchange.drop_gate(line)
+            self._jobs.append(GateMark(line.opening.leg, epoch, reason))
+
+    def seal(self, line: Line, chunks: Sequence[Chunk]) -> None:
+        leg = line.opening.leg
+        self._jobs += [SealJob(leg, chunk, at(line, chunk.first_sample)) for chunk in chunks]
+
+    def take_jobs(self) -> list[SealJob | GateMark]:
+        """What is to be sealed, in order, since the last time this was asked."""
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def sealed(self, result: Sealed | GateMark) -> None:
+        """The sealer has done a job."""
+        if isinstance(result, Sealed):
+            self._emit(chunk_event(result))
+            return
+        fields = {"leg": result.leg, "epoch": result.epoch, "reason": result.reason}
+        self._emit(Event({"event": "gate_closed", **fields}))
+
+
+def position(line: Line, now: int) -> int:
+    """Where `now` is on the leg's timeline, in samples."""
+    return (now - line.opening.epoch) * (line.rate // 1_000) // 1_000
+
+
+def chunk_event(sealed: Sealed) -> Event:
+    """The row the node will commit: where the chunk is and what is in it."""
+    chunk = sealed.job.chunk
+    return Event(
+        {
+            "event": "chunk",
+            "leg": sealed.job.leg,
+            "call": chunk.call,
+            "party": chunk.track.party,
+            "epoch": chunk.epoch,
+            "n": chunk.n,
+            "key_id": chunk.track.key_id,
+            "first_sample": chunk.first_sample,
+            "samples": len(chunk.samples),
+            "rate": chunk.rate,
+            "sha256": sealed.sha256,
+            "bytes": sealed.size,
+            "path": sealed.path,
+            "offset": sealed.offset,
+            "at_us": sealed.job.at_us,
+        }
+    )
