@@ -127,6 +127,7 @@ def measured(pid: int, callers: Callers, seconds: float, first: int = 0) -> Resu
     callers.run(seconds, first + int(WARM_S * 50))
     took, used = time.monotonic() - began, cpu_us(pid) - before
     settle(callers)
+    assert callers.received, "nothing came back"
     calls = len(callers.targets)
     frames = calls * seconds * 50
     cores = used / took / 1e6
