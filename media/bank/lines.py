@@ -73,8 +73,7 @@ class Lines:
         slot = line.slot
         self.by_slot[slot] = line
         self.epoch[slot] = line.opening.epoch
-        self.heard_at[slot] = 0
-        self.silent_told[slot] = self.mute[slot] = False
+        self.mute[slot] = False
         for counts in (self.received, self.malformed, self.strangers):
             counts[slot] = 0
         self.follow(line)
@@ -89,6 +88,8 @@ class Lines:
         """The node has changed the leg's codec or where it is."""
         slot, opening = line.slot, line.opening
         name = opening.codec.name
+        # Who has just told us where their media is, is there: silence counts from now.
+        self.heard_at[slot], self.silent_told[slot] = 0, False
         self.rate[slot] = opening.codec.rate
         self.voice[slot] = opening.payload_type
         self.law[slot] = LAWS.index(name) if name in LAWS else NO_LAW
