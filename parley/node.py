@@ -144,6 +144,7 @@ class Node:
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
             board.media_stats,
+            self._drain.is_set,
         )
         operators = serve_operators(
             Path(go["data"]),
