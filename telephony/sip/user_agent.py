@@ -26,7 +26,6 @@ from telephony.sip.core import (
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
 from telephony.sip.extensions import not_understood
-from telephony.sip.framing import KEEP_ALIVE
 from telephony.sip.gate import Admitted, Gate, OpenGate, Silent
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES, InDialog
@@ -45,7 +44,7 @@ from telephony.sip.replaces import Replaces
 from telephony.sip.requests import ALLOW
 from telephony.sip.responses import reason_of, respond
 from telephony.sip.sender import Sender
-from telephony.sip.transactions import Client, Way, server_key, way_back
+from telephony.sip.transactions import Client, server_key, way_back
 from telephony.sip.transactions.timers import T1
 from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
 from telephony.sip.update import Updates
@@ -292,10 +291,6 @@ class UserAgent:
         dialog = self._core.dialog(dialog_id)
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._within.info(dialog, content_type, body, now)
-
-    def keep_alive(self, hop: Hop) -> None:
-        """Keep a NAT's binding open (RFC 5626 section 3.5.1). NoListener where none leads there."""
-        self._core.transmit(KEEP_ALIVE, Way(self._core.sender.towards(hop)))
 
     def resolved(self, dialog_id: str, uri: str, hops: Sequence[Hop]) -> None:
         """Answer a `Resolve`, best hop first; where none was found, nothing changes."""
