@@ -44,6 +44,7 @@ from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
 from telephony.resolver import Resolver
+from telephony.sdp import Srtp
 from telephony.sip import Event, Policy, UserAgent
 from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
@@ -144,6 +145,7 @@ class Node:
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
             board.media_stats,
+            self._drain.is_set,
         )
         operators = serve_operators(
             Path(go["data"]),
@@ -181,6 +183,8 @@ class Node:
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
             early_media=config.sip.early_media,
+            # Who calls by no trunk, in development, is encrypted with where they can.
+            srtp={"": Srtp.OPTIONAL} | {trunk.name: Srtp(trunk.srtp) for trunk in config.trunk},
             trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,

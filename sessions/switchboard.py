@@ -306,7 +306,7 @@ class Switchboard:
             case "dtmf" | "heard":
                 self.attending.deliver(live.id, header, payload)
                 return
-            case "quality" | "roc":
+            case "quality":
                 pass  # Kept until somebody has seen it.
             case _:
                 return
