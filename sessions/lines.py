@@ -25,7 +25,7 @@ from telephony.causes import Cause
 from telephony.endpoint import SipEndpoint
 from telephony.sdp.directions import SENDONLY, SENDRECV
 from telephony.sip import DialogState
-from telephony.sip.exchange import remote_offer
+from telephony.sip.exchange import Exchange, exchange_of, remote_offer
 
 REOFFER_WAIT_S = 60.0
 """How long an offer of ours within a call may wait for its answer: glare takes its time."""
@@ -213,6 +213,9 @@ class Lines:
         body = negotiating.offered(
             dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog), leg, wanted
         )
+        if body == dialog.local_sdp and exchange_of(dialog) is Exchange.STABLE:
+            # They have agreed to it before, and a crash came between.
+            return await self.agreed(live, dialog.remote_sdp)
         agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         live.reoffer = agreed
         self._sip.do(lambda ua, now: ua.reinvite(live.id, body, now))
