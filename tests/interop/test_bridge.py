@@ -14,7 +14,7 @@ from tests.interop.server import Server
 from tests.interop.test_identities import url_of
 from tests.listening import load
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.slow, pytest.mark.anyio]
 
 TONES = {"ann": 500.0, "bob": 900.0, "sue": 1_400.0}
 TALK_S, CALL_S = 60.0, 50.0
