@@ -31,7 +31,7 @@ lint: .venv/dev.stamp ## ruff, mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-bench: .venv/bench.stamp ## every benchmark, as tables with ratios
+bench: .venv/bench.stamp .venv/pipecat.stamp ## every benchmark, as tables with ratios
 	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
 
 soak: .venv/dev.stamp ## 50 calls at once for 30 minutes: memory, lateness, gaps, alignment (MINUTES=n CALLS=n)
@@ -46,6 +46,7 @@ lock: ## renew the lock files (needs uv)
 		--constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --upgrade --extra whisper --extra timestamps --group dev --group bench \
 		--constraint requirements-dev.lock --output-file requirements-bench.lock
+	$(subst pyproject.toml --group build,bench/pipecat.in,$(LOCK)) --upgrade --output-file requirements-pipecat.lock
 
 clean: ## remove .venv, caches and build results; data/ stays
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache
@@ -68,6 +69,14 @@ clean: ## remove .venv, caches and build results; data/ stays
 .venv/dev.stamp: .venv/run.stamp requirements-dev.lock
 	@echo "Installing what the tests need into .venv"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What it needs does not go together with what we need: it has a home of its own.
+.venv/pipecat.stamp: .venv/made.stamp requirements-pipecat.lock
+	@echo "Installing Pipecat, which our media are compared with, into .venv/pipecat"
+	@$(PYTHON) -m venv --clear .venv/pipecat
+	@.venv/pipecat/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes -r requirements-pipecat.lock
 	@touch $@
 
 .venv/bench.stamp: .venv/dev.stamp requirements-bench.lock

@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -31,6 +30,9 @@ from bench._websocket_callers import WebsocketCallers
 from media.net import Sockets
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
+
+PIPECAT = Path(".venv/pipecat/bin/python")
+"""Where `make bench` puts it."""
 
 HOST = "127.0.0.1"
 CALLER_PORTS = 16
@@ -357,7 +359,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument(
         "--pipecat",
-        default=sys.executable if find_spec("pipecat") else "",
+        default=str(PIPECAT) if PIPECAT.exists() else "",
         metavar="PYTHON",
         help="a Python which has pipecat-ai and uvicorn, to be compared with",
     )
