@@ -92,6 +92,7 @@ class MediaClient:
         rtcp_mux: bool = False,
         cname: str | None = None,
         srtp: Mapping[str, object] | None = None,
+        gate_epoch: int | None = None,
         timeout_s: float = OPEN_TIMEOUT_S,
     ) -> Address:
         """Open a leg and return its local address. MediaUnavailable if nobody answers.
@@ -99,6 +100,7 @@ class MediaClient:
         `direction` as SDP says it of us. `shared`: on the port that all such legs have in common.
         `rtcp_port`: where reports go, if not to the port above; `rtcp_mux`: to the same port.
         `srtp`: "suite", and "send_key" and "receive_key" (key and salt, hex), "roc".
+        `gate_epoch`: under which a recording goes on if the codec's rate is another than before.
         """
         command = encode(
             {
@@ -120,6 +122,7 @@ class MediaClient:
                 "rtcp_mux": rtcp_mux,
                 **({} if cname is None else {"cname": cname}),
                 "srtp": None if srtp is None else dict(srtp),
+                "gate_epoch": gate_epoch,
             }
         )
         answer: asyncio.Future[Address] = asyncio.get_running_loop().create_future()

@@ -59,6 +59,7 @@ class Open:
     rtcp_mux: bool = False
     cname: str = "parley"
     srtp: Srtp | None = None
+    gate_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _open(header: Header, payload: bytes) -> Command:
     if codec is None:
         raise ValueError("unknown codec")
     port, dtmf = header.get("port"), header.get("dtmf_payload_type")
-    rtcp = header.get("rtcp_port")
+    rtcp, epoch = header.get("rtcp_port"), header.get("gate_epoch")
     return Open(
         leg=_name(header, "leg"),
         call=_name(header, "call"),
@@ -176,6 +177,7 @@ def _open(header: Header, payload: bytes) -> Command:
         rtcp_mux=_flag(header, "rtcp_mux"),
         cname=_name(header, "cname") if "cname" in header else "parley",
         srtp=_srtp(header.get("srtp")),
+        gate_epoch=None if epoch is None else _integer(header, "gate_epoch", 0xFFFF_FFFF),
     )
 
 

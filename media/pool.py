@@ -31,6 +31,7 @@ class Opening(TypedDict):
     rtcp_mux: NotRequired[bool]
     cname: NotRequired[str | None]
     srtp: NotRequired[Mapping[str, object] | None]
+    gate_epoch: NotRequired[int | None]
     timeout_s: NotRequired[float]
 
 

@@ -21,7 +21,7 @@ from media.commands import WAYS
 from media.dtmf import Tone
 from media.net import pack
 from media.recorder import Chunk
-from media.units import pcm
+from media.units import Samples, pcm
 from media.vad import Detector, SpeechStarted
 
 RATES = (8_000, 16_000)
@@ -140,6 +140,14 @@ class Exchange:
 
     def close_gate(self, line: Line, now: int) -> list[Chunk]:
         return self.banks[line.rate].recorders.close(line.slot, now)
+
+    def beyond(self, line: Line, now: int) -> list[Samples]:
+        """What the open gate has of after position `now`, track by track."""
+        return self.banks[line.rate].recorders.beyond(line.slot, now)
+
+    def carry(self, line: Line, beginnings: Sequence[Samples]) -> None:
+        """What the tracks of a gate which was opened just now begin with."""
+        self.banks[line.rate].recorders.carry(line.slot, beginnings)
 
     def drop_gate(self, line: Line) -> None:
         self.banks[line.rate].recorders.drop(line.slot)

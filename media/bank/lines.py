@@ -73,8 +73,7 @@ class Lines:
         slot = line.slot
         self.by_slot[slot] = line
         self.epoch[slot] = line.opening.epoch
-        self.heard_at[slot] = 0
-        self.silent_told[slot] = self.mute[slot] = False
+        self.mute[slot] = False
         for counts in (self.received, self.malformed, self.strangers):
             counts[slot] = 0
         self.follow(line)
@@ -95,6 +94,8 @@ class Lines:
         self.ticks_per_s[slot] = opening.codec.clock_rate
         self.secured[slot] = opening.srtp is not None
         self.held[slot] = opening.direction != "sendrecv"
+        # Who has just told us where their media is, is there: silence counts from now.
+        self.heard_at[slot], self.silent_told[slot] = 0, False
         line.decoder = line.encoder = None
         if name not in LAWS:
             line.decoder, line.encoder = opening.codec.decoder(), opening.codec.encoder()
