@@ -63,12 +63,14 @@ class SoftPhone:
         *,
         payload_type: int | None = None,
         dtmf_payload_type: int | None = 101,
+        dtmf_clock_rate: int = SAMPLE_RATE,
         srtp: Srtp | None = None,
     ) -> None:
         self._socket = sock
         self._codec = codec
         self._payload_type = codec.payload_type if payload_type is None else payload_type
         self._dtmf_payload_type = dtmf_payload_type
+        self._dtmf_clock_rate = dtmf_clock_rate
         self._sealing = None if srtp is None else Sealing(srtp)
         self._leg: Leg | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -182,6 +184,7 @@ class SoftPhone:
             codec=self._codec,
             payload_type=self._payload_type,
             dtmf_payload_type=self._dtmf_payload_type,
+            dtmf_clock_rate=self._dtmf_clock_rate,
             remote=remote,
             ssrc=secrets.randbits(32),
             # Low, as SRTP likes it: RFC 3711 section 3.3.1.

@@ -25,6 +25,7 @@ WAYS = ("voice", "agent")
 
 SOURCES_MAX = 64
 GAIN_MILLIBEL_MIN, GAIN_MILLIBEL_MAX = -6_000, 2_000
+DTMF_CLOCK_RATES = (8_000, 48_000)
 PLAYED_RATES = (8_000, 16_000, 24_000, 32_000, 48_000)
 
 Header: TypeAlias = Mapping[str, object]
@@ -60,6 +61,7 @@ class Open:
     cname: str = "parley"
     srtp: Srtp | None = None
     gate_epoch: int | None = None
+    dtmf_clock_rate: int = SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,14 @@ def _open(header: Header, payload: bytes) -> Command:
         cname=_name(header, "cname") if "cname" in header else "parley",
         srtp=_srtp(header.get("srtp")),
         gate_epoch=None if epoch is None else _integer(header, "gate_epoch", 0xFFFF_FFFF),
+        dtmf_clock_rate=_rate(header.get("dtmf_clock_rate", codec.clock_rate)),
     )
+
+
+def _rate(value: object) -> int:
+    if not isinstance(value, int) or value not in DTMF_CLOCK_RATES:
+        raise ValueError(f"dtmf_clock_rate is none of {DTMF_CLOCK_RATES}")
+    return value
 
 
 def _srtp(value: object) -> Srtp | None:

@@ -52,8 +52,8 @@ class Leg:
         self._jitter = JitterBuffer()
         self._segmenter = Segmenter(detector)
         self._playout = Playout()
-        self._keys_heard = DtmfReceiver(codec.clock_rate)
-        self._keys_pressed = DtmfSender(codec.clock_rate)
+        self._keys_heard = DtmfReceiver(opening.dtmf_clock_rate)
+        self._keys_pressed = DtmfSender(opening.dtmf_clock_rate)
         self._key_began = 0
         self._gate: Gate | None = None
         self._gate_epoch_last = -1

@@ -245,13 +245,16 @@ class Plane:
             codec=opening.codec,
             payload_type=opening.payload_type,
             dtmf_payload_type=opening.dtmf_payload_type,
+            dtmf_clock_rate=opening.dtmf_clock_rate,
             direction=opening.direction,
             rtcp_port=opening.rtcp_port,
             rtcp_mux=opening.rtcp_mux,
             srtp=opening.srtp,
         )
+        if before.dtmf_clock_rate != opening.dtmf_clock_rate:
+            line.count_keys()
         line.latch.redirect(opening.remote)
-        self._exchange.follow(line, before.codec.rate)
+        self._exchange.follow(line, before, now)
 
     def _close(self, name: str, now: int) -> None:
         self._waiting.pop(name, None)

@@ -24,6 +24,7 @@ class Opening(TypedDict):
     epoch_us: int
     payload_type: NotRequired[int | None]
     dtmf_payload_type: NotRequired[int | None]
+    dtmf_clock_rate: NotRequired[int]
     port: NotRequired[int | None]
     direction: NotRequired[str]
     shared: NotRequired[bool]

@@ -66,6 +66,7 @@ class Legs:
             rtcp_port=audio.rtcp.port if audio.rtcp else None,
             rtcp_mux=audio.rtcp_mux,
             shared=trunk in self._house.settings.shared,
+            dtmf_clock_rate=audio.dtmf_clock_rate,
         )
         orders = await self._house.store.reader.rows(Dial, id=call)
         # Who is to be heard by somebody has to be at the same media process.
@@ -89,6 +90,7 @@ class Legs:
             epoch_us=leg.epoch_us,
             payload_type=leg.payload_type,
             dtmf_payload_type=leg.dtmf_payload_type,
+            dtmf_clock_rate=leg.dtmf_clock_rate,
             port=leg.port or None,
             process=leg.process if leg.port else None,
             beside=beside,
@@ -119,6 +121,7 @@ class Legs:
             srtp_keys=leg.srtp_keys if same else await self._sealed(leg.call, audio.srtp),
             rtcp_port=audio.rtcp.port if audio.rtcp else None,
             rtcp_mux=audio.rtcp_mux,
+            dtmf_clock_rate=audio.dtmf_clock_rate,
         )
         crosses = CODECS[leg.codec].rate != CODECS[audio.codec].rate
         epoch = await self._next_epoch(leg.call) if crosses else None

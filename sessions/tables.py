@@ -76,6 +76,8 @@ class Leg:
     """Whether reports share the port of the media (RFC 5761)."""
     shared: bool = False
     """Whether the port is the one that many calls have in common."""
+    dtmf_clock_rate: int = 8_000
+    """Of the durations of keys."""
 
 
 @table(name="leg_quality", index=(("call",),))

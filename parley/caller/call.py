@@ -140,6 +140,7 @@ class _Call:
             CODECS[answer.codec],
             payload_type=answer.payload_type,
             dtmf_payload_type=answer.dtmf_payload_type,
+            dtmf_clock_rate=answer.dtmf_clock_rate,
             srtp=_keys(answer),
         )
         # The time line of what is heard begins here, too.
