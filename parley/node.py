@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from conversation.speech.client import SpeechClient
-from media.codecs import G711
 from media.pool import MediaPool
 from parley.agents import Agents
 from parley.calling import Calling
@@ -177,7 +176,7 @@ class Node:
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
-            codecs=tuple(name for name in config.media.codecs if name in G711),
+            codecs=config.media.codecs,
             media_address=advertised(config, config.media.address),
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
@@ -185,7 +184,9 @@ class Node:
             early_media=config.sip.early_media,
             # Who calls by no trunk, in development, is encrypted with where they can.
             srtp={"": Srtp.OPTIONAL} | {trunk.name: Srtp(trunk.srtp) for trunk in config.trunk},
+            calls_max=config.sip.calls_max,
             trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
+            shared=frozenset(trunk.name for trunk in config.trunk if trunk.shared_port),
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
         )

@@ -104,9 +104,9 @@ class Asking:
             self._house.media.ack([event])
         return True
 
-    async def voice_answer(self, live: LiveCall, pcm: bytes) -> None:
+    async def voice_answer(self, live: LiveCall, pcm: bytes, rate: int) -> None:
         """Something was said after the question. Audio and words stay in memory."""
-        hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False)
+        hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False, rate=rate)
         said = meaning(hearing.text) if hearing.accepted else None
         answer = {"yes": Answer.VOICE_YES, "no": Answer.VOICE_NO}.get(said or "")
         await self.answer(live, answer or Answer.UNCLEAR, f"voice:{hearing.engine}")

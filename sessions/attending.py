@@ -110,7 +110,7 @@ class Attending:
         self.touch(live)
         state = await self._asking.state(live.id)
         if state in LISTENING:
-            await self._asking.voice_answer(live, pcm)
+            await self._asking.voice_answer(live, pcm, header["rate"])
             self.acknowledge(header["id"])
         elif state in PLAYING or state in ASKING:
             # Said over the question: it was not an answer to it.
@@ -120,7 +120,7 @@ class Attending:
 
     async def _heard(self, live: LiveCall, header: Header, pcm: bytes, state: State) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
-        hearing = await self._understood(live, pcm)
+        hearing = await self._understood(live, pcm, header["rate"])
         if not hearing.accepted:
             self.acknowledge(header["id"])
             return
@@ -143,19 +143,19 @@ class Attending:
             )
         await self._act(live, "heard", header["id"], segment)
 
-    async def _understood(self, live: LiveCall, pcm: bytes) -> Hearing:
+    async def _understood(self, live: LiveCall, pcm: bytes, rate: int) -> Hearing:
         """The phrases that the agent expects first, free dictation last."""
         phrases = live.agent.expects()
         if phrases:
             grammar = listen_for("agent", phrases, decoys=EVERYDAY, agreeing=ONCE)
             try:
-                return await self._house.speech.hear(pcm, (grammar,), dictation=True)
+                return await self._house.speech.hear(pcm, (grammar,), dictation=True, rate=rate)
             except SpeechUnavailable:
                 raise
             except SpeechError as error:
                 # A phrase that nobody can pronounce: the agent's author must mend it.
                 self._house.note("phrases not understood", call=live.id, why=str(error))
-        return await self._house.speech.hear(pcm, (), dictation=True)
+        return await self._house.speech.hear(pcm, (), dictation=True, rate=rate)
 
     async def _act(
         self, live: LiveCall, cause: str, event: str | None, segment: Segment | None

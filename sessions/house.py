@@ -24,8 +24,7 @@ from telephony.endpoint import SipEndpoint
 from telephony.flow import Network, is_within
 from telephony.sdp import Srtp
 
-CALLS_MAX = 200
-"""Live calls of one node; further ones are answered 503."""
+CALLS_MAX = 2_000
 
 KEY_RETRY_S = 1.0
 """How long a disk that took no key is left alone."""
@@ -44,8 +43,12 @@ class Settings:
     origin: str
     early_media: bool = False
     """Whether the greeting is played before the call is answered."""
+    calls_max: int = CALLS_MAX
+    """Live calls at once; further ones are answered 503."""
     srtp: Mapping[str, Srtp] = field(default_factory=dict[str, Srtp])
-    """By trunk; off where it is not named."""
+    """By trunk; where it is not named, whatever the other side has."""
+    shared: frozenset[str] = frozenset()
+    """The trunks whose calls share a port for their media."""
     trunk_codecs: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """By trunk; `codecs` where it is not named, or names none."""
     media_inside: str = ""
@@ -55,6 +58,10 @@ class Settings:
     def codecs_on(self, trunk: str) -> tuple[str, ...]:
         """What is spoken on a trunk, the preferred first."""
         return self.trunk_codecs.get(trunk) or self.codecs
+
+    def srtp_on(self, trunk: str) -> Srtp:
+        """Whether media on a trunk is encrypted."""
+        return self.srtp.get(trunk, Srtp.OPTIONAL)
 
     def media_towards(self, peer: str) -> str:
         """The address which somebody at `peer` can send audio to."""

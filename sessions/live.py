@@ -77,6 +77,8 @@ class LiveCall:
     )
     unacknowledged: dict[str, str] = field(default_factory=dict[str, str])
     """Turn -> the media event that caused it, acknowledged when the turn is completed."""
+    measured: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its leg is closed, and what its media was like is a row."""
     completed: set[str] = field(default_factory=set[str])
     """Turns that are done."""
     held_key: tuple[str, str | None] | None = None

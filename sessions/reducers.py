@@ -117,6 +117,9 @@ def leg_changed(
     direction: str = "sendrecv",
     srtp_suite: str = "",
     srtp_keys: Sealed[str] | None = None,
+    rtcp_port: int | None = None,
+    rtcp_mux: bool = False,
+    dtmf_clock_rate: int = 8_000,
 ) -> None:
     """The caller's media moved, is named at last, or is held; new keys count from nothing."""
     legs = ctx.table(Leg)
@@ -134,6 +137,9 @@ def leg_changed(
             srtp_suite=srtp_suite,
             srtp_keys=srtp_keys,
             srtp_roc=leg.srtp_roc if same_keys else 0,
+            rtcp_port=rtcp_port,
+            rtcp_mux=rtcp_mux,
+            dtmf_clock_rate=dtmf_clock_rate,
         )
     )
     holds.caller_holds(ctx, call, direction in (RECVONLY, INACTIVE))

@@ -6,6 +6,7 @@ from typing import Any, cast
 from conversation.agent import Agent
 from conversation.tables import Memory, Utterance, UtteranceState
 from media.client import MediaUnavailable
+from media.gates import CLOSED, CONTINUED
 from runtime.errors import Refused, named
 from runtime.values import typed_row
 from runtime.writer import Committed
@@ -18,7 +19,7 @@ from sessions.consulting import Consulting
 from sessions.dialling import Dialling
 from sessions.discreet import discreet
 from sessions.holding import Holding, holds_going_on, settled
-from sessions.house import CALLS_MAX, House
+from sessions.house import House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played, Referral
 from sessions.reducers import call_offered, leg_rolled_over
@@ -170,7 +171,7 @@ class Switchboard:
     ) -> None:
         """Somebody calls. A repetition of the same INVITE is the same call."""
         house = self.house
-        if len(self.calls) >= CALLS_MAX:
+        if len(self.calls) >= house.settings.calls_max:
             self.lines.reject(call, 503)
             return
         try:
@@ -238,6 +239,8 @@ class Switchboard:
                 await self.sealing.take(header)
             elif header["event"] == "stats":
                 self._media_told(header)
+            elif header["event"] == "quality":
+                self._soon(self.sealing.measured(header))
             elif header.get("leg") in self.calls:
                 self._media_event(self.calls[header["leg"]], header, payload)
             elif "id" in header:
@@ -290,7 +293,9 @@ class Switchboard:
             case "progress":
                 progressed(live, header["utterance"], header["played_ms"])
                 return
-            case "gate_closed" if live.ended.is_set() or header["reason"] == "closed":
+            case "gate_closed" if header["reason"] == CONTINUED:
+                pass  # The next one is open already.
+            case "gate_closed" if live.ended.is_set() or header["reason"] == CLOSED:
                 live.gate_closed.set()
             case "gate_closed":
                 live.gate_closed.set()
@@ -306,8 +311,6 @@ class Switchboard:
             case "dtmf" | "heard":
                 self.attending.deliver(live.id, header, payload)
                 return
-            case "quality":
-                pass  # Kept until somebody has seen it.
             case _:
                 return
         self.house.media.ack([header["id"]])

@@ -35,7 +35,7 @@ early_media = {early_media}
 {keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
-codecs = ["PCMU", "PCMA"]
+codecs = [{codecs}]
 {media}
 [agent]
 app = "{app}"
@@ -57,6 +57,7 @@ class Server:
         sip: str = "",
         drain_s: int = 0,
         friend: str = "127.0.0.1",
+        codecs: Sequence[str] = ("PCMU", "PCMA"),
     ) -> None:
         """`more`: sections of the configuration; `media` and `sip`: more lines of those sections.
 
@@ -67,20 +68,21 @@ class Server:
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
         self.log = folder / "server.log"
-        self.port = _free_port(socket.SOCK_DGRAM)
+        self.port = _free_port()
         self.target = f"sip:desk@127.0.0.1:{self.port}"
         config = folder / "parley.toml"
         # Below the ports which the kernel gives to others.
         self.rtp_first = first = random.randrange(12_000, 30_000, 2)
         config.write_text(
             CONFIG.format(
-                http=_free_port(socket.SOCK_STREAM),
+                http=_free_port(),
                 listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
                 keys=sip,
                 rtp_first=first,
                 rtp_last=first + RTP_PORTS - 1,
                 drain_s=drain_s,
                 app=app,
+                codecs=", ".join(f'"{name}"' for name in codecs),
                 media=media,
                 early_media=str(early_media).lower(),
             )
