@@ -104,15 +104,17 @@ def wait_until_registered(server: Server, beyond_s: int = 0) -> None:
 
 @pytest.mark.parametrize(("transport", "algorithm"), WAYS)
 def test_we_stay_registered_at_a_proxy(tmp_path: Path, transport: str, algorithm: str) -> None:
-    with kamailio(
-        tmp_path / "kamailio", algorithm=algorithm, transport=transport, expires=EXPIRES_S
-    ) as proxy:
-        with behind(tmp_path, proxy, transport) as server:
-            wait_until_registered(server)
-            # What is left shrinks, until a refresh makes it more.
-            wait_until_registered(server, EXPIRES_S)
-            server.kill("node")
-            wait_until_registered(server, EXPIRES_S)
+    with (
+        kamailio(
+            tmp_path / "kamailio", algorithm=algorithm, transport=transport, expires=EXPIRES_S
+        ) as proxy,
+        behind(tmp_path, proxy, transport) as server,
+    ):
+        wait_until_registered(server)
+        # What is left shrinks, until a refresh makes it more.
+        wait_until_registered(server, EXPIRES_S)
+        server.kill("node")
+        wait_until_registered(server, EXPIRES_S)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -135,14 +137,16 @@ def test_a_call_out_through_a_proxy_which_records_its_route(
 ) -> None:
     """UPDATE, re-INVITE and INFO by them, two re-INVITEs, an UPDATE and the BYE by us."""
     onward = free_port()
-    with kamailio(
-        tmp_path / "kamailio", onward=onward, algorithm=algorithm, transport=transport
-    ) as proxy:
-        with behind(tmp_path, proxy, transport) as server:
-            callee, _ = sipp_called("behind_proxy", tmp_path, onward)
-            call = server.json("dial", NUMBER, *BASIS)["call"]
-            passed(callee, tmp_path)
-            (sealed,) = server.sealed(set())
-            assert (sealed["id"], sealed["ended_by"]) == (call, "agent")
-            holds = server.json("show", call)["holds"]
-            assert [hold["by"] for hold in holds] == ["caller", "agent"], "their party, and ours"
+    with (
+        kamailio(
+            tmp_path / "kamailio", onward=onward, algorithm=algorithm, transport=transport
+        ) as proxy,
+        behind(tmp_path, proxy, transport) as server,
+    ):
+        callee, _ = sipp_called("behind_proxy", tmp_path, onward)
+        call = server.json("dial", NUMBER, *BASIS)["call"]
+        passed(callee, tmp_path)
+        (sealed,) = server.sealed(set())
+        assert (sealed["id"], sealed["ended_by"]) == (call, "agent")
+        holds = server.json("show", call)["holds"]
+        assert [hold["by"] for hold in holds] == ["caller", "agent"], "their party, and ours"
