@@ -51,12 +51,14 @@ WAYS = [("udp", "MD5"), ("tcp", "SHA-256")]
 def test_a_call_through_a_proxy_which_records_its_route(server: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in server.calls()}
     microphone = save(tmp_path / "microphone.wav", SILENCE)
-    with kamailio(tmp_path / "kamailio", upstream=server.port) as proxy:
-        with baresip(tmp_path / "baresip", microphone, by(proxy)) as peer:
-            peer.dial("sip:desk@parley.example")
-            peer.wait_until_spoken_to()
-            peer.press("1")
-            book(peer)
+    with (
+        kamailio(tmp_path / "kamailio", upstream=server.port) as proxy,
+        baresip(tmp_path / "baresip", microphone, by(proxy)) as peer,
+    ):
+        peer.dial("sip:desk@parley.example")
+        peer.wait_until_spoken_to()
+        peer.press("1")
+        book(peer)
     (call,) = server.sealed(known)
     shown = server.json("show", call["id"])
     assert shown["call"]["ended_by"] == "agent"
@@ -121,14 +123,16 @@ def test_we_stay_registered_at_a_proxy(tmp_path: Path, transport: str, algorithm
 def test_whom_the_proxy_has_registered_is_called(tmp_path: Path, transport: str) -> None:
     """By the Contact we gave, although the proxy was told of no other place of ours."""
     microphone = save(tmp_path / "microphone.wav", SILENCE)
-    with kamailio(tmp_path / "kamailio", transport=transport) as proxy:
-        with behind(tmp_path, proxy, transport) as server:
-            wait_until_registered(server)
-            with baresip(tmp_path / "baresip", microphone, by(proxy)) as peer:
-                peer.dial(f"sip:{USER}@parley.example")
-                book(peer)
-            (call,) = server.sealed(set())
-            assert (call["direction"], call["ended_by"]) == ("inbound", "agent")
+    with (
+        kamailio(tmp_path / "kamailio", transport=transport) as proxy,
+        behind(tmp_path, proxy, transport) as server,
+    ):
+        wait_until_registered(server)
+        with baresip(tmp_path / "baresip", microphone, by(proxy)) as peer:
+            peer.dial(f"sip:{USER}@parley.example")
+            book(peer)
+        (call,) = server.sealed(set())
+        assert (call["direction"], call["ended_by"]) == ("inbound", "agent")
 
 
 @pytest.mark.parametrize(("transport", "algorithm"), WAYS)
