@@ -69,7 +69,10 @@ class Connection(asyncio.Protocol):
         is_ours: bool,
         is_known: bool = True,
     ) -> None:
-        """`is_ours`: we have made it, so the other end need not say anything to stay."""
+        """`is_ours`: we have made it, so the other end need not say anything to stay.
+
+        Who is not `is_known` hears nothing, and is sent away, until something of ours goes there.
+        """
         self.uses = Uses(flow)
         self.is_ours = is_ours
         self.is_known = is_known
@@ -82,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting = bytearray()
         self._is_paused = False
+        # Whether the other end has begun something with us, or we with it.
         self._has_spoken = is_ours
         self._made_at = self._used_at = clock()
         self._message_at: float | None = None
@@ -95,6 +99,7 @@ class Connection(asyncio.Protocol):
         if self.is_closed:
             return
         self._used_at = self._clock()
+        self._has_spoken = True
         if self._transport is None:
             self._waiting += data
             queued = len(self._waiting)
@@ -183,11 +188,11 @@ class Connection(asyncio.Protocol):
 
     def _take(self, item: bytes | KeepAlive) -> None:
         self._message_at = None
-        if isinstance(item, KeepAlive):
-            self.send(PONG)
-        else:
-            self._has_spoken = True
+        if not isinstance(item, KeepAlive):
+            self._has_spoken |= self.is_known
             self._owner.received(self, item)
+        elif self.is_known or self._has_spoken:
+            self.send(PONG)
 
     def eof_received(self) -> None:
         """They have said everything: so have we."""

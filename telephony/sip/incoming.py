@@ -107,6 +107,8 @@ class IncomingCalls:
             return 482
         if not is_session_description(request):
             return 415
+        if not takes_session_description(request):
+            return 406
         if session_timer.is_too_short(request, self._core.policy):
             return 422
         return 503 if self._core.is_full or self._core.transactions.is_full else None
@@ -456,3 +458,10 @@ def waiting(dialog: Dialog) -> Request:
 def is_session_description(request: Request) -> bool:
     encoding = (request.headers.get("content-encoding") or "identity").lower()
     return not request.body or (request.content_type == SDP and encoding == "identity")
+
+
+def takes_session_description(request: Request) -> bool:
+    """Whether the answer may have a body that we can make (RFC 3261 sections 13.3.1.3, 20.1)."""
+    lines = request.headers.all("accept")
+    ranges = {part.partition(";")[0].strip().lower() for line in lines for part in line.split(",")}
+    return not lines or not ranges.isdisjoint((SDP, "application/*", "*/*"))

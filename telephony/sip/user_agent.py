@@ -382,8 +382,9 @@ class UserAgent:
         try:
             self._core.reply(error.request.seen_from(flow.remote), flow, error.status)
         except GrammarError:
-            # Not even its Via can be read: it cannot be answered, and is not ours to mend.
-            return
+            # Not even its Via can be read: the answer goes to where it came from.
+            response = respond(error.request, error.status, self._core.token())
+            self._core.transmit(bytes(response), Way(flow))
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         core = self._core

@@ -19,7 +19,7 @@ PATHS = f"{os.environ.get('PATH', '')}:/usr/sbin"
 REALM = "parley.example"
 USER, PASSWORD = "desk", "correct horse"
 
-# `upstream` is where calls from everybody else go; calls from there go to `onward`.
+# Numbers are called at `onward`, everybody else where they have registered, or at `upstream`.
 CONFIG = """\
 #!KAMAILIO
 debug=1
@@ -44,7 +44,7 @@ loadmodule "registrar.so"
 modparam("auth", "algorithm", "{algorithm}")
 modparam("auth", "qop", "{qop}")
 modparam("rr", "enable_full_lr", 1)
-modparam("registrar", "max_expires", 60)
+modparam("registrar", "max_expires", {expires})
 
 request_route {{
     if (!mf_process_maxfwd_header("10")) {{
@@ -85,9 +85,9 @@ request_route {{
     }}
     consume_credentials();
     record_route();
-    if ($sp == {upstream}) {{
+    if ($rU =~ "^\\+") {{
         $du = "sip:127.0.0.1:{onward}";
-    }} else {{
+    }} else if (!lookup("location")) {{
         $du = "sip:127.0.0.1:{upstream};transport={transport}";
     }}
     t_relay();
@@ -104,16 +104,17 @@ class Proxy:
 @contextmanager
 def kamailio(
     folder: Path,
-    upstream: int,
+    upstream: int = 9,
     onward: int = 9,
     algorithm: str = "MD5",
     qop: str = "auth",
     *,
     transport: str = "udp",
+    expires: int = 60,
 ) -> Iterator[Proxy]:
     """A running Kamailio between `upstream`, the server, and everybody else.
 
-    It talks with the server by `transport`.
+    It talks with the server by `transport`, and keeps a registration for `expires` seconds.
     """
     program = shutil.which("kamailio", path=PATHS)
     if program is None:
@@ -132,6 +133,7 @@ def kamailio(
             password=PASSWORD,
             algorithm=algorithm,
             qop=qop,
+            expires=expires,
         )
     )
     with log.open("wb") as written:

@@ -110,6 +110,7 @@ def sipp_called(
     """Start one telephone of a scenario on loopback, which waits to be called at the port."""
     need("sipp", "sip-tester")
     port = port or free_port()
+    (folder / "silence.ul").write_bytes(CODECS["PCMU"].encode(0 * tone(10)))
     running = subprocess.Popen(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),

@@ -226,6 +226,14 @@ def test_a_scanner_finds_nobody(house: Server, method: str) -> None:
     assert "found nothing" in (done.stdout + done.stderr).lower()
 
 
+def test_a_probe_is_not_answered(house: Server) -> None:
+    need("sipsak", "sipsak")
+    # -D: how many times half a second it waits.
+    command = ["sipsak", "-v", "-v", "-D", "1", "-s", f"sip:desk@127.0.0.1:{house.port}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SCAN_S_MAX, check=False)
+    assert done.returncode != 0 and "SIP/2.0 " not in done.stdout.partition("received")[2]
+
+
 def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
     tmp_path: Path,
 ) -> None:

@@ -229,6 +229,30 @@ async def test_strangers_leave_room_for_peers() -> None:
             await until(lambda: len(ours.connections) == 1)
 
 
+async def test_a_stranger_hears_nothing_and_is_sent_away() -> None:
+    async with line(limits=Limits(first_s=-1)) as ours:
+        ours.peers = {"127.0.0.2"}
+        reader, writer = await dialled(ours)
+        writer.write(b"\r\n\r\n" + OPTIONS + b"\r\n\r\n")
+        await ours.next()
+        assert swept(ours) == 0
+        assert await ended(reader) == b""
+        writer.close()
+
+
+async def test_a_stranger_who_was_answered_stays() -> None:
+    async with line(limits=Limits(first_s=-1)) as ours:
+        ours.peers = {"127.0.0.2"}
+        reader, writer = await dialled(ours)
+        writer.write(OPTIONS)
+        _, flow = await ours.next()
+        ours.connections.send(b"an answer", flow)
+        writer.write(b"\r\n\r\n")
+        assert await reader.readexactly(11) == b"an answer\r\n"
+        assert swept(ours) == 1
+        writer.close()
+
+
 def is_closed(made: socket.socket) -> bool:
     """Whether the other end has closed it; then so do we."""
     made.setblocking(False)

@@ -602,7 +602,18 @@ def test_torture_messages_are_survived() -> None:
         side.drain()
     sent = [item.data for item in side.outputs if isinstance(item, Transmit)]
     statuses = {data.split()[1] for data in sent}
-    assert statuses == {b"100", b"200", b"400", b"405", b"415", b"416", b"420", b"481", b"505"}
+    assert statuses == {
+        b"100",
+        b"200",
+        b"400",
+        b"405",
+        b"406",
+        b"415",
+        b"416",
+        b"420",
+        b"481",
+        b"505",
+    }
 
 
 @pytest.mark.parametrize(
@@ -636,3 +647,18 @@ def test_5000_strange_messages_do_no_harm(seed: int) -> None:
     assert side.agent.transaction_count <= 400
     (answer,) = answers(side, request("OPTIONS", branch="z9hG4bKend", call_id="end"))
     assert answer.status in (200, 503)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("Accept: application/SDP;charset=utf-8, text/plain\r\n", 100),
+        ("Accept: text/plain\r\nAccept: application/*;q=0.5\r\n", 100),
+        ("Accept: */*\r\n", 100),
+        ("Accept: text/plain\r\n", 406),
+        ("Accept:\r\n", 406),
+    ],
+)
+def test_who_takes_no_description_is_not_given_one(accept: str, status: int) -> None:
+    (answer,) = answers(callee(), request("INVITE", extra=accept))
+    assert answer.status == status
