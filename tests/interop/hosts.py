@@ -1,7 +1,6 @@
 """Who answers in the tests of joined calls: what to do is asked by keys."""
 
 from parley import Agent
-
 from tests.interop.exchange import ledger
 
 SAY, CONSULT, HOLD, RESUME, LEAVE = "4", "5", "7", "8", "9"
