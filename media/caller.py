@@ -95,6 +95,10 @@ class SoftPhone:
         loop.add_reader(self._socket.fileno(), self._receive)
         self._schedule()
 
+    def move(self, remote: Address) -> None:
+        """From now on it sends to `remote`, and hears it."""
+        self._running.reopen(self._opening(remote))
+
     def say(self, audio: bytes) -> None:
         """Queue s16le 8 kHz audio."""
         self._said += 1

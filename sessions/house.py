@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
+from media.music import hold_music
 from media.pool import MediaPool
+from media.units import pcm
 from runtime.errors import NotNow, StoreBroken
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore, KeystoreError
@@ -54,6 +56,8 @@ class Settings:
     media_inside: str = ""
     """The address of our media for peers on our side of a NAT, who are in `local_networks`."""
     local_networks: Sequence[Network] = ()
+    hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
+    """What a party on hold hears again and again: s16le, 8 kHz."""
 
     def codecs_on(self, trunk: str) -> tuple[str, ...]:
         """What is spoken on a trunk, the preferred first."""

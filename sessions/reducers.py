@@ -168,6 +168,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
     if dial is not None and dial.joins is not None:
         if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
             joined.join(ctx, dial.joins, call, dial.part, dial.coached)
+            conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
         else:
             # Whom it was for has left meanwhile.
             ctx.effect("telephony.hang_up", lane=f"{call}/voice")
@@ -212,17 +213,23 @@ def consent_answered(
 
 
 @reducer
-def caller_acted(ctx: Context, call: str, turn: str, cause: str, segment: Segment | None) -> None:
+def caller_acted(
+    ctx: Context, *, call: str, turn: str, cause: str, segment: Segment | None, speaker: str = ""
+) -> None:
     """The caller spoke, pressed a key or stayed silent: the agent has something to answer.
 
-    Words come with it only where they may be kept.
+    Or `speaker` did, the party of a call that is joined with this one. Words come with it only
+    where they may be kept, and belong to the call of who said them.
     """
     in_state(ctx, call, CallState.ANSWERED)
+    whose = speaker or call
+    if not joined.is_told(ctx, call, whose):
+        raise Refused(f"{whose} is not heard by the agent of {call}")
     if segment is not None:
-        if consent.state_of(ctx, call) is not State.GRANTED:
+        if segment.call != whose or consent.state_of(ctx, whose) is not State.GRANTED:
             raise Refused("words are kept only of a caller who agreed to it")
         transcripts.add(ctx, segment)
-    conversation.begin_turn(ctx, turn, cause, segment.id if segment else None)
+    conversation.begin_turn(ctx, turn, cause, segment.id if segment else None, speaker)
 
 
 @reducer

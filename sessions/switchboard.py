@@ -57,9 +57,9 @@ class Switchboard:
         self.referring = Referring(house)
         self.turns = Turns(house, self.calls, self.referring)
         self.sealing = Sealing(house, self.calls, self.turns)
-        self.bridging = Bridging(house, self.calls)
         self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self._voice)
+        self.bridging = Bridging(house, self.calls, self.asking)
         self.attending = Attending(house, self.calls, self.asking)
         self.transferring = Transferring(house, self.calls, self.dialogs)
         self.dialling = Dialling(
@@ -302,6 +302,7 @@ class Switchboard:
                 self._soon(self.sealing.gate_lost(live, header["reason"]))
             case "speech_started":
                 self.attending.touch(live)
+                self.attending.interrupt(live)
                 return
             case "silent":
                 self._soon(self._silent(live))
@@ -361,6 +362,7 @@ class Switchboard:
                 finished.set_result(None)
         elif table == "hold":
             settled(live, new["id"])
+            self._soon(self.bridging.follow(live))
         elif table == "recording":
             live.recording = True
         elif table == "turn" and new["completed_us"] is not None:

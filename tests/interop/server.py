@@ -68,14 +68,14 @@ class Server:
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
         self.log = folder / "server.log"
-        self.port = _free_port()
+        self.port = _free_port(socket.SOCK_DGRAM)
         self.target = f"sip:desk@127.0.0.1:{self.port}"
         config = folder / "parley.toml"
         # Below the ports which the kernel gives to others.
         self.rtp_first = first = random.randrange(12_000, 30_000, 2)
         config.write_text(
             CONFIG.format(
-                http=_free_port(),
+                http=_free_port(socket.SOCK_STREAM),
                 listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
                 keys=sip,
                 rtp_first=first,
