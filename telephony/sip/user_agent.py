@@ -44,7 +44,7 @@ from telephony.sip.replaces import Replaces
 from telephony.sip.requests import ALLOW
 from telephony.sip.responses import reason_of, respond
 from telephony.sip.sender import Sender
-from telephony.sip.transactions import Client, server_key, way_back
+from telephony.sip.transactions import Client, Way, server_key, way_back
 from telephony.sip.transactions.timers import T1
 from telephony.sip.transactions.transactions import CLIENT_ALARM, SERVER_ALARM
 from telephony.sip.update import Updates
