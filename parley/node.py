@@ -22,7 +22,14 @@ from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.operations import OPERATIONS
-from parley.reach import advertised, connection_limits, listeners, means, specified
+from parley.reach import (
+    advertised,
+    calls_max,
+    connection_limits,
+    listeners,
+    means,
+    specified,
+)
 from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
@@ -184,7 +191,7 @@ class Node:
             early_media=config.sip.early_media,
             # Who calls by no trunk, in development, is encrypted with where they can.
             srtp={"": Srtp.OPTIONAL} | {trunk.name: Srtp(trunk.srtp) for trunk in config.trunk},
-            calls_max=config.sip.calls_max,
+            calls_max=calls_max(config),
             trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
             shared=frozenset(trunk.name for trunk in config.trunk if trunk.shared_port),
             media_inside=specified(config.media.address),

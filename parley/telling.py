@@ -34,7 +34,7 @@ def told(record: Plain) -> Iterator[str]:
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
     yield from _part("Recording", _recording(record["recording"]))
-    yield from _part("Media", list(_media(record["media"])))
+    yield from _part("Media", list(media_told(record["media"])))
 
 
 def _header(call: Plain, zero_us: int) -> Iterator[str]:
@@ -109,7 +109,8 @@ def _recording(recording: Plain | None) -> list[str]:
     return [f"{recording['state']}, {length}", *lost]
 
 
-def _media(media: Plain | None) -> Iterator[str]:
+def media_told(media: Plain | None) -> Iterator[str]:
+    """How the sound went, and what was lost of it; nothing without a leg."""
     if media is None:
         return
     yield f"{media['codec']}, {media['srtp'] or 'not encrypted'}"
@@ -122,8 +123,8 @@ def _media(media: Plain | None) -> Iterator[str]:
         return
     lost = f"{100 * quality['lost'] / expected:.1f} % of {expected} packets lost"
     yield f"received: {_mos(quality['mos_milli'])}; {lost}, {quality['late']} late"
-    jitter = f"{quality['jitter_us'] / 1_000:.1f} ms"
-    yield f"  jitter {jitter}, {quality['concealed_ms']} ms made up for"
+    jitter = f"jitter {quality['jitter_us'] / 1_000:.1f} ms"
+    yield f"  {jitter}, {quality['concealed_ms']} ms made up for"
     trip = quality["round_trip_us"]
     if trip is None:
         yield "sent: the other side reported nothing"

@@ -27,6 +27,7 @@ from telephony.flow import Network, is_within
 from telephony.sdp import Srtp
 
 CALLS_MAX = 2_000
+"""Live calls of one node, where nothing else is configured."""
 
 KEY_RETRY_S = 1.0
 """How long a disk that took no key is left alone."""

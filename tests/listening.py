@@ -10,6 +10,7 @@ from media.units import SAMPLE_RATE, Samples, from_pcm
 from parley.caller import wav
 
 PIECE_SAMPLES = SAMPLE_RATE // 4
+SLIP_SAMPLES = SAMPLE_RATE
 ALIKE = 0.9
 """From here on two sounds are the same one, coded to G.711 and back."""
 
@@ -46,13 +47,16 @@ def share(part: Samples, whole: Samples, alike: float = ALIKE) -> float:
 
     A machine with too much to do lets sound wait: each piece is there, and not where it would be.
     """
-    count = max(1, len(part) // PIECE_SAMPLES)
-    pieces = [piece for piece in np.array_split(part, count) if len(voiced(piece))]
-    at, there = 0, 0
+    pieces = np.array_split(part, max(1, len(part) // PIECE_SAMPLES))
+    pieces = [piece for piece in pieces if len(voiced(piece))]
+    first, last, there = 0, len(whole), 0
     for piece in pieces:
-        found = find(piece, whole[at:])
+        found = find(piece, whole[first:last])
+        last += len(piece)
         if found.likeness > alike:
-            at, there = at + found.at, there + 1
+            there += 1
+            first += found.at + len(piece)
+            last = first + len(piece) + SLIP_SAMPLES
     return there / len(pieces)
 
 

@@ -52,9 +52,13 @@ from telephony.sip.uri import Uri
 from telephony.sip.ways import WayOut
 from telephony.sip.within import Within
 
-DIALOGS_MAX = 1_000
-TRANSACTIONS_MAX = 10_000
-ENDED_DIALOGS_MAX = 1_000
+DIALOGS_MAX = 4_000
+"""Twice the calls of a full node: some are offered, and will be refused."""
+
+TRANSACTIONS_MAX = 16_000
+"""Some 250 requests a second, each remembered for 64 * T1 (RFC 3261 section 17)."""
+
+ENDED_DIALOGS_MAX = 4_000
 
 METHODS = frozenset(
     {
