@@ -39,6 +39,7 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "hold_by_peer",
         "hold_by_us",
         "prack",
+        "strict_router",
         "timer_too_short",
         "update",
     ],
@@ -118,7 +119,7 @@ def test_sessions_are_kept_alive_or_ended(server: Server, tmp_path: Path) -> Non
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("scenario", ["called_forked", "called_reliably"])
+@pytest.mark.parametrize("scenario", ["called_forked", "called_reliably", "called_strict_router"])
 async def test_we_call_somebody_who_negotiates(scenario: str, tmp_path: Path) -> None:
     running, port = sipp_called(scenario, tmp_path)
     report = await place(CallScript(f"sip:desk@127.0.0.1:{port}", (), 1.0))

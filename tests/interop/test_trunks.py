@@ -86,6 +86,18 @@ def test_sipp_registers_us_once_we_know_the_password(tmp_path: Path) -> None:
             assert monotonic() < ends, said
 
 
+def test_a_carrier_is_asked_whether_it_is_there(tmp_path: Path) -> None:
+    carrier, port = sipp_called("keep_alive", tmp_path)
+    trunk = f'[[trunk]]\nname = "carrier"\nproxy = "127.0.0.1:{port}"\nkeepalive_s = 1\n'
+    with served(tmp_path, trunk, friend="127.0.0.1") as server:
+        ends = monotonic() + REGISTER_S_MAX
+        while "no answer to 2 OPTIONS" not in (said := told(server)):
+            assert monotonic() < ends, said
+        passed(carrier, tmp_path)
+        while "no answer" in (said := told(server)):
+            assert monotonic() < ends, said
+
+
 def told(server: Server) -> str:
     """What `parley check` says of the carrier."""
     config = str(server.data.parent / "parley.toml")
