@@ -75,7 +75,16 @@ class SmallSession:
     async def transfer_to(self, call: str) -> TransferOutcome:
         raise AssertionError("this agent hands nobody over")
 
-    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+    @property
+    def speaker(self) -> str:
+        return ""
+
+    async def supervise(self, part: str) -> None:
+        raise NotImplementedError
+
+    async def consult(
+        self, uri: str, *, basis: str, brief: str, context: dict[str, str] | None = None
+    ) -> ConsultOutcome:
         raise AssertionError("this agent asks nobody")
 
     async def leave(self) -> None:
