@@ -45,7 +45,7 @@ class Attendant(Agent):
     """The line of a supervisor, who says by keys what they are in the call they supervise."""
 
     async def on_enter(self) -> None:
-        await self.session.say(HINT)
+        await self.session.say(HINT, allow_interruptions=False)
 
     async def on_dtmf_received(self, digit: str) -> None:
         if digit in PARTS:

@@ -9,10 +9,13 @@ from parley.asked import OPERATOR, Args, Misused, request_of, text
 from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
 from runtime.store import Store
+from sessions.consult_reducers import supervision_dialled
 from sessions.house import House
 from sessions.outbound import call_dialled
 from sessions.parties import callable_uri, is_same
+from telephony.bridge import Part
 
+SUPERVISING = {"listen": Part.LISTENS, "whisper": Part.WHISPERS, "barge": Part.BARGES}
 DAYS_MAX = 3_650
 DAY_US = 86_400_000_000
 
@@ -37,7 +40,11 @@ class Calling:
 
     @property
     def operations(self) -> dict[str, Callable[[Store, Args], Awaitable[dict[str, Any]]]]:
-        return {"basis.record": self.record, "call.dial": self.dial}
+        return {
+            "basis.record": self.record,
+            "call.dial": self.dial,
+            "call.supervise": self.supervise,
+        }
 
     async def record(self, store: Store, asked: Args) -> dict[str, Any]:
         """Somebody may be called: uri, basis (a kind), source, days."""
@@ -47,14 +54,37 @@ class Calling:
 
     async def dial(self, store: Store, asked: Args) -> dict[str, Any]:
         """Call: uri, basis (a kind, then also source and days; or the id of one)."""
-        uri = _uri(asked)
-        if (kind := _kind(asked)) is not None:
-            basis = await self._recorded(store, asked, uri, kind)
-        else:
-            basis = await self._known(store, uri, text(asked, "basis"))
+        basis = await self._basis(store, asked)
         request = request_of(asked, "dialled")
         call = await store.act(call_dialled, sender=OPERATOR, request=request, basis=basis)
         return {"call": call, "basis": basis}
+
+    async def supervise(self, store: Store, asked: Args) -> dict[str, Any]:
+        """Call one into `call`: "as" listen, whisper (to `coached`) or barge. As `dial`."""
+        part = SUPERVISING.get(text(asked, "as", "listen"))
+        if part is None:
+            raise Misused(f"'as' is one of {', '.join(SUPERVISING)}")
+        coached = text(asked, "coached", "") or None
+        if part is not Part.WHISPERS and coached is not None:
+            raise Misused("'coached' is for one who whispers")
+        watched = text(asked, "call")
+        basis = await self._basis(store, asked)
+        call = await store.act(
+            supervision_dialled,
+            sender=OPERATOR,
+            request=request_of(asked, "supervised"),
+            call=watched,
+            basis=basis,
+            part=part,
+            coached=(coached or watched) if part is Part.WHISPERS else None,
+        )
+        return {"call": call, "basis": basis, "supervises": watched}
+
+    async def _basis(self, store: Store, asked: Args) -> str:
+        uri = _uri(asked)
+        if (kind := _kind(asked)) is not None:
+            return await self._recorded(store, asked, uri, kind)
+        return await self._known(store, uri, text(asked, "basis"))
 
     async def _recorded(self, store: Store, asked: Args, uri: str, kind: BasisKind) -> str:
         source = text(asked, "source", "")

@@ -28,6 +28,7 @@ COMMANDS = {
     "call": Command("parley.caller", "a test caller: places a SIP call, speaks, presses keys"),
     "basis": Command("parley.commands.basis", "why somebody may be called"),
     "dial": Command("parley.commands.dial", "have the server call somebody who may be called"),
+    "supervise": Command("parley.commands.supervise", "call a supervisor into a call that is up"),
     "calls": Command("parley.commands.calls", "list the calls"),
     "show": Command("parley.commands.show", "one call, at any moment of its life"),
     "replay": Command("parley.commands.replay", "run the log again and compare every change"),

@@ -7,8 +7,9 @@ from typing import cast
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from parley.plain import Key, Plain
 from parley.proving import first_stamp, last_entry
-from parley.record import Key, Plain, record
+from parley.record import record
 from recordings import vault
 from recordings.evidence import CHECKPOINTS_MAX, SEGMENT_FIELDS, SIDES, Pack, Stamped
 from recordings.export import write

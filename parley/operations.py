@@ -85,6 +85,7 @@ OPERATIONS: dict[str, Operation] = {
     "basis.record": needs_a_server,
     "basis.withdraw": basis_withdraw,
     "call.dial": needs_a_server,
+    "call.supervise": needs_a_server,
     "identity.new": identity_new,
     "identity.suspend": identity_suspend,
     "identity.resume": identity_resume,

@@ -1,17 +1,15 @@
 """One call as its rows tell it, as plain data: from the live store, or from rows of the past."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict
 
 import apsw
 
 from consent.tables import Basis, ConsentEvent
 from conversation.tables import Action
+from parley import joined
+from parley.plain import Key, Plain, fields_of, opened
 from recordings.tables import Chunk, Recording
-from runtime.keystore import KeyDestroyed
-from runtime.sealed import Sealed, unseal
 from runtime.tables import select
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
@@ -22,11 +20,6 @@ from transcripts.tables import Segment
 LAST = "last"
 LIVE = (CallState.OFFERED, CallState.ANSWERED)
 NAMED_MAX = 5
-
-Key = Callable[[str], bytes]
-"""The key of an id: raises KeyDestroyed."""
-
-Plain = dict[str, Any]
 
 
 class NoSuchCall(LookupError):
@@ -60,11 +53,13 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "dial": _dial(rows, call, key),
         "identity": _identity(rows, key, call),
         "holds": [
-            _fields(hold, "id", "call")
+            fields_of(hold, "id", "call")
             for hold in sorted(
                 select(rows, Hold, ("call",), (call,)), key=lambda one: (one.asked_us, one.id)
             )
         ],
+        "bridges": joined.bridges(rows, call),
+        "consultations": joined.consultations(rows, key, call),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "transcript": [
             _segment(segment, key)
@@ -81,14 +76,6 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "recording": _recording(rows, call),
         "media": _media(rows, call),
     }
-
-
-def opened(sealed: Sealed[str], key: Key) -> str | None:
-    """The words, or None where their key was destroyed."""
-    try:
-        return unseal(sealed, key(sealed.key_id))
-    except KeyDestroyed:
-        return None
 
 
 def _newest_first(rows: apsw.Connection) -> list[Call]:
@@ -113,7 +100,7 @@ def _common(one: str, other: str) -> int:
 
 def _call(row: Call, key: Key) -> Plain:
     remote, local = opened(row.remote, key), opened(row.local, key)
-    return {**_fields(row), "remote": remote, "local": local, "erased": remote is None}
+    return {**fields_of(row), "remote": remote, "local": local, "erased": remote is None}
 
 
 def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
@@ -123,9 +110,9 @@ def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
         return None
     (basis,) = select(rows, Basis, ("id",), (found[0].basis,))
     source = opened(basis.source, key)
-    kept = _fields(basis, "id", "party", "source")
+    kept = fields_of(basis, "id", "party", "source")
     return {
-        **_fields(found[0], "id", "replaces"),
+        **fields_of(found[0], "id", "replaces"),
         **kept,
         "source": source,
         "erased": source is None,
@@ -143,18 +130,18 @@ def _identity(rows: apsw.Connection, key: Key, call: str) -> Plain | None:
 
 
 def _consent(event: ConsentEvent) -> Plain:
-    return _fields(event, "call")
+    return fields_of(event, "call")
 
 
 def _segment(segment: Segment, key: Key) -> Plain:
     text = opened(segment.text, key)
-    return {**_fields(segment, "call"), "text": text, "erased": text is None}
+    return {**fields_of(segment, "call"), "text": text, "erased": text is None}
 
 
 def _action(action: Action, key: Key) -> Plain:
     args = opened(action.args, key)
     return {
-        **_fields(action, "call"),
+        **fields_of(action, "call"),
         "args": None if args is None else json.loads(args),
         "result": None if action.result is None else opened(action.result, key),
         "erased": args is None,
@@ -169,7 +156,7 @@ def _recording(rows: apsw.Connection, call: str) -> Plain | None:
     first = min((chunk.first_sample / chunk.rate for chunk in chunks), default=0.0)
     ends = ((chunk.first_sample + chunk.samples) / chunk.rate for chunk in chunks)
     seconds = round(max(ends, default=0.0) - first, 3)
-    return {**_fields(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
+    return {**fields_of(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
 
 
 def _media(rows: apsw.Connection, call: str) -> Plain | None:
@@ -179,10 +166,6 @@ def _media(rows: apsw.Connection, call: str) -> Plain | None:
         return None
     (leg,) = found
     measured = select(rows, LegQuality, ("id",), (call,))
-    quality = _fields(measured[0], "id", "call") if measured else None
+    quality = fields_of(measured[0], "id", "call") if measured else None
     suite = leg.srtp_suite or None
     return {"codec": leg.codec, "direction": leg.direction, "srtp": suite, "quality": quality}
-
-
-def _fields(row: Any, *without: str) -> Plain:
-    return {f.name: getattr(row, f.name) for f in fields(row) if f.name not in without}

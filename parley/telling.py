@@ -1,12 +1,9 @@
 """A call's record as lines for people."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from parley import moment, words
-
-Plain = dict[str, Any]
-
+from parley import joined, moment, words
+from parley.plain import Plain
 
 IDENTITY = {
     "asserted": "asserted",
@@ -30,6 +27,19 @@ def told(record: Plain) -> Iterator[str]:
     yield from (_hold(one, zero_us) for one in record["holds"])
     if record["identity"] is not None:
         yield from _part("Caller, as the network says", list(_identity(record["identity"])))
+    call_id = call["id"]
+    if record["bridges"]:
+        lines = [
+            line for one in record["bridges"] for line in joined.told_bridge(one, call_id, zero_us)
+        ]
+        yield from _part("Joined with others", lines)
+    if record["consultations"]:
+        lines = [
+            line
+            for one in record["consultations"]
+            for line in joined.told_consultation(one, call_id, zero_us)
+        ]
+        yield from _part("Consulted", lines)
     yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])

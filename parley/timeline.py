@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parley import words
-from parley.record import Key, Plain, opened
+from parley.plain import Key, Plain, opened
 from runtime.log import Entry
 from runtime.sealed import from_json
 

@@ -6,8 +6,9 @@ from typing import Any
 import apsw
 
 from consent.tables import Basis, BasisKind
-from parley import moment, operating, record, words
+from parley import moment, operating, words
 from parley.commands import finding, place, verbs
+from parley.plain import Key, opened
 from runtime.tables import select
 
 EXAMPLES = """\
@@ -69,19 +70,19 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bases(rows: apsw.Connection, key: record.Key) -> list[dict[str, Any]]:
+def _bases(rows: apsw.Connection, key: Key) -> list[dict[str, Any]]:
     """Every basis, the oldest first. What a destroyed key sealed is None, and `erased`."""
     found = sorted(select(rows, Basis, (), ()), key=lambda row: (row.granted_us, row.id))
     return [_plain(row, key) for row in found]
 
 
-def _plain(row: Basis, key: record.Key) -> dict[str, Any]:
-    party = record.opened(row.party, key)
+def _plain(row: Basis, key: Key) -> dict[str, Any]:
+    party = opened(row.party, key)
     return {
         "id": row.id,
         "kind": row.kind,
         "party": party,
-        "source": record.opened(row.source, key),
+        "source": opened(row.source, key),
         "granted_us": row.granted_us,
         "expires_us": row.expires_us,
         "withdrawn_us": row.withdrawn_us,

@@ -11,10 +11,19 @@ examples:
   parley dial tel:+41790001122 --basis consent --source "web form of 3 May" --days 30
   parley dial sip:desk@192.0.2.7 --basis basis_5d0c1f2e3a4b5968"""
 
+WHOM = 'whom: "sip:user@host" or "tel:+41790001122"'
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_arguments(parser)
-    parser.add_argument("uri", metavar="URI", help='whom: "sip:user@host" or "tel:+41790001122"')
+    parser.add_argument("uri", metavar="URI", help=WHOM)
+    add_basis(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.epilog = EXAMPLES
+
+
+def add_basis(parser: argparse.ArgumentParser) -> None:
+    """Why somebody may be called."""
     kinds = ", ".join(BasisKind)
     parser.add_argument(
         "--basis",
@@ -24,8 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", default="", metavar="TEXT", help="where that is written")
     parser.add_argument("--days", type=int, metavar="N", help="how long it holds")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.epilog = EXAMPLES
 
 
 def run(args: argparse.Namespace) -> int:

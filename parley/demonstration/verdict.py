@@ -9,7 +9,7 @@ from parley.caller import CallReport
 from parley.commands import finding, place, verify
 from parley.commands.place import Place
 from parley.commands.replay import told
-from parley.record import Plain
+from parley.plain import Plain
 from recordings import ExportError, PackError
 from runtime.log_key import load_or_create
 

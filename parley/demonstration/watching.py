@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 
-from parley.record import Key
+from parley.plain import Key
 from parley.timeline import Happening, happenings
 from runtime.engines import sqlite
 from runtime.log import Entry

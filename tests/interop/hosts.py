@@ -18,7 +18,7 @@ class Host(Agent):
             await self.session.say(WORDS, allow_interruptions=False)
         elif digit == CONSULT:
             uri, basis = ledger().split()
-            found = await self.session.consult(uri, basis=basis, brief=BRIEF)
+            found = await self.session.consult(uri, basis=basis, brief=BRIEF, context=CONTEXT)
             if found.accepted:
                 await self.session.say(INTRODUCTION, allow_interruptions=False)
                 await self.session.leave()

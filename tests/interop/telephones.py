@@ -61,6 +61,7 @@ class Telephone:
         here = Address(*self._sip.getsockname()[:2])
         self.uri = f"sip:{name}@{here.host}:{here.port}"
         self.answered = asyncio.Event()
+        self.rang = asyncio.Event()
         self.over = asyncio.Event()
         self.answers = True
         """Whether it picks up; it rings on where not."""
@@ -116,6 +117,11 @@ class Telephone:
             return set()
         return {one.name for one in others if share(window, one.hertz) > SHARE_HEARD}
 
+    def hears_sound(self) -> bool:
+        """Whether it hears anything now."""
+        window = self.heard()[-int(WINDOW_S * SAMPLE_RATE) :]
+        return int(np.abs(window.astype(int)).max(initial=0)) > LOUD
+
     async def until(self, happened: Callable[[], bool], what: str) -> None:
         """Look again each 20 ms."""
         await until(happened, f"{self.name}: {what}")
@@ -140,6 +146,7 @@ class Telephone:
         match event:
             case Invited(dialog_id=dialog):
                 self._dialog = dialog
+                self.rang.set()
                 self._endpoint.do(lambda ua, now: ua.ring(dialog, now))
                 if self.answers:
                     body = self._answer(event.sdp or b"")

@@ -14,6 +14,7 @@ from parley.commands.place import Place
 from parley.config import parse
 from parley.demonstration import Painter, verdict
 from parley.demonstration.options import answered
+from parley.plain import Plain
 from parley.timeline import Happening
 from runtime.engines import sqlite
 from tests.parley.a_call import agreed, refused
@@ -29,7 +30,7 @@ class Terminal(io.StringIO):
         return True
 
 
-async def the_record(data: Path, call: Any) -> record.Plain:
+async def the_record(data: Path, call: Any) -> Plain:
     rows = sqlite.open_reader(data / "parley.db")
     found = record.record(rows, call.keys.key, call.call)
     rows.close()
