@@ -113,6 +113,7 @@ async def test_a_server_is_asked_again_until_it_answers() -> None:
     assert len(deaf.heard) == 2 and deaf.heard[0] == deaf.heard[1]
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--crash"]])
 def test_the_demo_keeps_all_its_promises(options: list[str], tmp_path: Path) -> None:
