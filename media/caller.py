@@ -95,6 +95,11 @@ class SoftPhone:
         loop.add_reader(self._socket.fileno(), self._receive)
         self._schedule()
 
+    def change(self, codec: Codec, payload_type: int, remote: Address) -> None:
+        """Go on with another codec; keys keep theirs."""
+        self._codec, self._payload_type = codec, payload_type
+        self._running.reopen(self._opening(remote))
+
     def say(self, audio: bytes) -> None:
         """Queue s16le 8 kHz audio."""
         self._said += 1
