@@ -95,9 +95,18 @@ class SoftPhone:
         loop.add_reader(self._socket.fileno(), self._receive)
         self._schedule()
 
-    def change(self, codec: Codec, payload_type: int, remote: Address) -> None:
-        """Go on with another codec; keys keep theirs."""
+    def change(
+        self,
+        codec: Codec,
+        remote: Address,
+        *,
+        payload_type: int,
+        dtmf_payload_type: int | None,
+        dtmf_clock_rate: int,
+    ) -> None:
+        """Go on with another codec."""
         self._codec, self._payload_type = codec, payload_type
+        self._dtmf_payload_type, self._dtmf_clock_rate = dtmf_payload_type, dtmf_clock_rate
         self._running.reopen(self._opening(remote))
 
     def say(self, audio: bytes) -> None:
