@@ -99,6 +99,20 @@ class SoftPhone:
         """From now on it sends to `remote`, and hears it."""
         self._running.reopen(self._opening(remote))
 
+    def change(
+        self,
+        codec: Codec,
+        remote: Address,
+        *,
+        payload_type: int,
+        dtmf_payload_type: int | None,
+        dtmf_clock_rate: int,
+    ) -> None:
+        """Go on with another codec."""
+        self._codec, self._payload_type = codec, payload_type
+        self._dtmf_payload_type, self._dtmf_clock_rate = dtmf_payload_type, dtmf_clock_rate
+        self._running.reopen(self._opening(remote))
+
     def say(self, audio: bytes) -> None:
         """Queue s16le 8 kHz audio."""
         self._said += 1

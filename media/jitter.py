@@ -27,7 +27,7 @@ class Placement:
 
     def __init__(self, clock_rate: int = SAMPLE_RATE) -> None:
         """`clock_rate` of the timestamps, in Hz."""
-        self._clock_rate = clock_rate
+        self.clock_rate = clock_rate
         self._ssrc: int | None = None
         self._timestamp = 0
         self._position = 0
@@ -39,7 +39,7 @@ class Placement:
     def place(self, ssrc: int, timestamp: int, arrived: int) -> int:
         """The position of the packet's first sample, given the position of its arrival."""
         ticks = timestamp_delta(timestamp, self._timestamp)
-        position = self._position + ticks * SAMPLE_RATE // self._clock_rate
+        position = self._position + ticks * SAMPLE_RATE // self.clock_rate
         if ssrc != self._ssrc or self._is_off(arrived - position, arrived):
             position = self._anchor(ssrc, arrived)
         self._timestamp, self._position = timestamp, position

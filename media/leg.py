@@ -76,8 +76,14 @@ class Leg:
             codec=opening.codec,
             payload_type=opening.payload_type,
             dtmf_payload_type=opening.dtmf_payload_type,
+            dtmf_clock_rate=opening.dtmf_clock_rate,
         )
+        self._keys_heard = DtmfReceiver(opening.dtmf_clock_rate)
+        self._keys_pressed = DtmfSender(opening.dtmf_clock_rate)
         self._ear, self._mouth = Ear(opening.codec), Mouth(opening.codec)
+        self._clock = replace(self._clock, frame_ticks=opening.codec.frame_ticks)
+        if self._placement.clock_rate != opening.codec.clock_rate:
+            self._placement = Placement(opening.codec.clock_rate)
         self._latch.redirect(opening.remote)
         # Who has just told us where their media is, is there: silence counts from now.
         self._last_heard, self._silent_told = None, False

@@ -2,13 +2,13 @@
 
 import base64
 from dataclasses import replace
-from typing import Any
 
 from media.codecs import CODECS
 from recordings.reducers import gate_continued
 from recordings.tables import Recording, RecordingState
 from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
+from runtime.sealed import Sealed
 from sessions import negotiating
 from sessions.callers import Callers
 from sessions.house import House
@@ -138,8 +138,10 @@ class Legs:
             return None  # It was closed meanwhile.
         return epoch
 
-    async def _sealed(self, call: str, keys: sdp.SrtpParameters | None) -> Any:
-        return keys and await self._callers.seal(call, negotiating.written_keys(keys))
+    async def _sealed(self, call: str, keys: sdp.SrtpParameters | None) -> Sealed[str] | None:
+        if keys is None:
+            return None
+        return await self._callers.seal(call, negotiating.written_keys(keys))
 
     def _srtp(self, leg: Leg) -> dict[str, object] | None:
         keys = self.keys(leg)

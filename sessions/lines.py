@@ -201,11 +201,11 @@ class Lines:
         return SENDONLY if await holds_going_on(self._house, call, AGENT) else SENDRECV
 
     def _terms(self, leg: Leg | None, trunk: str, direction: str, *, muxes: bool) -> sdp.Terms:
-        """`muxes`: whether RTCP may share the port; offered anew it never is."""
+        """`muxes`: whether RTCP may share the port. On one that calls share, it is asked to."""
         srtp = self._house.settings.srtp_on(trunk)
         agreed = None if leg is None else self.legs.keys(leg)
         drawn = negotiating.terms(srtp, agreed, self._house.entropy, direction)
-        return replace(drawn, rtcp_mux=muxes)
+        return replace(drawn, rtcp_mux=muxes or trunk in self._house.settings.shared)
 
     def _local(self, leg: Leg, dialog: DialogState) -> Address:
         """Where this peer can send audio to."""

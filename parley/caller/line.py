@@ -18,8 +18,10 @@ from telephony.sip import (
     Failed,
     HungUp,
     Invited,
+    NotRenegotiated,
     Offered,
     Rejected,
+    Renegotiated,
     Ringing,
     UserAgent,
 )
@@ -58,6 +60,7 @@ class Line:
         self.answer: asyncio.Future[sdp.AudioParameters | NotAnswered] = loop.create_future()
         self.over: asyncio.Future[str] = loop.create_future()
         self.rang = asyncio.Event()
+        self._changed: asyncio.Future[bytes] = loop.create_future()
         self._rtp = rtp
         self._codecs = codecs
         keys = () if srtp is sdp.Srtp.OFF else sdp.draw(os.urandom)
@@ -80,6 +83,14 @@ class Line:
             lambda agent, now: agent.invite(target, offer, self._me, hops, now)
         )
 
+    async def change(self, codecs: Sequence[str]) -> sdp.AudioParameters:
+        """Offer other codecs within the call. Raises SdpError where that is refused."""
+        self._changed = asyncio.get_running_loop().create_future()
+        self._codecs = codecs
+        offer = self._offer()
+        self._endpoint.do(lambda agent, now: agent.reinvite(self._dialog, offer, now))
+        return sdp.accepted(await self._changed, self._offered, self._codecs)
+
     async def hang_up(self) -> None:
         """BYE, or CANCEL before the answer; waits a little for it to get there."""
         self._endpoint.do(lambda agent, now: agent.bye(self._dialog, now))
@@ -101,6 +112,10 @@ class Line:
                 self._not_answered(NotAnswered(event.reason))
             case HungUp():
                 self._end("the far side hung up" if event.reason == "remote" else event.reason)
+            case Renegotiated():
+                _resolve(self._changed, event.sdp)
+            case NotRenegotiated():
+                _resolve(self._changed, b"")
             case Offered():
                 self._reoffered(event)
             case Invited():

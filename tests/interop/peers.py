@@ -288,18 +288,17 @@ class Baresip:
     def wait_until_said(self, seconds: float) -> None:
         """Wait until so much of the microphone has gone out."""
         ends = monotonic() + BARESIP_SECONDS_MAX
-        while len(sample_of(self.said)) < seconds * self._rate:
+        while _samples_in(self.said) < seconds * self._rate:
             assert monotonic() < ends, "baresip does not speak"
             self._events()
 
     def _heard_anew(self) -> Iterator[bool]:
         """Which frames of those written since the last time are loud."""
-        samples = sample_of(self.heard)
         length = self._rate // 50
-        frames = len(samples) // length
-        shaped = samples[: frames * length].reshape(-1, length)
-        yield from (mean_square(frame) >= ENERGY_FLOOR for frame in shaped[self._read_to :])
-        self._read_to = frames
+        samples = sample_of(self.heard, self._read_to * length)
+        shaped = samples[: len(samples) // length * length].reshape(-1, length)
+        yield from (mean_square(frame) >= ENERGY_FLOOR for frame in shaped)
+        self._read_to += len(shaped)
 
     def _command(self, command: str, params: str) -> None:
         """A netstring of JSON, as the module ctrl_tcp has it."""
@@ -381,15 +380,30 @@ def _connected(port: int, process: "subprocess.Popen[bytes]") -> socket.socket:
                 continue
 
 
-def sample_of(path: Path) -> Samples:
+def sample_of(path: Path, first: int = 0) -> Samples:
     """A WAV file of baresip's, which may still be written and have no sizes in its header.
 
-    Of its first channel: with Opus there are two, and both are the same.
+    Of its first channel, from that sample on: with Opus there are two, and both are the same.
     """
-    content = path.read_bytes()
-    if len(content) <= WAV_HEADER_BYTES:
-        return from_pcm(b"")
-    (channels,) = struct.unpack_from("<H", content, WAV_CHANNELS_AT)
-    content = content[WAV_HEADER_BYTES:]
-    whole = len(content) - len(content) % (2 * channels)
-    return from_pcm(content[:whole]).reshape(-1, channels)[:, 0]
+    with path.open("rb") as file:
+        header = file.read(WAV_HEADER_BYTES)
+        if len(header) < WAV_HEADER_BYTES:
+            return from_pcm(b"")
+        frame = 2 * _channels(header)
+        file.seek(WAV_HEADER_BYTES + first * frame)
+        content = file.read()
+    whole = len(content) - len(content) % frame
+    return from_pcm(content[:whole]).reshape(-1, frame // 2)[:, 0]
+
+
+def _samples_in(path: Path) -> int:
+    with path.open("rb") as file:
+        header = file.read(WAV_HEADER_BYTES)
+    if len(header) < WAV_HEADER_BYTES:
+        return 0
+    return (path.stat().st_size - WAV_HEADER_BYTES) // (2 * _channels(header))
+
+
+def _channels(header: bytes) -> int:
+    (channels,) = struct.unpack_from("<H", header, WAV_CHANNELS_AT)
+    return int(channels)

@@ -12,6 +12,11 @@ import pytest
 from consent.wordings import WORDINGS
 from media.resample import resample
 from media.units import SAMPLE_RATE, Samples
+from parley import cli
+from parley.commands import place
+from parley.config import Config
+from parley.record import record
+from recordings.verify import verify
 from tests.interop.agents import BOOK_KEY, BOOKED, GREETING, WELCOME
 from tests.interop.peers import Account, baresip, free_port, sample_of, save
 from tests.interop.server import Server
@@ -29,12 +34,14 @@ CODECS = {
     "opus": "opus/48000/2",
 }
 ENCRYPTIONS = ("", "srtp-mand")
-CALLS_AT_ONCE = 6
+CALLS_AT_ONCE = 4
+AGAIN_MAX = 6
+PACKETS_MIN = 500
 QUESTION = WORDINGS["recording-ask-en-1"].text
-SPEAKS_AT_S = 12
+SPEAKS_AT_S = 10
 """By then the question has been answered."""
 SPOKEN_S = 3
-UNDERSTOOD_S = 3
+UNDERSTOOD_S = 2
 """After which a key is not pressed into the agent's answer to what was said."""
 HEARD_SHARE = 0.5
 """A machine that is too busy for so many calls drops some of it."""
@@ -91,29 +98,27 @@ class Caller:
     secure_port: int
     speech: Samples
     folder: Path
+    microphones: dict[int, Path]
 
-    def call(self, case: Case) -> str:
+    def call(self, case: Case, name: str = "") -> str:
         """A whole call; empty where all of it was right, else what was not."""
         try:
-            self._call(case)
+            self._call(case, name or case.name)
         except AssertionError as error:
             return f"{case.name}: {error}"
         return ""
 
-    def _call(self, case: Case) -> None:
+    def _call(self, case: Case, name: str) -> None:
         account = Account(
             case.transport,
             CODECS[case.codec],
             case.encryption,
-            user=case.name,
+            user=name,
             authorities=self.authority.ca,
         )
-        folder = self.folder / case.name
-        folder.mkdir()
-        said = np.concatenate([pause(SPEAKS_AT_S), self.speech, pause(60)])
-        microphone = save(folder / "microphone.wav", said, account.rate)
         port = self.secure_port if case.transport == "tls" else self.server.port
-        with baresip(folder / "baresip", microphone, account) as peer:
+        microphone = self.microphones[account.rate]
+        with baresip(self.folder / name, microphone, account) as peer:
             peer.dial(f"sip:desk@127.0.0.1:{port};transport={case.transport}")
             peer.wait_until_spoken_to()
             peer.press("1")
@@ -128,32 +133,32 @@ class Caller:
 
     def check(self, case: Case, call: str) -> str:
         """What the server kept of a call; empty where all of it is right."""
-        told = self.server.json("show", call)
-        suite = told["media"]["srtp"]
-        quality = told["media"]["quality"]
-        folder = self.folder / case.name / "pack"
-        done = self.server.parley("export", call, "--to", str(folder))
-        verified = self.server.parley_anywhere("verify", str(folder))
+        here = place.Place(Config().in_directory(self.server.data), self.server.data)
+        with place.reading(here) as rows:
+            told = record(rows, here.keystore().key, call)
+        suite, quality = told["media"]["srtp"], told["media"]["quality"]
+        folder = self.folder / f"{case.name}.pack"
+        # In this process: to start two for each call would take longer than the calls.
+        done = cli.main(["export", call, "--to", str(folder), "--data", str(here.data)])
+        verified = verify(folder)
         kept = share(self.speech, load(folder / "audio" / "caller.wav"), case.alike)
         said = share(
             voiced(agent_speech(WELCOME)), load(folder / "audio" / "agent.wav"), case.alike
         )
-        wrong = [
-            name
-            for name, right in {
-                "how it ended": told["call"]["ended_by"] == "agent",
-                "the codec": told["media"]["codec"] == case.codec,
-                "the encryption": bool(suite) == bool(case.encryption),
-                "the quality": quality is not None and quality["received"] > 500,
-                "the booking": [one["state"] for one in told["actions"]] == ["finished"],
-                "the export": done.returncode == 0,
-                f"verify: {verified.stdout[-300:]}": verified.returncode == 0,
-                f"the caller's track, {kept:.2f}": kept > HEARD_SHARE,
-                f"the agent's track, {said:.2f}": said > HEARD_SHARE,
-            }.items()
-            if not right
-        ]
-        print(f"{case.name}: {kept:.3f} {said:.3f} {suite} {quality}")
+        print(f"{case.name}: {kept:.2f} {said:.2f} {suite} {quality}")
+        right = {
+            "how it ended": told["call"]["ended_by"] == "agent",
+            "the codec": told["media"]["codec"] == case.codec,
+            "the encryption": bool(suite) == bool(case.encryption),
+            "the quality": quality is not None and quality["received"] > PACKETS_MIN,
+            "their reports": quality is not None and quality["round_trip_us"] is not None,
+            "the booking": [one["state"] for one in told["actions"]] == ["finished"],
+            "the export": done == 0,
+            f"the verdict: {verified}": verified.ok,
+            f"the caller's track: {kept:.0%}": kept > HEARD_SHARE,
+            f"the agent's track: {said:.0%}": said > HEARD_SHARE,
+        }
+        wrong = [name for name, holds in right.items() if not holds]
         return f"{case.name}: {', '.join(wrong)}" if wrong else ""
 
 
@@ -161,17 +166,20 @@ def test_every_call_is_heard_recorded_and_verified(
     server: Server, authority: Authority, secure_port: int, tmp_path: Path
 ) -> None:
     speech = voiced(caller_speech()[: SPOKEN_S * SAMPLE_RATE])
-    caller = Caller(server, authority, secure_port, speech, tmp_path)
+    said = np.concatenate([pause(SPEAKS_AT_S), speech, pause(40)])
+    rates = {Account(codec=codec).rate for codec in CODECS.values()}
+    microphones = {rate: save(tmp_path / f"{rate}.wav", said, rate) for rate in rates}
+    caller = Caller(server, authority, secure_port, speech, tmp_path, microphones)
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-        failed = [why for why in pool.map(caller.call, CASES) if why]
-    assert not failed, "\n".join(failed)
-    calls = {call["remote"]: call["id"] for call in server.sealed(set())}
-    found = {
-        case: [c for remote, c in calls.items() if f"sip:{case.name}@" in remote] for case in CASES
-    }
-    assert all(len(ids) == 1 for ids in found.values()), calls
-    with ThreadPoolExecutor(2) as pool:
-        wrong = [
-            why for why in pool.map(caller.check, CASES, [i for (i,) in found.values()]) if why
-        ]
+        failed = dict(zip(CASES, pool.map(caller.call, CASES), strict=True))
+    names = {case: case.name for case in CASES}
+    for case in [case for case, why in failed.items() if why][:AGAIN_MAX]:
+        # Beside others a machine may have had too much to do; alone it has to go.
+        print(failed[case])
+        names[case] = f"{case.name}.again"
+        failed[case] = caller.call(case, names[case])
+    assert not any(failed.values()), "\n".join(filter(None, failed.values()))
+    calls = {call["remote"].partition("@")[0]: call["id"] for call in server.sealed(set())}
+    ids = [calls[f"sip:{names[case]}"] for case in CASES]
+    wrong = [why for why in map(caller.check, CASES, ids) if why]
     assert not wrong, "\n".join(wrong)

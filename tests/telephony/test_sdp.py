@@ -272,3 +272,27 @@ def test_5000_mutated_descriptions_are_read_or_refused() -> None:
                 read(bytes(body))
             except SdpError:
                 continue
+
+
+@pytest.mark.parametrize(
+    ("clocks", "number", "clock_rate"),
+    [((8_000, 48_000), 102, 48_000), ((48_000,), 102, 48_000), ((8_000,), 101, 8_000)],
+)
+def test_keys_beside_opus_count_by_its_clock_or_else_by_the_one_they_know(
+    clocks: tuple[int, ...], number: int, clock_rate: int
+) -> None:
+    numbers = {8_000: 101, 48_000: 102}
+    theirs = offer(
+        "m=audio 4000 RTP/AVP 111 " + " ".join(str(numbers[clock]) for clock in clocks),
+        "a=rtpmap:111 opus/48000/2",
+        *(f"a=rtpmap:{numbers[clock]} telephone-event/{clock}" for clock in clocks),
+    )
+    body, chosen = sdp.answer(theirs, ("opus",), LOCAL, 1, 1)
+    assert (chosen.dtmf_payload_type, chosen.dtmf_clock_rate) == (number, clock_rate)
+    assert f"a=rtpmap:{number} telephone-event/{clock_rate}\r\n".encode() in body
+
+
+def test_an_offer_of_opus_alone_has_keys_by_both_clocks() -> None:
+    body = sdp.build_offer(("opus",), LOCAL, 1, 1)
+    assert b"a=rtpmap:102 telephone-event/48000\r\n" in body
+    assert b"a=rtpmap:101 telephone-event/8000\r\n" in body
