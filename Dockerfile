@@ -15,9 +15,11 @@ USER parley
 WORKDIR /data
 VOLUME /data
 
+# Until a [[trunk]] says who may call, everybody who reaches the container may: see OPERATIONS.md.
 ENV PARLEY_HTTP_LISTEN=0.0.0.0:8080 \
-    PARLEY_SIP_LISTEN=udp:0.0.0.0:5060
-EXPOSE 8080/tcp 5060/udp 20000-20999/udp
+    PARLEY_SIP_LISTEN=udp:0.0.0.0:5060,tcp:0.0.0.0:5060 \
+    PARLEY_SIP_OPEN=true
+EXPOSE 8080/tcp 5060/udp 5060/tcp 5061/tcp 20000-20999/udp
 
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
     ["python", "-P", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]

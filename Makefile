@@ -18,7 +18,12 @@ demo: .venv/run.stamp ## set everything up, then hold a real call over SIP and R
 test: .venv/dev.stamp ## set everything up, then lint, types and every test
 	scripts/peers.sh
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	@# Telephones mostly wait, so two files of them run at once; what measures time runs alone.
+	@failed=0; \
+	$(BIN)/python -m pytest -m "not interop" || failed=1; \
+	$(BIN)/python -m pytest -m "interop and not alone" -n 2 --dist loadfile || failed=1; \
+	$(BIN)/python -m pytest -m "interop and alone" || failed=1; \
+	exit $$failed
 
 lint: .venv/dev.stamp ## ruff, mypy and pyright
 	$(BIN)/ruff check .
@@ -26,7 +31,7 @@ lint: .venv/dev.stamp ## ruff, mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-bench: .venv/bench.stamp ## every benchmark, as tables with ratios
+bench: .venv/bench.stamp .venv/pipecat.stamp ## every benchmark, as tables with ratios
 	@for module in $(BENCHES); do echo "== $$module"; $(BIN)/python -m $$module || exit 1; done
 
 soak: .venv/dev.stamp ## 50 calls at once for 30 minutes: memory, lateness, gaps, alignment (MINUTES=n CALLS=n)
@@ -41,6 +46,7 @@ lock: ## renew the lock files (needs uv)
 		--constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --upgrade --extra whisper --extra timestamps --group dev --group bench \
 		--constraint requirements-dev.lock --output-file requirements-bench.lock
+	$(subst pyproject.toml --group build,bench/pipecat.in,$(LOCK)) --upgrade --output-file requirements-pipecat.lock
 
 clean: ## remove .venv, caches and build results; data/ stays
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache
@@ -63,6 +69,14 @@ clean: ## remove .venv, caches and build results; data/ stays
 .venv/dev.stamp: .venv/run.stamp requirements-dev.lock
 	@echo "Installing what the tests need into .venv"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What it needs does not go together with what we need: it has a home of its own.
+.venv/pipecat.stamp: .venv/made.stamp requirements-pipecat.lock
+	@echo "Installing Pipecat, which our media are compared with, into .venv/pipecat"
+	@$(PYTHON) -m venv --clear .venv/pipecat
+	@.venv/pipecat/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes -r requirements-pipecat.lock
 	@touch $@
 
 .venv/bench.stamp: .venv/dev.stamp requirements-bench.lock

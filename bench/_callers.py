@@ -45,6 +45,7 @@ class Callers:
     targets: list[int]
     speech_frames: int = SPEECH_FRAMES
     sent: int = 0
+    sent_ever: int = 0
     received: int = 0
     _first: NDArray[np.int64] = field(init=False)
     _last: NDArray[np.int64] = field(init=False)
@@ -78,13 +79,12 @@ class Callers:
             ssrc=self._ssrcs,
         )
         rows[:, FIXED_BYTES:] = self._cycle[(n + self._offsets) % CYCLE_FRAMES]
-        if only is None:
-            self.sent += self.sockets.send(self._from, rows, self._lengths, self._to)
-        else:
-            chosen = only[self._ssrcs - 1]
-            self.sent += self.sockets.send(
-                self._from[chosen], rows[chosen], self._lengths[chosen], self._to[chosen]
-            )
+        chosen = slice(None) if only is None else only[self._ssrcs - 1]
+        sent = self.sockets.send(
+            self._from[chosen], rows[chosen], self._lengths[chosen], self._to[chosen]
+        )
+        self.sent += sent
+        self.sent_ever += sent
 
     def receive(self) -> None:
         """Count what came back, and by its sequence numbers what did not."""

@@ -11,6 +11,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from media.appending import Appender
 from media.codecs import CODECS
@@ -62,8 +63,7 @@ class Call(asyncio.DatagramProtocol):
         self._said = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport), "a protocol of datagrams"
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
         self._schedule()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -31,6 +30,9 @@ from bench._websocket_callers import WebsocketCallers
 from media.net import Sockets
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
+
+PIPECAT = Path(".venv/pipecat/bin/python")
+"""Where `make bench` puts it."""
 
 HOST = "127.0.0.1"
 CALLER_PORTS = 16
@@ -49,7 +51,7 @@ KEY = "00" * 32
 ENVIRONMENT = {"PYTHONPATH": os.getcwd(), "OPENBLAS_NUM_THREADS": "1"}
 """As the keeper starts it."""
 HEADING = (
-    f"{'':<34}{'calls':>6}{'us/call':>9}{'of core':>9}{'calls/core':>11}{'lost':>7}"
+    f"{'':<34}{'calls':>6}{'us/call':>9}{'of core':>9}{'calls/core':>11}{'lost':>6}{'skipped':>8}"
     f"{'tick p50':>10}{'p99':>7}{'max':>7}{'late':>6}{'missed':>7}"
 )
 
@@ -63,6 +65,12 @@ class Result:
     cores: float
     sent: int
     lost: int
+    """Packets of the callers that the other side has not counted."""
+
+    missing: int
+    """Packets that the callers did not get, by their sequence numbers: also those of ticks that
+    were missed, whose numbers are skipped."""
+
     stats: dict[str, object] = field(default_factory=dict[str, object])
 
     def line(self, name: str) -> str:
@@ -72,7 +80,7 @@ class Result:
         late = f"{self.stats.get('late_ticks', ''):>6}{self.stats.get('missed_ticks', ''):>7}"
         return (
             f"{name:<34}{self.calls:>6}{self.us:>9.1f}{self.cores:>9.0%}"
-            f"{FRAME_US / self.us:>11,.0f}{self.lost:>7}{ticks}{late}"
+            f"{FRAME_US / self.us:>11,.0f}{self.lost:>6}{self.missing:>8}{ticks}{late}"
         )
 
 
@@ -121,9 +129,11 @@ def measured(pid: int, callers: Callers, seconds: float, first: int = 0) -> Resu
     callers.run(seconds, first + int(WARM_S * 50))
     took, used = time.monotonic() - began, cpu_us(pid) - before
     settle(callers)
+    assert callers.received, "nothing came back"
     calls = len(callers.targets)
     frames = calls * seconds * 50
-    return Result(calls, used / frames, used / took / 1e6, callers.sent, callers.missing)
+    cores = used / took / 1e6
+    return Result(calls, used / frames, cores, callers.sent, callers.missing, callers.missing)
 
 
 def beside(kind: str, calls: int, seconds: float, *, ports: int) -> Result:
@@ -157,7 +167,7 @@ def pipecat(python: str, calls: int, seconds: float, *, vad: bool) -> Result:
         callers.run(seconds)
         took, used = time.monotonic() - began, cpu_us(child.pid) - before
         assert callers.received_bytes > callers.sent * 160, "Pipecat did not answer"
-        return Result(calls, used / (calls * seconds * 50), used / took / 1e6, callers.sent, 0)
+        return Result(calls, used / (calls * seconds * 50), used / took / 1e6, callers.sent, 0, 0)
     finally:
         callers.close()
         child.kill()
@@ -290,11 +300,14 @@ def _our_plane(
     speaker.start()
     result = measured(media.child.pid, callers, seconds, 1)
     speaking.set()
+    speaker.join()
+    media.stats = {}
     _wait_for(lambda: media.stats.get("legs") == calls)
     time.sleep(0.5)
     _wait_for(lambda: media.chunks > calls * seconds)
     assert not media.failed, media.failed[:3]
     result.stats = media.stats
+    result.lost = callers.sent_ever - int(str(media.stats["received"]))
     return result
 
 
@@ -346,7 +359,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument(
         "--pipecat",
-        default=sys.executable if find_spec("pipecat") else "",
+        default=str(PIPECAT) if PIPECAT.exists() else "",
         metavar="PYTHON",
         help="a Python which has pipecat-ai and uvicorn, to be compared with",
     )

@@ -25,15 +25,18 @@ class ChatMessage:
 
     text_content: str
     confident: bool = True
+    speaker: str = ""
+    """The call of who said it, where they are joined with yours; "" for your own caller."""
 
 
 SURE_PERMILLE = 200
 """An expected phrase that was heard at least in one way, and nothing else in any other."""
 
 
-def message(text: str, kind: str, confidence_permille: int) -> ChatMessage:
+def message(text: str, kind: str, confidence_permille: int, speaker: str) -> ChatMessage:
     """What was heard, and whether it can be relied on: free dictation never can."""
-    return ChatMessage(text, kind == "grammar" and confidence_permille >= SURE_PERMILLE)
+    sure = kind == "grammar" and confidence_permille >= SURE_PERMILLE
+    return ChatMessage(text, sure, speaker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,11 @@ class AgentSession(Protocol):
         """Whether we called them."""
         ...
 
+    @property
+    def speaker(self) -> str:
+        """The call of who spoke or pressed a key just now, as `ChatMessage.speaker` has it."""
+        ...
+
     async def say(self, text: str, *, allow_interruptions: bool = True) -> SpeechHandle:
         """Say it; answers once the intent is on disk. Await the handle for the end of it."""
         ...
@@ -161,11 +169,14 @@ class AgentSession(Protocol):
         """Connect the caller with whom you dialled: `call` is what `dial` answered."""
         ...
 
-    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+    async def consult(
+        self, uri: str, *, basis: str, brief: str, context: dict[str, str] | None = None
+    ) -> ConsultOutcome:
         """Ask a colleague whether they take the call, while the caller hears music.
 
-        They are called, told `brief`, and answer by key or word. Where they accept, all three of
-        you are joined: introduce them, then `leave`. Raises Refused as `dial` does.
+        They are called, told `brief`, and answer by key or word. `context` is for their eyes: it
+        is kept sealed with the call. Where they accept, all three of you are joined: introduce
+        them, then `leave`. Raises Refused as `dial` does.
         """
         ...
 
@@ -179,6 +190,10 @@ class AgentSession(Protocol):
 
     async def answer_consultation(self, accepted: bool) -> None:
         """The colleague on this line takes the call they were asked about, or does not."""
+        ...
+
+    async def supervise(self, part: str) -> None:
+        """The supervisor on this line "listens", "whispers" or "barges" from now on."""
         ...
 
     async def press(self, keys: str) -> None:

@@ -37,8 +37,19 @@ class Consultant(Agent):
             await self.session.hang_up()
 
 
+HINT = "Four to listen, five to whisper, six to speak to all."
+PARTS = {"4": "listens", "5": "whispers", "6": "barges"}
+
+
 class Attendant(Agent):
-    """Says nothing and wants nothing: the line of a supervisor."""
+    """The line of a supervisor, who says by keys what they are in the call they supervise."""
+
+    async def on_enter(self) -> None:
+        await self.session.say(HINT)
+
+    async def on_dtmf_received(self, digit: str) -> None:
+        if digit in PARTS:
+            await self.session.supervise(PARTS[digit])
 
     async def on_user_away(self) -> None:
         """Whoever supervises may be silent as long as they like."""

@@ -106,7 +106,7 @@ def action_finished(ctx: Context, action: str, state: ActionState, result: Seale
     ctx.table(Action).replace(replace(row, state=state, result=result, finished_us=ctx.now))
 
 
-def begin_turn(ctx: Context, turn: str, cause: str, segment: str | None) -> None:
+def begin_turn(ctx: Context, turn: str, cause: str, segment: str | None, speaker: str = "") -> None:
     """The agent has something to answer."""
     call = ctx.scope or ""
     ctx.table(Turn).insert(
@@ -118,6 +118,7 @@ def begin_turn(ctx: Context, turn: str, cause: str, segment: str | None) -> None
             began_us=ctx.now,
             completed_us=None,
             failure=None,
+            speaker=speaker,
         )
     )
     ctx.effect("conversation.turn", lane=f"{call}/turns", turn=turn)

@@ -68,6 +68,8 @@ class Turn:
     began_us: int
     completed_us: int | None
     failure: str | None
+    speaker: str = ""
+    """The call of who caused it, where that is another one, joined with this."""
 
 
 @table(name="memory")

@@ -8,9 +8,11 @@ import time
 import numpy as np
 
 from media.codecs import Codec
-from media.commands import Open, Play, Press
+from media.commands import Open, Play, Press, Srtp
 from media.jitter import Frame
 from media.leg import Leg
+from media.rtp import RtpPacket, sequence_delta
+from media.srtp import SUITES, Receiver, Sender
 from media.units import (
     FRAME_MS,
     FRAME_SAMPLES,
@@ -31,6 +33,26 @@ SOUND_FRAMES = 3
 """Fewer frames with sound in a row are a click, not speech."""
 
 
+class Sealing:
+    """The encryption of a phone's one stream in each direction."""
+
+    def __init__(self, srtp: Srtp) -> None:
+        suite = SUITES[srtp.suite]
+        self._sender = Sender(suite, srtp.send_key)
+        self._receiver = Receiver(suite, srtp.receive_key, srtp.roc)
+        self._index: int | None = None
+
+    def seal(self, data: bytes) -> bytes:
+        sequence = RtpPacket.parse(data).sequence
+        last = sequence if self._index is None else self._index
+        self._index = last + sequence_delta(sequence, last & 0xFFFF)
+        return self._sender.protect(data, self._index)
+
+    def open(self, data: bytes) -> bytes:
+        """ValueError where it is not sealed with the key."""
+        return self._receiver.unprotect(data)
+
+
 class SoftPhone:
     """Call `start` in a running event loop; the socket is the phone's from then on."""
 
@@ -41,11 +63,15 @@ class SoftPhone:
         *,
         payload_type: int | None = None,
         dtmf_payload_type: int | None = 101,
+        dtmf_clock_rate: int = SAMPLE_RATE,
+        srtp: Srtp | None = None,
     ) -> None:
         self._socket = sock
         self._codec = codec
         self._payload_type = codec.payload_type if payload_type is None else payload_type
         self._dtmf_payload_type = dtmf_payload_type
+        self._dtmf_clock_rate = dtmf_clock_rate
+        self._sealing = None if srtp is None else Sealing(srtp)
         self._leg: Leg | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard: list[Frame] = []
@@ -68,6 +94,10 @@ class SoftPhone:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._socket.fileno(), self._receive)
         self._schedule()
+
+    def move(self, remote: Address) -> None:
+        """From now on it sends to `remote`, and hears it."""
+        self._running.reopen(self._opening(remote))
 
     def say(self, audio: bytes) -> None:
         """Queue s16le 8 kHz audio."""
@@ -158,9 +188,11 @@ class SoftPhone:
             codec=self._codec,
             payload_type=self._payload_type,
             dtmf_payload_type=self._dtmf_payload_type,
+            dtmf_clock_rate=self._dtmf_clock_rate,
             remote=remote,
             ssrc=secrets.randbits(32),
-            sequence_base=secrets.randbits(16),
+            # Low, as SRTP likes it: RFC 3711 section 3.3.1.
+            sequence_base=secrets.randbits(15),
             timestamp_base=secrets.randbits(32),
             epoch=self._now(),
             port=None,
@@ -185,7 +217,8 @@ class SoftPhone:
         self._receive()
         sent = self._running.tick(slot_start(self._now()))
         if sent is not None:
-            self._send(*sent)
+            data, destination = sent
+            self._send(self._sealing.seal(data) if self._sealing else data, destination)
             self._listen()
         self._schedule()
         self._ticked.set()
@@ -202,6 +235,11 @@ class SoftPhone:
                 data, source = self._socket.recvfrom(DATAGRAM_BYTES_MAX)
             except OSError:
                 return
+            if self._sealing is not None:
+                try:
+                    data = self._sealing.open(data)
+                except ValueError:
+                    continue
             self._running.receive(data, (source[0], source[1]), self._now())
 
     def _listen(self) -> None:

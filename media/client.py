@@ -85,6 +85,7 @@ class MediaClient:
         epoch_us: int,
         payload_type: int | None = None,
         dtmf_payload_type: int | None = 101,
+        dtmf_clock_rate: int = SAMPLE_RATE,
         port: int | None = None,
         direction: str = "sendrecv",
         shared: bool = False,
@@ -92,6 +93,7 @@ class MediaClient:
         rtcp_mux: bool = False,
         cname: str | None = None,
         srtp: Mapping[str, object] | None = None,
+        gate_epoch: int | None = None,
         timeout_s: float = OPEN_TIMEOUT_S,
     ) -> Address:
         """Open a leg and return its local address. MediaUnavailable if nobody answers.
@@ -99,6 +101,7 @@ class MediaClient:
         `direction` as SDP says it of us. `shared`: on the port that all such legs have in common.
         `rtcp_port`: where reports go, if not to the port above; `rtcp_mux`: to the same port.
         `srtp`: "suite", and "send_key" and "receive_key" (key and salt, hex), "roc".
+        `gate_epoch`: under which a recording goes on if the codec's rate is another than before.
         """
         command = encode(
             {
@@ -108,6 +111,7 @@ class MediaClient:
                 "codec": codec.name,
                 "payload_type": codec.payload_type if payload_type is None else payload_type,
                 "dtmf_payload_type": dtmf_payload_type,
+                "dtmf_clock_rate": dtmf_clock_rate,
                 "remote": list(remote),
                 "ssrc": ssrc,
                 "seq0": sequence_base,
@@ -120,6 +124,7 @@ class MediaClient:
                 "rtcp_mux": rtcp_mux,
                 **({} if cname is None else {"cname": cname}),
                 "srtp": None if srtp is None else dict(srtp),
+                "gate_epoch": gate_epoch,
             }
         )
         answer: asyncio.Future[Address] = asyncio.get_running_loop().create_future()

@@ -25,6 +25,7 @@ WAYS = ("voice", "agent")
 
 SOURCES_MAX = 64
 GAIN_MILLIBEL_MIN, GAIN_MILLIBEL_MAX = -6_000, 2_000
+DTMF_CLOCK_RATES = (8_000, 48_000)
 PLAYED_RATES = (8_000, 16_000, 24_000, 32_000, 48_000)
 
 Header: TypeAlias = Mapping[str, object]
@@ -59,6 +60,8 @@ class Open:
     rtcp_mux: bool = False
     cname: str = "parley"
     srtp: Srtp | None = None
+    gate_epoch: int | None = None
+    dtmf_clock_rate: int = SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def _open(header: Header, payload: bytes) -> Command:
     if codec is None:
         raise ValueError("unknown codec")
     port, dtmf = header.get("port"), header.get("dtmf_payload_type")
-    rtcp = header.get("rtcp_port")
+    rtcp, epoch = header.get("rtcp_port"), header.get("gate_epoch")
     return Open(
         leg=_name(header, "leg"),
         call=_name(header, "call"),
@@ -176,7 +179,15 @@ def _open(header: Header, payload: bytes) -> Command:
         rtcp_mux=_flag(header, "rtcp_mux"),
         cname=_name(header, "cname") if "cname" in header else "parley",
         srtp=_srtp(header.get("srtp")),
+        gate_epoch=None if epoch is None else _integer(header, "gate_epoch", 0xFFFF_FFFF),
+        dtmf_clock_rate=_rate(header.get("dtmf_clock_rate", codec.clock_rate)),
     )
+
+
+def _rate(value: object) -> int:
+    if not isinstance(value, int) or value not in DTMF_CLOCK_RATES:
+        raise ValueError(f"dtmf_clock_rate is none of {DTMF_CLOCK_RATES}")
+    return value
 
 
 def _srtp(value: object) -> Srtp | None:

@@ -9,10 +9,12 @@ from media.bank.recorder import Opened
 from media.commands import OpenGate
 from media.outbox import Event
 from media.recorder import Chunk
+from media.resample import resample
 from media.seal import GateMark, Sealed, SealJob
 
 CLOSED = "closed"
 CODEC_CHANGED = "the codec changed"
+CONTINUED = "continued at another rate"
 
 
 class Gates:
@@ -43,6 +45,22 @@ class Gates:
         if (epoch := self.epoch(line)) is not None:
             self.seal(line, self._exchange.close_gate(line, position(line, now)))
             self._jobs.append(GateMark(line.opening.leg, epoch, reason))
+
+    def follow(self, line: Line, end: int, epoch: int, follow: Callable[[], None]) -> None:
+        """The rate of a leg changes in `follow`: its gate closes and the next one opens at `end`.
+
+        In microseconds. What was recorded beyond it already goes over. ValueError as above.
+        """
+        gate = self._exchange.gate(line)
+        if gate is None or epoch <= line.gate_epoch_last:
+            raise ValueError(f"no gate is open before epoch {epoch}")
+        beyond, before = self._exchange.beyond(line, position(line, end)), line.rate
+        self.close(line, end, CONTINUED)
+        follow()
+        line.gate_epoch_last = epoch
+        start = position(line, end)
+        self._exchange.open_gate(line, Opened(gate.call, epoch, gate.tracks), start)
+        self._exchange.carry(line, [resample(samples, before, line.rate) for samples in beyond])
 
     def fail(self, line: Line, epoch: int, reason: str) -> None:
         """Fail closed: what cannot be sealed is not recorded."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from media.rtp import timestamp_delta
-from media.units import FRAME_SAMPLES, Samples
+from media.units import FRAME_SAMPLES, SAMPLE_RATE, Samples
 
 DELAY_SAMPLES = 480
 """A frame is released 60 ms after its place: what jitter is forgiven."""
@@ -25,7 +25,9 @@ SILENCE: Samples = np.zeros(FRAME_SAMPLES, np.int16)
 class Placement:
     """Where on the leg's timeline a packet belongs: by its timestamp, anchored at an arrival."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate: int = SAMPLE_RATE) -> None:
+        """`clock_rate` of the timestamps, in Hz."""
+        self._clock_rate = clock_rate
         self._ssrc: int | None = None
         self._timestamp = 0
         self._position = 0
@@ -36,7 +38,8 @@ class Placement:
 
     def place(self, ssrc: int, timestamp: int, arrived: int) -> int:
         """The position of the packet's first sample, given the position of its arrival."""
-        position = self._position + timestamp_delta(timestamp, self._timestamp)
+        ticks = timestamp_delta(timestamp, self._timestamp)
+        position = self._position + ticks * SAMPLE_RATE // self._clock_rate
         if ssrc != self._ssrc or self._is_off(arrived - position, arrived):
             position = self._anchor(ssrc, arrived)
         self._timestamp, self._position = timestamp, position

@@ -6,6 +6,7 @@ from media.commands import CloseGate, LegCommand, Listen, Open, OpenGate, Play, 
 from media.dtmf import DtmfReceiver, DtmfSender
 from media.jitter import SILENCE, Frame, JitterBuffer, Placement
 from media.latch import Latch
+from media.narrowband import Ear, Mouth
 from media.outbox import Event
 from media.playout import Playout
 from media.recorder import CHUNK_SAMPLES, Chunk, Gate
@@ -41,14 +42,18 @@ class Leg:
         self.port = port
         self.counts = Counts()
         self.heard: list[Frame] = []
-        self._clock = RtpClock(opening.sequence_base, opening.timestamp_base, opening.epoch)
+        codec = opening.codec
+        self._ear, self._mouth = Ear(codec), Mouth(codec)
+        self._clock = RtpClock(
+            opening.sequence_base, opening.timestamp_base, opening.epoch, codec.frame_ticks
+        )
         self._latch = Latch(opening.remote)
-        self._placement = Placement()
+        self._placement = Placement(codec.clock_rate)
         self._jitter = JitterBuffer()
         self._segmenter = Segmenter(detector)
         self._playout = Playout()
-        self._keys_heard = DtmfReceiver()
-        self._keys_pressed = DtmfSender()
+        self._keys_heard = DtmfReceiver(opening.dtmf_clock_rate)
+        self._keys_pressed = DtmfSender(opening.dtmf_clock_rate)
         self._key_began = 0
         self._gate: Gate | None = None
         self._gate_epoch_last = -1
@@ -72,6 +77,7 @@ class Leg:
             payload_type=opening.payload_type,
             dtmf_payload_type=opening.dtmf_payload_type,
         )
+        self._ear, self._mouth = Ear(opening.codec), Mouth(opening.codec)
         self._latch.redirect(opening.remote)
         # Who has just told us where their media is, is there: silence counts from now.
         self._last_heard, self._silent_told = None, False
@@ -157,7 +163,11 @@ class Leg:
                 self._hear_audio(packet, now)
 
     def _hear_audio(self, packet: RtpPacket, now: int) -> None:
-        samples = self.opening.codec.decode(packet.payload)
+        try:
+            samples = self._ear.decode(packet.payload)
+        except ValueError:
+            self.counts.malformed += 1
+            return
         arrived = to_samples(now - self.opening.epoch)
         position = self._placement.place(packet.ssrc, packet.timestamp, arrived)
         self._jitter.put(position, samples)
@@ -221,7 +231,7 @@ class Leg:
             if tone.marker:
                 self._key_began = self._clock.timestamp(slot)
             return self._packet(slot, kind, self._key_began, tone.payload, marker=tone.marker)
-        payload = self.opening.codec.encode(samples)
+        payload = self._mouth.encode(samples)
         return self._packet(slot, self.opening.payload_type, self._clock.timestamp(slot), payload)
 
     def _packet(

@@ -33,7 +33,7 @@ from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
 from media.recorder import Chunk
 from media.seal import GateMark, Sealed, SealFailed, SealJob
-from media.units import slot_start
+from media.units import FRAME_US, slot_start
 from media.vad import Detector, webrtc_detector
 
 LEGS_MAX = 2_048
@@ -225,22 +225,36 @@ class Plane:
 
     def _reopen(self, line: Line, opening: Open, now: int) -> None:
         """Take over a changed remote or codec; the stream itself, and its clock, go on."""
-        if line.rate != opening.codec.rate:
+        before, epoch = line.rate, opening.gate_epoch
+        if before == opening.codec.rate or self._gates.epoch(line) is None:
+            self._follow(line, opening, now)
+        elif epoch is None:
             self._gates.close(line, now, CODEC_CHANGED)
-        before = line.rate
+            self._follow(line, opening, now)
+        else:
+            # What is said in this slot is recorded already.
+            said_to = 0 if self._last_slot is None else self._last_slot + FRAME_US
+            end = max(slot_start(now), said_to)
+            self._gates.follow(line, end, epoch, lambda: self._follow(line, opening, now))
+
+    def _follow(self, line: Line, opening: Open, now: int) -> None:
+        before = line.opening
         line.opening = replace(
             line.opening,
             remote=opening.remote,
             codec=opening.codec,
             payload_type=opening.payload_type,
             dtmf_payload_type=opening.dtmf_payload_type,
+            dtmf_clock_rate=opening.dtmf_clock_rate,
             direction=opening.direction,
             rtcp_port=opening.rtcp_port,
             rtcp_mux=opening.rtcp_mux,
             srtp=opening.srtp,
         )
+        if before.dtmf_clock_rate != opening.dtmf_clock_rate:
+            line.count_keys()
         line.latch.redirect(opening.remote)
-        self._exchange.follow(line, before)
+        self._exchange.follow(line, before, now)
 
     def _close(self, name: str, now: int) -> None:
         self._waiting.pop(name, None)

@@ -24,6 +24,7 @@ class Opening(TypedDict):
     epoch_us: int
     payload_type: NotRequired[int | None]
     dtmf_payload_type: NotRequired[int | None]
+    dtmf_clock_rate: NotRequired[int]
     port: NotRequired[int | None]
     direction: NotRequired[str]
     shared: NotRequired[bool]
@@ -31,6 +32,7 @@ class Opening(TypedDict):
     rtcp_mux: NotRequired[bool]
     cname: NotRequired[str | None]
     srtp: NotRequired[Mapping[str, object] | None]
+    gate_epoch: NotRequired[int | None]
     timeout_s: NotRequired[float]
 
 

@@ -42,7 +42,7 @@ COMMANDS_PER_WAKE = 64
 NICE = -10
 """Who speaks in real time goes before who computes, where the machine lets us."""
 
-SWITCH_S = 0.000_5
+SWITCH_S = 0.000_2
 """How long the sealer may keep the interpreter while a tick is due."""
 
 COLLECT_TICKS = 250

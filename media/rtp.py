@@ -111,6 +111,8 @@ class RtpClock:
     sequence_base: int
     timestamp_base: int
     epoch: int  # Microseconds UTC.
+    frame_ticks: int = FRAME_SAMPLES
+    """What the timestamp grows by in 20 ms."""
 
     def n(self, now: int) -> int:
         """How many 20 ms frames lie between the epoch and `now`; negative before the epoch."""
@@ -120,4 +122,4 @@ class RtpClock:
         return (self.sequence_base + self.n(now)) & 0xFFFF
 
     def timestamp(self, now: int) -> int:
-        return (self.timestamp_base + FRAME_SAMPLES * self.n(now)) & 0xFFFF_FFFF
+        return (self.timestamp_base + self.frame_ticks * self.n(now)) & 0xFFFF_FFFF

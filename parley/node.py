@@ -16,14 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from conversation.speech.client import SpeechClient
-from media.codecs import G711
 from media.pool import MediaPool
 from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.operations import OPERATIONS
-from parley.reach import advertised, connection_limits, listeners, means, specified
+from parley.reach import (
+    advertised,
+    calls_max,
+    connection_limits,
+    listeners,
+    means,
+    specified,
+)
 from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
@@ -44,6 +50,7 @@ from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
 from telephony.resolver import Resolver
+from telephony.sdp import Srtp
 from telephony.sip import Event, Policy, UserAgent
 from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
@@ -144,6 +151,7 @@ class Node:
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
             board.media_stats,
+            self._drain.is_set,
         )
         operators = serve_operators(
             Path(go["data"]),
@@ -175,13 +183,17 @@ class Node:
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
-            codecs=tuple(name for name in config.media.codecs if name in G711),
+            codecs=config.media.codecs,
             media_address=advertised(config, config.media.address),
             agent=config.agent.app,
             recordings=Path(config.recording.directory),
             origin=ORIGIN,
             early_media=config.sip.early_media,
+            # Who calls by no trunk, in development, is encrypted with where they can.
+            srtp={"": Srtp.OPTIONAL} | {trunk.name: Srtp(trunk.srtp) for trunk in config.trunk},
+            calls_max=calls_max(config),
             trunk_codecs={trunk.name: trunk.codecs for trunk in config.trunk},
+            shared=frozenset(trunk.name for trunk in config.trunk if trunk.shared_port),
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
         )

@@ -39,6 +39,13 @@ def means(held: Sequence[Held]) -> Means:
     return Means(tuple(transports), tuple(kind for kind, has in families.items() if has))
 
 
+def calls_max(config: Config) -> int:
+    """Live calls at once: as configured, and none without a port for its media."""
+    if any(trunk.shared_port for trunk in config.trunk):
+        return config.sip.calls_max
+    return min(config.sip.calls_max, len(config.media.ports.even))
+
+
 def connection_limits() -> Limits:
     """As many connections as leave descriptors for the rest of the process.
 

@@ -13,7 +13,7 @@ from recordings.tables import Chunk, Recording
 from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed, unseal
 from runtime.tables import select
-from sessions.tables import Call, CallState, Dial, Hold
+from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
 from telephony.sip.dialog import read_lines
 from telephony.tables import Dialog, state_of
@@ -79,6 +79,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
             )
         ],
         "recording": _recording(rows, call),
+        "media": _media(rows, call),
     }
 
 
@@ -169,6 +170,18 @@ def _recording(rows: apsw.Connection, call: str) -> Plain | None:
     ends = ((chunk.first_sample + chunk.samples) / chunk.rate for chunk in chunks)
     seconds = round(max(ends, default=0.0) - first, 3)
     return {**_fields(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
+
+
+def _media(rows: apsw.Connection, call: str) -> Plain | None:
+    """How the sound went, and, once the leg is closed, how it arrived. None without a leg."""
+    found = select(rows, Leg, ("id",), (call,))
+    if not found:
+        return None
+    (leg,) = found
+    measured = select(rows, LegQuality, ("id",), (call,))
+    quality = _fields(measured[0], "id", "call") if measured else None
+    suite = leg.srtp_suite or None
+    return {"codec": leg.codec, "direction": leg.direction, "srtp": suite, "quality": quality}
 
 
 def _fields(row: Any, *without: str) -> Plain:

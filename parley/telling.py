@@ -18,6 +18,8 @@ IDENTITY = {
     "verstat": "verified by the carrier",
 }
 
+MOS_WORDS = ((4_000, "good"), (3_600, "fair"), (3_100, "poor"))
+
 
 def told(record: Plain) -> Iterator[str]:
     """Header, consent, transcript, actions, recording. Times count from the answer."""
@@ -32,6 +34,7 @@ def told(record: Plain) -> Iterator[str]:
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
     yield from _part("Recording", _recording(record["recording"]))
+    yield from _part("Media", list(media_told(record["media"])))
 
 
 def _header(call: Plain, zero_us: int) -> Iterator[str]:
@@ -104,3 +107,36 @@ def _recording(recording: Plain | None) -> list[str]:
     length = f"{recording['seconds']:.1f} s in {recording['chunks']} encrypted chunks"
     lost = [f"with a gap: {recording['lost']}"] if recording["lost"] else []
     return [f"{recording['state']}, {length}", *lost]
+
+
+def media_told(media: Plain | None) -> Iterator[str]:
+    """How the sound went, and what was lost of it; nothing without a leg."""
+    if media is None:
+        return
+    yield f"{media['codec']}, {media['srtp'] or 'not encrypted'}"
+    quality = media["quality"]
+    if quality is None:
+        return
+    expected = quality["received"] + quality["lost"]
+    if not expected:
+        yield "nothing was received"
+        return
+    lost = f"{100 * quality['lost'] / expected:.1f} % of {expected} packets lost"
+    yield f"received: {_mos(quality['mos_milli'])}; {lost}, {quality['late']} late"
+    jitter = f"jitter {quality['jitter_us'] / 1_000:.1f} ms"
+    yield f"  {jitter}, {quality['concealed_ms']} ms made up for"
+    trip = quality["round_trip_us"]
+    if trip is None:
+        yield "sent: the other side reported nothing"
+        return
+    there = f"{quality['remote_loss_permille'] / 10:.1f} % lost, jitter "
+    there += f"{quality['remote_jitter_us'] / 1_000:.1f} ms"
+    yield f"sent: {there} over there; round trip {trip / 1_000:.1f} ms"
+
+
+def _mos(milli: int | None) -> str:
+    """The estimate of the E-model, and what listeners mean by it (ITU-T G.107 annex B)."""
+    if milli is None:
+        return "not estimated"
+    word = next((word for least, word in MOS_WORDS if milli >= least), "bad")
+    return f"{word} (MOS {milli / 1_000:.1f})"

@@ -138,6 +138,8 @@ def complaints(config: Config) -> Iterator[str]:
         yield f"Everybody who reaches {outside[0]} could call: no trunk is named. {OPEN_HINT}"
     for trunk in config.trunk:
         yield from (f"The trunk {trunk.name!r} {wrong}." for wrong in _complaints(trunk))
+        if trunk.shared_port and not config.media.shared_port:
+            yield f"The trunk {trunk.name!r} wants a shared port: write shared_port under [media]."
     users = [trunk.username for trunk in config.trunk if trunk.auth == Auth.DIGEST]
     for user in sorted({user for user in users if user and users.count(user) > 1}):
         yield f"Two trunks are told apart by the same username, {user!r}: give each its own."

@@ -57,6 +57,16 @@ def gate_reopened(ctx: Context, call: str, why: str) -> int:
 
 
 @reducer
+def gate_continued(ctx: Context, call: str) -> int:
+    """The sampling rate changes: nothing is lost, and what follows has an epoch of its own."""
+    recording = ctx.table(Recording).one(call)
+    if recording.state is not RecordingState.OPEN:
+        raise Refused(f"the recording of {call} is {recording.state}")
+    again = replace(recording, epoch=recording.epoch + 1)
+    return ctx.table(Recording).replace(again).epoch
+
+
+@reducer
 def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
     """A piece of ciphertext is on disk. Without the grant it was made under, it stays a stray."""
     grants = ctx.table(ConsentEvent).where(

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from consent.reducers import PARTIES
-from consent.rules import LISTENING, PLAYING, Answer, State, fold
+from consent.rules import ASKING, LISTENING, PLAYING, Answer, State, fold
 from consent.tables import ConsentEvent
 from consent.wordings import WORDINGS
 from conversation.speech.grammars import YES_NO, meaning
@@ -36,6 +36,10 @@ class Asking:
         """Where the caller stands, by the rows."""
         rows = await self._house.store.reader.rows(ConsentEvent, call=call, party="caller")
         return fold(rows)
+
+    async def is_asked(self, call: str) -> bool:
+        """Whether the caller is, or will be, to answer a question."""
+        return await self.state(call) in (*ASKING, *PLAYING, *LISTENING)
 
     async def ask(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Put a question and hear it out."""
@@ -104,9 +108,9 @@ class Asking:
             self._house.media.ack([event])
         return True
 
-    async def voice_answer(self, live: LiveCall, pcm: bytes) -> None:
+    async def voice_answer(self, live: LiveCall, pcm: bytes, rate: int) -> None:
         """Something was said after the question. Audio and words stay in memory."""
-        hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False)
+        hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False, rate=rate)
         said = meaning(hearing.text) if hearing.accepted else None
         answer = {"yes": Answer.VOICE_YES, "no": Answer.VOICE_NO}.get(said or "")
         await self.answer(live, answer or Answer.UNCLEAR, f"voice:{hearing.engine}")

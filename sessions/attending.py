@@ -15,7 +15,6 @@ from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import caller_acted
 from sessions.turns import REFERRED
-from telephony.bridge import Presence
 from transcripts.tables import Segment
 
 AWAY_S = 30.0
@@ -77,11 +76,6 @@ class Attending:
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
     async def _happened(self, live: LiveCall, header: Header, payload: bytes) -> None:
-        if live.presence is Presence.GONE:
-            # Between people: whatever they say, press or leave unsaid is not the agent's business.
-            self.acknowledge(header.get("id"))
-            self.touch(live)
-            return
         match header["event"]:
             case "dtmf":
                 await self._pressed(live, header["digit"], header.get("id"))
@@ -96,7 +90,7 @@ class Attending:
         if state in LISTENING or state in PLAYING or state in ASKING:
             return False
         try:
-            await self._act(live, REFERRED, None, None)
+            await self._act(live, live.id, REFERRED, None, None)
         except (Refused, NotNow):
             return False
         return True
@@ -104,13 +98,13 @@ class Attending:
     async def _pressed(self, live: LiveCall, digit: str, event: str | None) -> None:
         self.touch(live)
         if not await self._asking.key(live, digit, event):
-            await self._act(live, f"dtmf:{digit}", event, None)
+            await self._act(live, live.keys_to, f"dtmf:{digit}", event, None)
 
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
         state = await self._asking.state(live.id)
         if state in LISTENING:
-            await self._asking.voice_answer(live, pcm)
+            await self._asking.voice_answer(live, pcm, header["rate"])
             self.acknowledge(header["id"])
         elif state in PLAYING or state in ASKING:
             # Said over the question: it was not an answer to it.
@@ -118,16 +112,27 @@ class Attending:
         else:
             await self._heard(live, header, pcm, state)
 
+    def interrupt(self, live: LiveCall) -> None:
+        """The party begins to speak: what another call's agent says to them stops, too."""
+        told = self._calls.get(live.words_to or "")
+        if told is None or told is live:
+            return
+        for utterance, playing in told.playing.items():
+            if playing.interruptible:
+                self._house.media.stop(told.id, utterance)
+
     async def _heard(self, live: LiveCall, header: Header, pcm: bytes, state: State) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
-        hearing = await self._understood(live, pcm)
-        if not hearing.accepted:
+        told = self._calls.get(live.words_to or "")
+        hearing = None if told is None else await self._understood(told, pcm, header["rate"])
+        if told is None or hearing is None or not hearing.accepted:
             self.acknowledge(header["id"])
             return
         turn = self._turn_id(live, header["id"])
-        future = live.heard.setdefault(turn, asyncio.get_running_loop().create_future())
+        future = told.heard.setdefault(turn, asyncio.get_running_loop().create_future())
         if not future.done():
-            future.set_result(message(hearing.text, hearing.kind, hearing.confidence_permille))
+            sure, speaker = hearing.confidence_permille, _speaker(live, told)
+            future.set_result(message(hearing.text, hearing.kind, sure, speaker))
         segment = None
         if state is State.GRANTED:
             segment = Segment(
@@ -141,34 +146,52 @@ class Attending:
                 kind=hearing.kind,
                 confidence_permille=hearing.confidence_permille,
             )
-        await self._act(live, "heard", header["id"], segment)
+        await self._act(live, told.id, "heard", header["id"], segment)
 
-    async def _understood(self, live: LiveCall, pcm: bytes) -> Hearing:
+    async def _understood(self, told: LiveCall, pcm: bytes, rate: int) -> Hearing:
         """The phrases that the agent expects first, free dictation last."""
-        phrases = live.agent.expects()
+        phrases = told.agent.expects()
         if phrases:
             grammar = listen_for("agent", phrases, decoys=EVERYDAY, agreeing=ONCE)
             try:
-                return await self._house.speech.hear(pcm, (grammar,), dictation=True)
+                return await self._house.speech.hear(pcm, (grammar,), dictation=True, rate=rate)
             except SpeechUnavailable:
                 raise
             except SpeechError as error:
                 # A phrase that nobody can pronounce: the agent's author must mend it.
-                self._house.note("phrases not understood", call=live.id, why=str(error))
-        return await self._house.speech.hear(pcm, (), dictation=True)
+                self._house.note("phrases not understood", call=told.id, why=str(error))
+        return await self._house.speech.hear(pcm, (), dictation=True, rate=rate)
 
     async def _act(
-        self, live: LiveCall, cause: str, event: str | None, segment: Segment | None
+        self,
+        live: LiveCall,
+        whose: str | None,
+        cause: str,
+        event: str | None,
+        segment: Segment | None,
     ) -> None:
-        """Give the agent its turn; the event is acknowledged when the turn is completed."""
+        """Give the agent of a call its turn; the event is acknowledged when that is completed.
+
+        `whose` agent: its own, or that of a call it is joined with; none between people.
+        """
+        told = self._calls.get(whose or "")
+        if told is None:
+            self.acknowledge(event)
+            return
         turn = self._turn_id(live, event)
         if event is not None:
-            live.unacknowledged[turn] = event
+            told.unacknowledged[turn] = event
         await self._house.act(
-            caller_acted, live.id, request=turn, turn=turn, cause=cause, segment=segment
+            caller_acted,
+            told.id,
+            request=turn,
+            turn=turn,
+            cause=cause,
+            segment=segment,
+            speaker=_speaker(live, told),
         )
-        if turn in live.completed:
-            self.acknowledge(live.unacknowledged.pop(turn, None))
+        if turn in told.completed:
+            self.acknowledge(told.unacknowledged.pop(turn, None))
 
     def _turn_id(self, live: LiveCall, event: str | None) -> str:
         if event is not None:
@@ -195,5 +218,13 @@ class Attending:
             await self._asking.silence(live)
         elif live.turns_open or live.playing or live.music or live.ended.is_set():
             self.touch(live)
+        elif live.is_joined:
+            # They are with somebody: one who only listens is not away.
+            self.touch(live)
         else:
-            await self._act(live, "silence", None, None)
+            await self._act(live, live.id, "silence", None, None)
+
+
+def _speaker(live: LiveCall, told: LiveCall) -> str:
+    """Who spoke, to the agent of `told`."""
+    return "" if live is told else live.id

@@ -18,6 +18,7 @@ from telephony.bridge import (
     Member,
     Part,
     Presence,
+    is_attended,
     may_record,
     refusal,
 )
@@ -36,6 +37,11 @@ def part_changed(
     ctx: Context, call: str, other: str, part: Part, coached: str | None = None
 ) -> None:
     """`other`, in the same bridge as `call`, takes another part: held, talking, whispering."""
+    take_part(ctx, call, other, part, coached)
+
+
+def take_part(ctx: Context, call: str, other: str, part: Part, coached: str | None) -> None:
+    """`other` takes another part in the bridge of `call`. Refused where it cannot."""
     bridge = _bridge(ctx, call)
     if all(member.call != other for member in bridging.members_of(ctx, bridge.id)):
         raise Refused(f"{other} is not in bridge {bridge.id}")
@@ -121,7 +127,18 @@ def consent_settled(ctx: Context, call: str) -> None:
     """A party agreed or refused: what was suspended for them may go on, or must stay."""
     bridge = bridging.bridge_of(ctx, call)
     if bridge is not None:
-        _settle(ctx, bridge)
+        _follow(ctx, bridge)
+
+
+def is_told(ctx: Context, call: str, speaker: str) -> bool:
+    """Whether the agent of `call` is told what the party of `speaker` says and does."""
+    if call == speaker:
+        return True
+    bridge = bridging.bridge_of(ctx, speaker)
+    if bridge is None or bridge.call != call:
+        return False
+    members = bridging.members_of(ctx, bridge.id)
+    return any(is_attended(bridge, member) for member in members if member.call == speaker)
 
 
 def _part(ctx: Context, bridge: Bridge, call: str) -> None:

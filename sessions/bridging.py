@@ -3,16 +3,27 @@
 import asyncio
 from typing import Any
 
+from conversation.attendants import Attendant
 from media.client import MediaUnavailable
-from media.music import hold_music
-from media.units import pcm
 from recordings.tables import Recording, RecordingState
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions.asking import Asking
 from sessions.bridge_reducers import agent_presence_changed
+from sessions.hold_reducers import AGENT
+from sessions.holding import holds_going_on
 from sessions.house import House
 from sessions.live import LiveCall
-from telephony.bridge import Bridge, Hearing, Member, Part, Presence
+from sessions.tables import Hold
+from telephony.bridge import (
+    SUPERVISES,
+    Bridge,
+    Hearing,
+    Member,
+    Part,
+    Presence,
+    is_attended,
+)
 
 GATE_WAIT_S = 3.0
 """How long a gate may take to close before the parties are left apart, and it is tried again."""
@@ -21,10 +32,10 @@ GATE_WAIT_S = 3.0
 class Bridging:
     """Performs the effects of closing a gate for somebody who joins, and of joining."""
 
-    def __init__(self, house: House, calls: dict[str, LiveCall]) -> None:
+    def __init__(self, house: House, calls: dict[str, LiveCall], asking: Asking) -> None:
         self._house = house
         self._calls = calls
-        self._music = pcm(hold_music())
+        self._asking = asking
 
     async def close_gate(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Somebody who did not agree is about to be heard."""
@@ -54,47 +65,74 @@ class Bridging:
 
     async def follow(self, live: LiveCall) -> None:
         """Bring the media of one call to what the rows say; said again, it changes nothing."""
-        part = await self._place(live)
-        if live.ended.is_set() or not self._house.media.has(live.id):
+        house = self._house
+        is_held = await self._place(live)
+        if live.ended.is_set() or not house.media.has(live.id):
             return
-        rows = await self._house.store.reader.rows(Hearing, listener=live.id)
-        here = self._house.media.process_of(live.id)
-        if any(self._house.media.process_of(row.source) != here for row in rows):
-            self._house.note("joined calls are at different media processes", call=live.id)
-        self._house.media.hear(live.id, sorted((row.source, str(row.what)) for row in rows))
-        self._house.media.listen(live.id, live.presence is not Presence.GONE)
+        rows = await house.store.reader.rows(Hearing, listener=live.id)
+        here = house.media.process_of(live.id)
+        if any(house.media.process_of(row.source) != here for row in rows):
+            house.note("joined calls are at different media processes", call=live.id)
+        house.media.hear(live.id, sorted((row.source, str(row.what)) for row in rows))
+        is_asked = await self._asking.is_asked(live.id)
+        house.media.listen(live.id, live.words_to is not None or is_asked)
         if live.presence is not Presence.PRESENT:
-            self._house.media.stop(live.id)
-            live.music = None
-            live.hush()
-        self._play_music(live, part is Part.HELD)
+            self._hush(live)
+        self._play_music(live, is_held)
 
     async def resume(self, live: LiveCall) -> None:
-        """A new media process knows no bridge and plays no music."""
+        """A new media process knows no bridge and plays no music; a new node knows not which."""
         live.music = None
-        if await self._house.store.reader.rows(Member, call=live.id):
+        reader = self._house.store.reader
+        was_joined = bool(await reader.rows(Member, call=live.id))
+        if was_joined or await reader.rows(Hold, call=live.id):
             await self.follow(live)
 
-    async def _place(self, live: LiveCall) -> Part | None:
-        """Note whether the call's agent is present; answers the call's part in its bridge."""
+    async def _place(self, live: LiveCall) -> bool:
+        """Note whose agent hears and is heard on the line; whether the party is held."""
         reader = self._house.store.reader
+        is_held = bool(await holds_going_on(self._house, live.id, AGENT))
+        live.presence, live.is_joined = Presence.PRESENT, False
+        live.keys_to, live.words_to = live.id, None if is_held else live.id
         for member in await reader.rows(Member, call=live.id):
             if member.left_us is None:
                 (bridge,) = await reader.rows(Bridge, id=member.bridge)
-                # There is one agent in a bridge: that of the call which leads it.
-                leads = bridge.call == live.id
-                live.presence = bridge.agent if leads else Presence.GONE
-                return member.part
-        live.presence = Presence.PRESENT
-        return None
+                self._place_member(live, bridge, member)
+                is_held = is_held or member.part is Part.HELD
+        return is_held
+
+    def _place_member(self, live: LiveCall, bridge: Bridge, member: Member) -> None:
+        live.is_joined = True
+        attended = bridge.call if is_attended(bridge, member) else None
+        live.words_to = live.keys_to = attended
+        if member.part in SUPERVISES and isinstance(live.agent, Attendant):
+            # Nobody else hears what it says, and it is told of keys only.
+            live.keys_to = live.id
+        elif bridge.call == live.id:
+            live.presence = bridge.agent
+            # Who is held may press a key all the same.
+            live.keys_to = None if bridge.agent is Presence.GONE else live.id
+        else:
+            # There is one agent in a bridge: that of the call which leads it.
+            live.presence = Presence.GONE
+
+    def _hush(self, live: LiveCall) -> None:
+        """The agent is silent; the question about recording is not the agent's."""
+        if not live.question:
+            self._house.media.stop(live.id)
+            live.music = None
+        for utterance, playing in live.playing.items():
+            if utterance != live.question:
+                self._house.media.stop(live.id, utterance)
+                playing.cut_off()
 
     def _play_music(self, live: LiveCall, on: bool) -> None:
-        if on and live.music is None:
-            live.music = f"{live.id}:music-{self._house.entropy(4).hex()}"
-            self._house.media.play(live.id, live.music, self._music, loop=True)
-        elif not on and live.music is not None:
-            self._house.media.stop(live.id, live.music)
-            live.music = None
+        name = f"{live.id}:music"
+        if on and not live.music:
+            self._house.media.play(live.id, name, self._house.settings.hold_music, loop=True)
+        elif not on and live.music is not False:
+            self._house.media.stop(live.id, name)
+        live.music = on
 
     async def _is_suspended(self, live: LiveCall) -> bool:
         rows = await self._house.store.reader.rows(Recording, id=live.id)

@@ -16,7 +16,7 @@ from telephony.tables import Dialog, personal, row_of, state_of
 RESPONSES_KEPT_S = 32
 """A dialog that ended so recently may still be asked about (RFC 3261: 64*T1)."""
 
-LEAVING_MAX = 1_000
+LEAVING_MAX = 4_000
 """Ended dialogs whose key waits for that; of further ones it is dropped at once."""
 
 

@@ -11,8 +11,8 @@ from conversation import reducers as conversation
 from runtime import Context, Refused, Sealed, reducer, table
 from sessions import bridge_reducers as bridges
 from sessions import dials
-from sessions.tables import Call, CallState
-from telephony.bridge import Part
+from sessions.tables import Call, CallState, Dial
+from telephony.bridge import SUPERVISES, Part
 
 CONSULTANT = "conversation.attendants:Consultant"
 ATTENDANT = "conversation.attendants:Attendant"
@@ -29,7 +29,10 @@ class ConsultState(StrEnum):
 
 @table(name="consultation", index=(("call",),))
 class Consultation:
-    """The call to a colleague, by its id, about `call`. `brief` is what they are told."""
+    """The call to a colleague, by its id, about `call`. `brief` is what they are told.
+
+    `context` is for their eyes: names and values, as a JSON object.
+    """
 
     id: str
     call: str
@@ -38,11 +41,20 @@ class Consultation:
     state: ConsultState
     cause: str | None
     asked_us: int
+    context: Sealed[str] | None = None
+    settled_us: int | None = None
 
 
 @reducer
 def consult_asked(
-    ctx: Context, *, call: str, action: str, args: Sealed[str], basis: str, brief: Sealed[str]
+    ctx: Context,
+    *,
+    call: str,
+    action: str,
+    args: Sealed[str],
+    basis: str,
+    brief: Sealed[str],
+    context: Sealed[str] | None = None,
 ) -> str:
     """The agent of `call` wants a colleague asked. Answers the id of the call to them."""
     _answered(ctx, call)
@@ -58,6 +70,7 @@ def consult_asked(
             state=ConsultState.ASKED,
             cause=None,
             asked_us=ctx.now,
+            context=context,
         )
     )
     ctx.effect("sessions.consult", lane=action, consultation=other)
@@ -69,7 +82,7 @@ def consult_answered(ctx: Context, call: str, accepted: bool) -> None:
     """The colleague on the line of `call` takes it, or does not. Who takes it is joined now."""
     row = _asked(ctx, call)
     state = ConsultState.ACCEPTED if accepted else ConsultState.DECLINED
-    ctx.table(Consultation).replace(replace(row, state=state))
+    ctx.table(Consultation).replace(replace(row, state=state, settled_us=ctx.now))
     if accepted:
         bridges.join(ctx, row.call, call, Part.TALKS, None)
     bridges.unhold(ctx, row.call)
@@ -97,6 +110,16 @@ def supervision_dialled(
     return dials.order(ctx, basis, agent=ATTENDANT, joins=joins)
 
 
+@reducer
+def supervisor_pressed(ctx: Context, call: str, part: Part) -> None:
+    """The supervisor on the line of `call` chose another part by a key."""
+    dial = ctx.table(Dial).one(call)
+    if dial.joins is None or part not in SUPERVISES:
+        raise Refused(f"{call} was not called to supervise, and cannot be what {part} is")
+    coached = (dial.coached or dial.joins) if part is Part.WHISPERS else None
+    bridges.take_part(ctx, dial.joins, call, part, coached)
+
+
 def over(ctx: Context, call: str, cause: str | None) -> None:
     """A line is closed, or was never open: what was asked of it, or for it, has no answer."""
     consultations = ctx.table(Consultation)
@@ -104,7 +127,8 @@ def over(ctx: Context, call: str, cause: str | None) -> None:
     asked += consultations.where(call=call)
     for row in asked:
         if row.state is ConsultState.ASKED:
-            consultations.replace(replace(row, state=ConsultState.OVER, cause=cause))
+            gone = replace(row, state=ConsultState.OVER, cause=cause, settled_us=ctx.now)
+            consultations.replace(gone)
             bridges.unhold(ctx, row.call)
             if row.call == call and ctx.table(Call).get(row.id) is not None:
                 ctx.effect("telephony.hang_up", lane=f"{row.id}/voice", scope=row.id)

@@ -10,7 +10,7 @@ from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.callers import Callers
-from sessions.house import CALLS_MAX, House
+from sessions.house import House
 from sessions.lines import Lines as CallLines
 from sessions.lines import end
 from sessions.live import LiveCall
@@ -69,7 +69,7 @@ class Dialling:
 
     async def _place(self, order: Dial) -> None:
         house = self._house
-        if len(self._calls) >= CALLS_MAX:
+        if len(self._calls) >= house.settings.calls_max:
             raise NotCalled(Cause.CONGESTION)
         (basis,) = await house.store.reader.rows(Basis, id=order.basis)
         try:

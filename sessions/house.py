@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
+from media.music import hold_music
 from media.pool import MediaPool
+from media.units import pcm
 from runtime.errors import NotNow, StoreBroken
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore, KeystoreError
@@ -24,8 +26,8 @@ from telephony.endpoint import SipEndpoint
 from telephony.flow import Network, is_within
 from telephony.sdp import Srtp
 
-CALLS_MAX = 200
-"""Live calls of one node; further ones are answered 503."""
+CALLS_MAX = 2_000
+"""Live calls of one node, where nothing else is configured."""
 
 KEY_RETRY_S = 1.0
 """How long a disk that took no key is left alone."""
@@ -44,17 +46,27 @@ class Settings:
     origin: str
     early_media: bool = False
     """Whether the greeting is played before the call is answered."""
+    calls_max: int = CALLS_MAX
+    """Live calls at once; further ones are answered 503."""
     srtp: Mapping[str, Srtp] = field(default_factory=dict[str, Srtp])
-    """By trunk; off where it is not named."""
+    """By trunk; where it is not named, whatever the other side has."""
+    shared: frozenset[str] = frozenset()
+    """The trunks whose calls share a port for their media."""
     trunk_codecs: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """By trunk; `codecs` where it is not named, or names none."""
     media_inside: str = ""
     """The address of our media for peers on our side of a NAT, who are in `local_networks`."""
     local_networks: Sequence[Network] = ()
+    hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
+    """What a party on hold hears again and again: s16le, 8 kHz."""
 
     def codecs_on(self, trunk: str) -> tuple[str, ...]:
         """What is spoken on a trunk, the preferred first."""
         return self.trunk_codecs.get(trunk) or self.codecs
+
+    def srtp_on(self, trunk: str) -> Srtp:
+        """Whether media on a trunk is encrypted."""
+        return self.srtp.get(trunk, Srtp.OPTIONAL)
 
     def media_towards(self, peer: str) -> str:
         """The address which somebody at `peer` can send audio to."""

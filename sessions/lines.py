@@ -1,13 +1,11 @@
 """Picking up and hanging up: the effects and events of the SIP line."""
 
 import asyncio
-import base64
 from dataclasses import replace
 from typing import Any
 
 from media.codecs import CODECS
 from runtime.errors import Refused
-from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions import negotiating
@@ -15,9 +13,10 @@ from sessions.callers import Callers
 from sessions.hold_reducers import AGENT
 from sessions.holding import holds_going_on
 from sessions.house import House
+from sessions.legs import ANY_ADDRESS, Legs
 from sessions.live import LiveCall
-from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
-from sessions.tables import Dial, Leg
+from sessions.reducers import call_answered, call_ended, call_rang
+from sessions.tables import Leg
 from sessions.voice import Voice
 from telephony import sdp
 from telephony.address import Address
@@ -25,13 +24,10 @@ from telephony.causes import Cause
 from telephony.endpoint import SipEndpoint
 from telephony.sdp.directions import SENDONLY, SENDRECV
 from telephony.sip import DialogState
-from telephony.sip.exchange import remote_offer
+from telephony.sip.exchange import Exchange, exchange_of, remote_offer
 
 REOFFER_WAIT_S = 60.0
 """How long an offer of ours within a call may wait for its answer: glare takes its time."""
-
-ANY_ADDRESS = Address("0.0.0.0", 9)
-"""Where media goes until a late offer is answered: nowhere (the discard port)."""
 
 
 class Lines:
@@ -46,7 +42,7 @@ class Lines:
         voice: Voice,
     ) -> None:
         self._house = house
-        self._callers = callers
+        self.legs = Legs(house, callers)
         self._voice = voice
         self._calls = calls
         self._dialogs = dialogs
@@ -109,10 +105,9 @@ class Lines:
         codecs = self._house.settings.codecs_on(trunk)
         payload_type = CODECS[codecs[0]].payload_type
         anywhere = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, "sendrecv")
-        leg = await self._plan(live, anywhere)
-        await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
+        leg = await self.legs.plan(live.id, anywhere, trunk)
         local = Address(self._house.settings.media_towards(peer), leg.port)
-        wanted = self._terms(None, trunk, SENDRECV)
+        wanted = self._terms(None, trunk, SENDRECV, muxes=False)
         return sdp.build_offer(codecs, local, *negotiating.first_origin(leg), terms=wanted)
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
@@ -136,56 +131,16 @@ class Lines:
         """Have a (new) media process run the leg of a call that goes on."""
         rows = await self._house.store.reader.rows(Leg, id=live.id)
         if rows and not live.ended.is_set():
-            await self.open_leg(rows[0])
+            await self.legs.open(rows[0])
             self._house.media.listen(live.id, True)
-
-    async def open_leg(self, leg: Leg, beside: str | None = None) -> Address:
-        """Have the media process run a leg: a new one, or one that its forerunner lost."""
-        host, port = await self._house.media.open(
-            leg.id,
-            leg.call,
-            CODECS[leg.codec],
-            self._remote(leg),
-            ssrc=leg.ssrc,
-            sequence_base=leg.seq0,
-            timestamp_base=leg.ts0,
-            epoch_us=leg.epoch_us,
-            payload_type=leg.payload_type,
-            dtmf_payload_type=leg.dtmf_payload_type,
-            port=leg.port or None,
-            process=leg.process if leg.port else None,
-            beside=beside,
-            **self._besides(leg),
-        )
-        return Address(host, port)
-
-    def _besides(self, leg: Leg) -> dict[str, Any]:
-        """What else the media process is told of a leg."""
-        keys = self._keys(leg)
-        if keys is None:
-            return {"direction": leg.direction}
-        return {
-            "direction": leg.direction,
-            "srtp": {
-                "suite": keys.suite,
-                "send_key": base64.b64decode(keys.send_key).hex(),
-                "receive_key": base64.b64decode(keys.receive_key).hex(),
-                "roc": leg.srtp_roc,
-            },
-        }
-
-    def _remote(self, leg: Leg) -> Address:
-        try:
-            return Address(self._house.unseal(leg.remote_host), leg.remote_port)
-        except KeyDestroyed:
-            # Who called was erased while the line is open: media goes where it comes from.
-            return ANY_ADDRESS
 
     async def renegotiate(self, live: LiveCall, body: bytes | None, method: str) -> None:
         """They offer: hold, resume, another codec, media that moved. Our port stays."""
-        leg = await self._leg(live.id)
+        leg = await self.legs.of(live.id)
         dialog = self._dialogs[live.id]
-        wanted = self._terms(leg, dialog.trunk, await self._direction(live.id))
+        muxes = leg.rtcp_mux if body is None else True
+        direction = await self._direction(live.id)
+        wanted = self._terms(leg, dialog.trunk, direction, muxes=muxes)
         before, codecs, local = dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog)
         try:
             if body is None:
@@ -194,7 +149,7 @@ class Lines:
                 answer, audio = negotiating.answered(
                     before, body, codecs, local, leg, wanted=wanted
                 )
-                await self.move(leg, audio)
+                await self.legs.move(leg, audio)
         except sdp.SdpError:
             self._sip.do(lambda ua, now: ua.disagree(live.id, method, now))
             return
@@ -207,12 +162,15 @@ class Lines:
 
     async def reoffer(self, live: LiveCall, direction: str) -> bool:
         """Offer the same media in this direction; whether the other side agreed."""
-        leg = await self._leg(live.id)
+        leg = await self.legs.of(live.id)
         dialog = self._dialogs[live.id]
-        wanted = self._terms(leg, dialog.trunk, direction)
+        wanted = self._terms(leg, dialog.trunk, direction, muxes=leg.rtcp_mux)
         body = negotiating.offered(
             dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog), leg, wanted
         )
+        if body == dialog.local_sdp and exchange_of(dialog) is Exchange.STABLE:
+            # They have agreed to it before, and a crash came between.
+            return await self.agreed(live, dialog.remote_sdp)
         agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         live.reoffer = agreed
         self._sip.do(lambda ua, now: ua.reinvite(live.id, body, now))
@@ -235,48 +193,19 @@ class Lines:
             audio = sdp.accepted(answer, dialog.local_sdp, self._codecs(dialog))
         except sdp.SdpError:
             return False
-        await self.move(await self._leg(live.id), audio)
+        await self.legs.move(await self.legs.of(live.id), audio)
         return True
-
-    async def move(self, leg: Leg, audio: sdp.AudioParameters) -> None:
-        """The caller's media has another address, codec, direction or key."""
-        keys = leg.srtp_keys if audio.srtp == self._keys(leg) else None
-        if audio.srtp is not None and keys is None:
-            keys = await self._callers.seal(leg.call, negotiating.written_keys(audio.srtp))
-        await self._house.act(
-            leg_changed,
-            leg.call,
-            remote_host=await self._callers.seal(leg.call, audio.remote.host),
-            remote_port=audio.remote.port,
-            payload_type=audio.payload_type,
-            dtmf_payload_type=audio.dtmf_payload_type,
-            codec=audio.codec,
-            direction=audio.direction,
-            srtp_suite=audio.srtp.suite if audio.srtp else "",
-            srtp_keys=keys,
-        )
-        await self.open_leg(await self._leg(leg.call))
-
-    async def _leg(self, call: str) -> Leg:
-        (leg,) = await self._house.store.reader.rows(Leg, id=call)
-        return leg
 
     async def _direction(self, call: str) -> str:
         """What we want: while the agent holds the call, nobody need be heard."""
         return SENDONLY if await holds_going_on(self._house, call, AGENT) else SENDRECV
 
-    def _keys(self, leg: Leg) -> sdp.SrtpParameters | None:
-        if leg.srtp_keys is None:
-            return None
-        try:
-            return negotiating.keys_of(leg, self._house.unseal(leg.srtp_keys))
-        except KeyDestroyed:
-            return None
-
-    def _terms(self, leg: Leg | None, trunk: str, direction: str) -> sdp.Terms:
-        srtp = self._house.settings.srtp.get(trunk, sdp.Srtp.OFF)
-        agreed = None if leg is None else self._keys(leg)
-        return negotiating.terms(srtp, agreed, self._house.entropy, direction)
+    def _terms(self, leg: Leg | None, trunk: str, direction: str, *, muxes: bool) -> sdp.Terms:
+        """`muxes`: whether RTCP may share the port; offered anew it never is."""
+        srtp = self._house.settings.srtp_on(trunk)
+        agreed = None if leg is None else self.legs.keys(leg)
+        drawn = negotiating.terms(srtp, agreed, self._house.entropy, direction)
+        return replace(drawn, rtcp_mux=muxes)
 
     def _local(self, leg: Leg, dialog: DialogState) -> Address:
         """Where this peer can send audio to."""
@@ -299,50 +228,23 @@ class Lines:
         rows = await self._house.store.reader.rows(Leg, id=live.id)
         known = rows[0] if rows else None
         codecs = negotiating.preference(self._codecs(dialog), known)
-        wanted = self._terms(known, dialog.trunk, SENDRECV)
         # Once it has been answered, that is said again.
         offer = remote_offer(dialog) or dialog.remote_sdp
+        wanted = self._terms(known, dialog.trunk, SENDRECV, muxes=bool(offer))
         if offer:
             _, audio = sdp.answer(offer, codecs, ANY_ADDRESS, 0, 0, terms=wanted)
         else:
             payload_type = CODECS[codecs[0]].payload_type
             audio = sdp.AudioParameters(codecs[0], payload_type, 101, ANY_ADDRESS, SENDRECV)
         if known is None:
-            leg = await self._plan(live, audio)
-            await self._house.act(leg_planned, live.id, request=f"{live.id}/leg", leg=leg)
+            leg = await self.legs.plan(live.id, audio, dialog.trunk)
         else:
             leg = known
-            await self.open_leg(leg)
+            await self.legs.open(leg)
         local, origin = self._local(leg, dialog), negotiating.first_origin(leg)
         if not offer:
             return sdp.build_offer(codecs, local, *origin, terms=wanted)
         return sdp.answer(offer, codecs, local, *origin, terms=wanted)[0]
-
-    async def _plan(self, live: LiveCall, audio: sdp.AudioParameters) -> Leg:
-        keys = None
-        if audio.srtp is not None:
-            keys = await self._callers.seal(live.id, negotiating.written_keys(audio.srtp))
-        leg = Leg(
-            id=live.id,
-            call=live.id,
-            codec=audio.codec,
-            payload_type=audio.payload_type,
-            dtmf_payload_type=audio.dtmf_payload_type,
-            port=0,
-            remote_host=await self._callers.seal(live.id, audio.remote.host),
-            remote_port=audio.remote.port,
-            ssrc=int.from_bytes(self._house.entropy(4), "big"),
-            seq0=int.from_bytes(self._house.entropy(2), "big"),
-            ts0=int.from_bytes(self._house.entropy(4), "big"),
-            epoch_us=self._house.clock(),
-            direction=audio.direction,
-            srtp_suite=audio.srtp.suite if audio.srtp else "",
-            srtp_keys=keys,
-        )
-        orders = await self._house.store.reader.rows(Dial, id=live.id)
-        # Who is to be heard by somebody has to be at the same media process.
-        address = await self.open_leg(leg, beside=orders[0].joins if orders else None)
-        return replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
 
 
 async def end(house: House, call: str, by: str, cause: Cause | None = None) -> None:

@@ -32,6 +32,11 @@ class Playing:
     position_ms: int = 0
     progress: Callable[[int], None] | None = None
 
+    def cut_off(self) -> None:
+        """Whoever waits for its end gets what there was."""
+        if not self.ended.done():
+            self.ended.set_result(Played(self.position_ms, self.speech.duration_ms, True))
+
 
 def _set_event() -> asyncio.Event:
     event = asyncio.Event()
@@ -77,6 +82,8 @@ class LiveCall:
     )
     unacknowledged: dict[str, str] = field(default_factory=dict[str, str])
     """Turn -> the media event that caused it, acknowledged when the turn is completed."""
+    measured: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its leg is closed, and what its media was like is a row."""
     completed: set[str] = field(default_factory=set[str])
     """Turns that are done."""
     held_key: tuple[str, str | None] | None = None
@@ -89,8 +96,14 @@ class LiveCall:
     timer: asyncio.TimerHandle | None = None
     presence: Presence = Presence.PRESENT
     """Of this call's agent: in a bridge that another call leads, it is gone."""
-    music: str | None = None
-    """The utterance that is played while the party is held."""
+    words_to: str | None = None
+    """The call whose agent is told what the party says; none where nobody is."""
+    keys_to: str | None = None
+    """The same for keys."""
+    is_joined: bool = False
+    """Whether it is in a bridge."""
+    music: bool | None = None
+    """Whether the party hears music; none where that is not known any more."""
     recording: bool = False
     """Whether the caller agreed to it."""
     reoffer: asyncio.Future[bool] | None = None
@@ -101,6 +114,9 @@ class LiveCall:
     """Pauses that are waited for."""
     question: str | None = None
     """The utterance of the question that is asked, until it is answered."""
+
+    def __post_init__(self) -> None:
+        self.words_to = self.keys_to = self.id
 
     def end(self) -> None:
         """The line is closed: whoever waits for sound gets what there was."""
@@ -116,9 +132,7 @@ class LiveCall:
     def hush(self) -> None:
         """Whoever waits for sound gets what there was."""
         for playing in self.playing.values():
-            if not playing.ended.done():
-                total = playing.speech.duration_ms
-                playing.ended.set_result(Played(playing.position_ms, total, True))
+            playing.cut_off()
 
     def disarm(self) -> None:
         """Forget the timer."""

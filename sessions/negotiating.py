@@ -52,6 +52,9 @@ def offered(before: bytes, codecs: Sequence[str], local: Address, leg: Leg, want
         # Only what is in use: another suite would need another key each time.
         kept = tuple(line for line in wanted.keys if line.suite == leg.srtp_suite)
         wanted = replace(wanted, keys=kept)
+    elif wanted.srtp is Srtp.OPTIONAL:
+        # They did without: new keys each time would only make each offer another one.
+        wanted = Terms(wanted.direction)
     fresh = sdp.build_offer(preference(codecs, leg), local, *first_origin(leg), terms=wanted)
     return sdp.revised(before, fresh)
 

@@ -117,6 +117,9 @@ def leg_changed(
     direction: str = "sendrecv",
     srtp_suite: str = "",
     srtp_keys: Sealed[str] | None = None,
+    rtcp_port: int | None = None,
+    rtcp_mux: bool = False,
+    dtmf_clock_rate: int = 8_000,
 ) -> None:
     """The caller's media moved, is named at last, or is held; new keys count from nothing."""
     legs = ctx.table(Leg)
@@ -134,6 +137,9 @@ def leg_changed(
             srtp_suite=srtp_suite,
             srtp_keys=srtp_keys,
             srtp_roc=leg.srtp_roc if same_keys else 0,
+            rtcp_port=rtcp_port,
+            rtcp_mux=rtcp_mux,
+            dtmf_clock_rate=dtmf_clock_rate,
         )
     )
     holds.caller_holds(ctx, call, direction in (RECVONLY, INACTIVE))
@@ -162,6 +168,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
     if dial is not None and dial.joins is not None:
         if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
             joined.join(ctx, dial.joins, call, dial.part, dial.coached)
+            conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
         else:
             # Whom it was for has left meanwhile.
             ctx.effect("telephony.hang_up", lane=f"{call}/voice")
@@ -206,17 +213,23 @@ def consent_answered(
 
 
 @reducer
-def caller_acted(ctx: Context, call: str, turn: str, cause: str, segment: Segment | None) -> None:
+def caller_acted(
+    ctx: Context, *, call: str, turn: str, cause: str, segment: Segment | None, speaker: str = ""
+) -> None:
     """The caller spoke, pressed a key or stayed silent: the agent has something to answer.
 
-    Words come with it only where they may be kept.
+    Or `speaker` did, the party of a call that is joined with this one. Words come with it only
+    where they may be kept, and belong to the call of who said them.
     """
     in_state(ctx, call, CallState.ANSWERED)
+    whose = speaker or call
+    if not joined.is_told(ctx, call, whose):
+        raise Refused(f"{whose} is not heard by the agent of {call}")
     if segment is not None:
-        if consent.state_of(ctx, call) is not State.GRANTED:
+        if segment.call != whose or consent.state_of(ctx, whose) is not State.GRANTED:
             raise Refused("words are kept only of a caller who agreed to it")
         transcripts.add(ctx, segment)
-    conversation.begin_turn(ctx, turn, cause, segment.id if segment else None)
+    conversation.begin_turn(ctx, turn, cause, segment.id if segment else None, speaker)
 
 
 @reducer

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
 from media.client import MediaUnavailable
@@ -14,7 +15,9 @@ from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
 from sessions.live import LiveCall
+from sessions.quality_reducers import leg_measured
 from sessions.reducers import call_sealed
+from sessions.tables import Leg, LegQuality
 from sessions.turns import Turns
 
 GATE_RETRY_S = 2.0
@@ -25,8 +28,13 @@ GATE_WAIT_S = 3.0
 CHUNKS_AT_ONCE_MAX = 256
 """So many rows are on their way at once: one after the other, each would wait for the disk."""
 
+QUALITY_WAIT_S = 1.0
+"""How long it may take to be told what a leg that closes was like. Later it is a row as well."""
+
 TURNS_WAIT_S = 20.0
 """How long an agent may go on with what it had begun when the caller hung up."""
+
+MEASURES = tuple(f.name for f in fields(LegQuality) if f.name not in ("id", "call", "at_us"))
 
 
 class Sealing:
@@ -140,11 +148,30 @@ class Sealing:
         await self._turns_done(live)
         await self._turns.leave(live)
         await self._seal_recording(live)
-        self._house.media.close(live.id)
+        await self._close_leg(live)
         agreed = await self._house.store.reader.rows(Recording, id=live.id)
         if not agreed:
             await self._house.destroy_key(live.words_key)
         return Closing(call_sealed, {"call": live.id, "forgotten": not agreed})
+
+    async def _close_leg(self, live: LiveCall) -> None:
+        """Close the leg, and wait a little to be told what it was like."""
+        media = self._house.media
+        there = media.has(live.id) and await self._house.store.reader.rows(Leg, id=live.id)
+        media.close(live.id)
+        if there:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(live.measured.wait(), QUALITY_WAIT_S)
+
+    async def measured(self, header: dict[str, Any]) -> None:
+        """Commit what the media of a leg was like; it may be told again, and after the end."""
+        leg = header["leg"]
+        counts = {name: header[name] for name in MEASURES}
+        quality = LegQuality(id=leg, call=leg, at_us=0, **counts)
+        await self._house.surely(leg_measured, leg, request=f"{leg}/quality", quality=quality)
+        self._house.media.ack([header["id"]])
+        if (live := self._calls.get(leg)) is not None:
+            live.measured.set()
 
     async def _turns_done(self, live: LiveCall) -> None:
         try:

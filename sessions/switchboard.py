@@ -6,6 +6,7 @@ from typing import Any, cast
 from conversation.agent import Agent
 from conversation.tables import Memory, Utterance, UtteranceState
 from media.client import MediaUnavailable
+from media.gates import CLOSED, CONTINUED
 from runtime.errors import Refused, named
 from runtime.values import typed_row
 from runtime.writer import Committed
@@ -18,7 +19,7 @@ from sessions.consulting import Consulting
 from sessions.dialling import Dialling
 from sessions.discreet import discreet
 from sessions.holding import Holding, holds_going_on, settled
-from sessions.house import CALLS_MAX, House
+from sessions.house import House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played, Referral
 from sessions.reducers import call_offered, leg_rolled_over
@@ -56,9 +57,9 @@ class Switchboard:
         self.referring = Referring(house)
         self.turns = Turns(house, self.calls, self.referring)
         self.sealing = Sealing(house, self.calls, self.turns)
-        self.bridging = Bridging(house, self.calls)
         self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self._voice)
+        self.bridging = Bridging(house, self.calls, self.asking)
         self.attending = Attending(house, self.calls, self.asking)
         self.transferring = Transferring(house, self.calls, self.dialogs)
         self.dialling = Dialling(
@@ -170,7 +171,7 @@ class Switchboard:
     ) -> None:
         """Somebody calls. A repetition of the same INVITE is the same call."""
         house = self.house
-        if len(self.calls) >= CALLS_MAX:
+        if len(self.calls) >= house.settings.calls_max:
             self.lines.reject(call, 503)
             return
         try:
@@ -238,6 +239,8 @@ class Switchboard:
                 await self.sealing.take(header)
             elif header["event"] == "stats":
                 self._media_told(header)
+            elif header["event"] == "quality":
+                self._soon(self.sealing.measured(header))
             elif header.get("leg") in self.calls:
                 self._media_event(self.calls[header["leg"]], header, payload)
             elif "id" in header:
@@ -290,13 +293,16 @@ class Switchboard:
             case "progress":
                 progressed(live, header["utterance"], header["played_ms"])
                 return
-            case "gate_closed" if live.ended.is_set() or header["reason"] == "closed":
+            case "gate_closed" if header["reason"] == CONTINUED:
+                pass  # The next one is open already.
+            case "gate_closed" if live.ended.is_set() or header["reason"] == CLOSED:
                 live.gate_closed.set()
             case "gate_closed":
                 live.gate_closed.set()
                 self._soon(self.sealing.gate_lost(live, header["reason"]))
             case "speech_started":
                 self.attending.touch(live)
+                self.attending.interrupt(live)
                 return
             case "silent":
                 self._soon(self._silent(live))
@@ -306,8 +312,6 @@ class Switchboard:
             case "dtmf" | "heard":
                 self.attending.deliver(live.id, header, payload)
                 return
-            case "quality" | "roc":
-                pass  # Kept until somebody has seen it.
             case _:
                 return
         self.house.media.ack([header["id"]])
@@ -358,6 +362,7 @@ class Switchboard:
                 finished.set_result(None)
         elif table == "hold":
             settled(live, new["id"])
+            self._soon(self.bridging.follow(live))
         elif table == "recording":
             live.recording = True
         elif table == "turn" and new["completed_us"] is not None:

@@ -70,6 +70,38 @@ class Leg:
     """Ours and theirs, as `keys_of` reads them."""
     srtp_roc: int = 0
     """The rollover counter of what is received."""
+    rtcp_port: int | None = None
+    """Where their reports go, where that is not the port after that of their media."""
+    rtcp_mux: bool = False
+    """Whether reports share the port of the media (RFC 5761)."""
+    shared: bool = False
+    """Whether the port is the one that many calls have in common."""
+    dtmf_clock_rate: int = 8_000
+    """Of the durations of keys."""
+
+
+@table(name="leg_quality", index=(("call",),))
+class LegQuality:
+    """What a leg's media was like, as it was told when it closed; `remote_`: as they told us.
+
+    Packets, and times as their names say. The process that told it counted: what another one
+    carried before it was killed is not in it.
+    """
+
+    id: str
+    call: str
+    received: int
+    lost: int
+    late: int
+    duplicated: int
+    jitter_us: int
+    round_trip_us: int | None
+    mos_milli: int | None
+    """The estimated MOS in thousandths (E-model); none where nothing was received."""
+    concealed_ms: int
+    remote_loss_permille: int
+    remote_jitter_us: int
+    at_us: int
 
 
 @table(name="hold", index=(("call",),))

@@ -35,7 +35,12 @@ from runtime.performer import Closing
 from runtime.reducers import find
 from runtime.sealed import Sealed
 from sessions.bridge_reducers import leaving_decided
-from sessions.consult_reducers import Consultation, consult_answered, consult_asked
+from sessions.consult_reducers import (
+    Consultation,
+    consult_answered,
+    consult_asked,
+    supervisor_pressed,
+)
 from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
 from sessions.live import LiveCall, Referral
@@ -44,6 +49,7 @@ from sessions.parties import callable_uri, is_same
 from sessions.reducers import hang_up_decided
 from sessions.referring import Referring
 from sessions.tables import Dial, DialState, Hold
+from telephony.bridge import Part
 from telephony.dtmf_info import DIGITS
 from transcripts.tables import Segment
 
@@ -94,11 +100,13 @@ class Session:
         self._live = live
         self._turn = ""
         self._steps = 0
+        self.speaker = ""
 
-    def begin(self, turn: str) -> None:
+    def begin(self, turn: str, speaker: str = "") -> None:
         """Steps are counted from the start of each turn, so that a second run finds the first's."""
         self._turn = turn
         self._steps = 0
+        self.speaker = speaker
 
     @property
     def recording(self) -> bool:
@@ -217,14 +225,18 @@ class Session:
         told = await self._done(transfer_asked, self._step("transfer"), asked)
         return TransferOutcome(json.loads(told)["status"])
 
-    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+    async def consult(
+        self, uri: str, *, basis: str, brief: str, context: dict[str, str] | None = None
+    ) -> ConsultOutcome:
         await self._must_name(basis, uri)
+        key = self._live.words_key
         told = await self._done(
             consult_asked,
             self._step("consult"),
             {"to": uri},
             basis=basis,
-            brief=self._house.seal(brief, self._live.words_key),
+            brief=self._house.seal(brief, key),
+            context=self._house.seal(json.dumps(context), key) if context else None,
         )
         return ConsultOutcome(**json.loads(told))
 
@@ -238,6 +250,11 @@ class Session:
     async def answer_consultation(self, accepted: bool) -> None:
         await self._house.surely(
             consult_answered, self._live.id, request=self._step("consulted"), accepted=accepted
+        )
+
+    async def supervise(self, part: str) -> None:
+        await self._house.surely(
+            supervisor_pressed, self._live.id, request=self._step("part"), part=Part(part)
         )
 
     async def press(self, keys: str) -> None:
@@ -334,7 +351,7 @@ class Turns:
         """Run the hook; what the agent's author got wrong is a fact of the record."""
         session = live.agent.session
         assert isinstance(session, Session), "live calls are admitted with our own session"
-        session.begin(turn.id)
+        session.begin(turn.id, turn.speaker)
         try:
             await self._hook(live, turn)
         except Exception as error:  # The agent's code is not ours: commit what went wrong.
@@ -384,7 +401,7 @@ class Turns:
         if turn.segment is not None:
             (segment,) = await self._house.store.reader.rows(Segment, id=turn.segment)
             text = self._house.unseal(segment.text)
-            return message(text, segment.kind, segment.confidence_permille)
+            return message(text, segment.kind, segment.confidence_permille, turn.speaker)
         loop = asyncio.get_running_loop()
         waiting = live.heard.setdefault(turn.id, loop.create_future())
         try:

@@ -80,7 +80,9 @@ class Voice:
         live.playing[row.id] = playing
         try:
             # Who is muted, or has left, plans words like any other; nobody hears them.
-            if live.ended.is_set() or live.presence is not Presence.PRESENT:
+            # The question is the house's own: whoever has to answer it hears it.
+            silent = live.presence is not Presence.PRESENT and row.id != live.question
+            if live.ended.is_set() or silent:
                 return Played(0, speech.duration_ms, True)
             self._house.media.play(live.id, row.id, speech.pcm, interruptible=row.interruptible)
             return await ended

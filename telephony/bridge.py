@@ -30,6 +30,8 @@ class Part(StrEnum):
 SPEAKS = (Part.TALKS, Part.BARGES)
 """Those who are heard by all."""
 
+SUPERVISES = (Part.LISTENS, Part.WHISPERS, Part.BARGES)
+
 HEARD = (*SPEAKS, Part.WHISPERS)
 """Those whose voice somebody else hears: their consent counts."""
 
@@ -73,6 +75,8 @@ class Member:
     coached: str | None
     joined_us: int
     left_us: int | None
+    since_us: int = 0
+    """Since when it has this part."""
 
 
 @table(name="hearing", index=(("bridge",), ("listener",)))
@@ -118,6 +122,11 @@ def hearing(bridge: Bridge, members: Iterable[Member]) -> list[Heard]:
         others = [listener for listener in listeners if listener != bridge.call]
         heard += [Heard(listener, bridge.call, What.AGENT) for listener in others]
     return heard
+
+
+def is_attended(bridge: Bridge, member: Member) -> bool:
+    """Whether the agent hears this member: one who is heard by all, while there is an agent."""
+    return bridge.agent is not Presence.GONE and member.part in SPEAKS
 
 
 def refusal(members: Sequence[Member], call: str, part: Part, coached: str | None) -> str | None:

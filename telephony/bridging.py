@@ -31,9 +31,9 @@ def took_part(ctx: Context, bridge: Bridge, call: str, part: Part, coached: str 
     members = ctx.table(Member)
     name = f"{bridge.id}/{call}"
     if (member := members.get(name)) is None:
-        members.insert(Member(name, bridge.id, call, part, coached, ctx.now, left_us=None))
+        members.insert(Member(name, bridge.id, call, part, coached, ctx.now, None, ctx.now))
     else:
-        members.replace(replace(member, part=part, coached=coached, left_us=None))
+        members.replace(replace(member, part=part, coached=coached, left_us=None, since_us=ctx.now))
     rejoined(ctx, bridge)
 
 
@@ -44,7 +44,7 @@ def left(ctx: Context, bridge: Bridge, call: str) -> None:
         if member.call == call:
             members.replace(replace(member, left_us=ctx.now))
         elif member.coached == call:
-            members.replace(replace(member, part=Part.LISTENS, coached=None))
+            members.replace(replace(member, part=Part.LISTENS, coached=None, since_us=ctx.now))
     rejoined(ctx, bridge)
 
 

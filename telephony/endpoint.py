@@ -97,10 +97,6 @@ class SipEndpoint:
         self._drain()
         return result
 
-    async def hops(self, uri: str) -> Sequence[Hop]:
-        """Where a SIP URI leads, best first; nothing where it leads nowhere."""
-        return await self._lookup(uri) if self._lookup else []
-
     async def flushed(self) -> None:
         """Wait until all that is queued was saved and sent; raises what stopped it."""
         idle = self._loop.create_task(self._idle.wait())

@@ -15,7 +15,7 @@ class Limits:
     """Of the connections to one user agent. Seconds end in `_s`."""
 
     # Of theirs; as many again we may make.
-    total: int = 2_048
+    total: int = 4_096
     # Of the total, for those who are no peer of ours: the rest is kept for peers.
     strangers: int = 1_024
     per_address: int = 256

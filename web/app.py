@@ -31,10 +31,12 @@ def application(desk: Desk) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
-        """The store answers and the media process is attached; 503 while one is not."""
+        """The store answers, the media process is attached; 503 while not, or while it drains."""
         await desk.store.reader.sql("SELECT 1")
         if not desk.media_attached():
             raise HTTPException(503, "the media process is not attached")
+        if desk.is_draining():
+            raise HTTPException(503, "the server drains: it takes no new calls and will stop")
         return {"store": True, "sip": True, "media": True}
 
     @app.get("/metrics", response_class=PlainTextResponse)

@@ -20,3 +20,5 @@ class Desk:
     """32 bytes which only this server knows: the keys of logins come from it."""
     media_stats: Mapping[int, Mapping[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     """What each media process said of itself last, by its number."""
+    is_draining: Callable[[], bool] = lambda: False
+    """Whether new calls are refused because the server is about to stop."""

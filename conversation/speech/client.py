@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from conversation.speech.engines import Grammar, Hearing, Speech, SpeechError
+from conversation.speech.engines import RATE, Grammar, Hearing, Speech, SpeechError
 from conversation.speech.messages import (
     Header,
     cancel_request,
@@ -16,6 +16,7 @@ from conversation.speech.messages import (
     request_number,
     say_request,
 )
+from conversation.speech.resample import resample
 from media.wire import Decoder, WireError, encode
 
 REQUESTS_MAX = 128
@@ -78,9 +79,16 @@ class SpeechClient:
         pcm: bytes,
         grammars: Sequence[Grammar],
         dictation: bool = False,
+        *,
+        rate: int = RATE,
         timeout_s: float = HEAR_TIMEOUT_S,
     ) -> Hearing:
-        """Raises SpeechError, and SpeechUnavailable if nobody answers in time."""
+        """`rate` of the audio, in Hz.
+
+        Raises SpeechError, and SpeechUnavailable if nobody answers in time.
+        """
+        if rate != RATE:
+            pcm = await asyncio.to_thread(resample, pcm, rate, RATE)
         number = next(self._numbers)
         header = hear_request(number, grammars, dictation)
         answer = await self._ask(number, header, pcm, timeout_s)

@@ -7,6 +7,7 @@ import numpy as np
 from media.bank.admission import Admission, Datagrams
 from media.bank.bank import Bank, Heard
 from media.bank.departures import Departures, Outgoing
+from media.bank.former import Former
 from media.bank.lines import Line, Lines
 from media.bank.memory import Frames, Slots
 from media.bank.mixer import Edge, Mixer
@@ -17,11 +18,11 @@ from media.bank.reports import Reports
 from media.bank.routes import Routes
 from media.bank.security import Security
 from media.bank.utterances import Utterances
-from media.commands import WAYS
+from media.commands import WAYS, Open
 from media.dtmf import Tone
 from media.net import pack
 from media.recorder import Chunk
-from media.units import pcm
+from media.units import Samples, pcm
 from media.vad import Detector, SpeechStarted
 
 RATES = (8_000, 16_000)
@@ -66,11 +67,13 @@ class Exchange:
         self.routes.open(line.slot, line.port, remote, shared=opening.shared)
         self._changed = True
 
-    def follow(self, line: Line, before: int) -> None:
-        """The node has changed a leg, whose rate was `before`; what it says goes on."""
+    def follow(self, line: Line, before: Open, now: int) -> None:
+        """The node has changed a leg, which was opened as `before`; what it says goes on."""
         self.security.follow(line)
+        if before.payload_type != line.opening.payload_type:
+            line.former = Former(before, line.decoder, line.opening, now)
         self.lines.follow(line)
-        opening, old, new = line.opening, self.banks[before], self.banks[line.rate]
+        opening, old, new = line.opening, self.banks[before.codec.rate], self.banks[line.rate]
         if old is new:
             new.placements.follow(line.slot, opening.codec.clock_rate)
         else:
@@ -80,6 +83,8 @@ class Exchange:
             new.open(line.slot, opening.codec.clock_rate)
             new.speech.listening[line.slot] = listening
             new.stage.adopt(line.slot, utterances)
+            new.concealed[line.slot] = old.concealed[line.slot]
+            new.rings.late[line.slot] = old.rings.late[line.slot]
         if opening.shared:
             self.routes.open(line.slot, line.port, pack(opening.remote), shared=True)
         self._changed = True
@@ -140,6 +145,14 @@ class Exchange:
 
     def close_gate(self, line: Line, now: int) -> list[Chunk]:
         return self.banks[line.rate].recorders.close(line.slot, now)
+
+    def beyond(self, line: Line, now: int) -> list[Samples]:
+        """What the open gate has of after position `now`, track by track."""
+        return self.banks[line.rate].recorders.beyond(line.slot, now)
+
+    def carry(self, line: Line, beginnings: Sequence[Samples]) -> None:
+        """What the tracks of a gate which was opened just now begin with."""
+        self.banks[line.rate].recorders.carry(line.slot, beginnings)
 
     def drop_gate(self, line: Line) -> None:
         self.banks[line.rate].recorders.drop(line.slot)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from media.bank.former import Former
 from media.codecs import Decoder, Encoder
 from media.codecs.g711 import LAWS
 from media.commands import Open
@@ -36,13 +37,19 @@ class Line:
     muted: bool = False
     decoder: Decoder | None = None
     encoder: Encoder | None = None
+    former: Former | None = None
 
     @classmethod
     def of(cls, opening: Open, slot: int, port: int) -> "Line":
         clock = RtpClock(opening.sequence_base, opening.timestamp_base, opening.epoch)
-        rate = opening.codec.clock_rate
+        rate = opening.dtmf_clock_rate
         latch = Latch(opening.remote)
         return cls(opening, slot, port, latch, clock, DtmfReceiver(rate), DtmfSender(rate))
+
+    def count_keys(self) -> None:
+        """Begin anew with keys: their durations count by another clock."""
+        rate = self.opening.dtmf_clock_rate
+        self.keys_heard, self.keys_pressed = DtmfReceiver(rate), DtmfSender(rate)
 
     @property
     def rate(self) -> int:
@@ -73,8 +80,7 @@ class Lines:
         slot = line.slot
         self.by_slot[slot] = line
         self.epoch[slot] = line.opening.epoch
-        self.heard_at[slot] = 0
-        self.silent_told[slot] = self.mute[slot] = False
+        self.mute[slot] = False
         for counts in (self.received, self.malformed, self.strangers):
             counts[slot] = 0
         self.follow(line)
@@ -89,12 +95,16 @@ class Lines:
         """The node has changed the leg's codec or where it is."""
         slot, opening = line.slot, line.opening
         name = opening.codec.name
+        # Who has just told us where their media is, is there: silence counts from now.
+        self.heard_at[slot], self.silent_told[slot] = 0, False
         self.rate[slot] = opening.codec.rate
         self.voice[slot] = opening.payload_type
         self.law[slot] = LAWS.index(name) if name in LAWS else NO_LAW
         self.ticks_per_s[slot] = opening.codec.clock_rate
         self.secured[slot] = opening.srtp is not None
         self.held[slot] = opening.direction != "sendrecv"
+        # Who has just told us where their media is, is there: silence counts from now.
+        self.heard_at[slot], self.silent_told[slot] = 0, False
         line.decoder = line.encoder = None
         if name not in LAWS:
             line.decoder, line.encoder = opening.codec.decoder(), opening.codec.encoder()

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from media import comfort
 from media.bank.admission import Datagrams
 from media.bank.bank import Bank
+from media.bank.former import Former
 from media.bank.lines import Line, Lines
 from media.bank.memory import Slots, ranks
 from media.bank.reports import Reports
 from media.bank.routes import NOBODY
+from media.codecs import Decoder
 from media.codecs.g711 import DECODE, LAWS
 from media.net import unpack
 from media.rtp import RtpPacket
@@ -116,9 +118,13 @@ class Reception:
             packet = RtpPacket.parse(data)
         except ValueError:
             packet = None
+        former = line.former
         if (
             packet is None
-            or packet.payload_type not in expected
+            or not (
+                packet.payload_type in expected
+                or (former is not None and former.is_expected(packet.payload_type, now))
+            )
             or len(packet.payload) > PAYLOAD_BYTES_MAX
         ):
             lines.malformed[slot] += 1
@@ -151,18 +157,22 @@ class Reception:
         )
 
     def _hear_one(self, line: Line, packet: RtpPacket, heard: Voices) -> None:
-        if packet.payload_type != line.opening.payload_type:
-            self._banks[line.rate].comfort(line.slot, comfort.level(packet.payload))
-            return
+        kind, former, timestamp = packet.payload_type, line.former, packet.timestamp
+        decoder: Decoder | Former = line.decoder or line.opening.codec
+        if kind != line.opening.payload_type:
+            if former is None or kind != former.payload_type:
+                self._banks[line.rate].comfort(line.slot, comfort.level(packet.payload))
+                return
+            decoder, timestamp = former, former.timestamp(timestamp)
         try:
-            samples = (line.decoder or line.opening.codec).decode(packet.payload)
+            samples = decoder.decode(packet.payload)
         except ValueError:
             self._lines.malformed[line.slot] += 1
             return
         if len(samples):
             heard.slots.append(line.slot)
             heard.ssrcs.append(packet.ssrc)
-            heard.timestamps.append(packet.timestamp)
+            heard.timestamps.append(timestamp)
             heard.samples.append(np.maximum(samples, -32_767))  # The lowest stands for "none".
 
     def _hear(self, bank: Bank, heard: Voices, now: int) -> None:

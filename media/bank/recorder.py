@@ -1,5 +1,6 @@
 """The recording gates of a bank: two tracks a slot on one timeline, silent where nothing came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,20 @@ class Recorders:
                 chunks.append(self._cut(row, length))
         self.drop(slot)
         return chunks
+
+    def beyond(self, slot: int, now: int) -> list[Samples]:
+        """What each track has of after position `now`: packets reach into the next frames."""
+        found: list[Samples] = []
+        for number in range(len(self._open[slot].tracks)):
+            row = slot * TRACKS_MAX + number
+            offset = min(max(now - int(self._base[row]), 0), self._room)
+            found.append(self._samples[row, offset : offset + self._grace].copy())
+        return found
+
+    def carry(self, slot: int, beginnings: Sequence[Samples]) -> None:
+        """What the tracks of a gate that is still empty begin with."""
+        for number, samples in enumerate(beginnings):
+            self._write_part(slot * TRACKS_MAX + number, 0, samples)
 
     def drop(self, slot: int) -> None:
         """Forget what is not sealed."""

@@ -184,6 +184,8 @@ class Utterances:
     def _finish(self, utterance: _Utterance) -> None:
         played = self._outcome(utterance)
         self._ended.append(played)
+        if utterance.said.loop:
+            return  # It has no end of its own: asked for again, it plays again.
         self._finished[played.utterance] = played
         if len(self._finished) > UTTERANCES_REMEMBERED:
             self._finished.popitem(last=False)

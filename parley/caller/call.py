@@ -1,6 +1,7 @@
 """Place one call and follow its script: speak when it is our turn, press keys, hang up."""
 
 import asyncio
+import base64
 import socket
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 from media.caller import SoftPhone
 from media.codecs import CODECS
+from media.commands import Srtp
 from media.jitter import DELAY_SAMPLES
 from media.units import FRAME_SAMPLES
 from parley.caller import wav
@@ -60,7 +62,16 @@ async def place(
     host = local_host(hops[0].address)
     with listening(host, hops) as held, bound(host) as rtp:
         media = Address(*rtp.getsockname()[:2])
-        line = Line(held, media, script.user, script.display, tls=tls, lookup=resolver.hops)
+        line = Line(
+            held,
+            media,
+            script.user,
+            script.display,
+            tls=tls,
+            lookup=resolver.hops,
+            codecs=script.codecs,
+            srtp=script.srtp,
+        )
         call = _Call(script, line, on_event, stop or asyncio.Event())
         try:
             line.dial(script.target, hops)
@@ -74,6 +85,13 @@ def _tls(script: CallScript) -> Tls:
         return contexts(authorities=script.tls_ca)
     except TlsError as error:
         raise CallError(str(error)) from error
+
+
+def _keys(answer: AudioParameters) -> Srtp | None:
+    if answer.srtp is None:
+        return None
+    send, receive = map(base64.b64decode, (answer.srtp.send_key, answer.srtp.receive_key))
+    return Srtp(answer.srtp.suite, send, receive)
 
 
 class _Call:
@@ -122,11 +140,14 @@ class _Call:
             CODECS[answer.codec],
             payload_type=answer.payload_type,
             dtmf_payload_type=answer.dtmf_payload_type,
+            dtmf_clock_rate=answer.dtmf_clock_rate,
+            srtp=_keys(answer),
         )
         # The time line of what is heard begins here, too.
         self._answered_at = time.monotonic()
         phone.start((answer.remote.host, answer.remote.port))
-        self._tell("answered", f"{answer.codec} {answer.remote.host}:{answer.remote.port}")
+        secured = f" {answer.srtp.suite}" if answer.srtp else ""
+        self._tell("answered", f"{answer.codec}{secured} {answer.remote.host}:{answer.remote.port}")
         try:
             ended = await self._follow(phone, answer)
             duration_s = round(self._at_s(), 2)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from media.codecs import CODECS
 from parley.caller import script, wav
 from parley.caller.call import CallEvent, place
 from parley.caller.report import CallReport
 from parley.caller.script import SILENCE, CallError, CallScript, Step
+from telephony.sdp import Srtp
 
 T = TypeVar("T")
 
@@ -39,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_step(parser, "--dtmf", "DIGITS@SECONDS", script.dtmf, _DTMF)
     parser.add_argument("--save", type=_or_misuse(_writable), metavar="OUT.wav", help=_SAVE)
     parser.add_argument("--seconds", type=_or_misuse(script.seconds), metavar="N", help=_SECONDS)
+    parser.add_argument("--codec", action="append", choices=tuple(CODECS), help=_CODEC)
+    parser.add_argument("--srtp", choices=tuple(Srtp), default=Srtp.OFF, help=_SRTP)
     parser.add_argument("--tls-ca", type=Path, metavar="CA.pem", help=_TLS_CA)
     parser.add_argument("--json", action="store_true", help="print one JSON report")
 
@@ -65,13 +69,23 @@ def _add_step(
 _DTMF = f"press keys so long after the answer; @{SILENCE}: when the far side has spoken"
 _SAVE = "save what was heard: 8 kHz, mono, from the answer on"
 _URI = "whom to call: sip:NAME@HOST:PORT; sips: or ;transport=tcp; a domain by its DNS"
+_CODEC = "offer this codec, and no other but those named as well (else PCMU and PCMA)"
+_SRTP = "encrypt the sound: off, optional (where the far side can too) or required"
 _TLS_CA = "the authorities to believe over TLS, instead of those of this machine"
 _SECONDS = "hang up so many seconds after the answer"
 
 
 def run(args: argparse.Namespace) -> int:
     """Call, print a report, answer the exit code."""
-    wanted = CallScript(args.uri, tuple(args.steps), args.seconds, args.save, tls_ca=args.tls_ca)
+    wanted = CallScript(
+        args.uri,
+        tuple(args.steps),
+        args.seconds,
+        args.save,
+        codecs=tuple(dict.fromkeys(args.codec or ("PCMU", "PCMA"))),
+        srtp=Srtp(args.srtp),
+        tls_ca=args.tls_ca,
+    )
     try:
         report = asyncio.run(_placed(wanted, _silent if args.json else _tell))
     except CallError as error:

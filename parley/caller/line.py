@@ -27,7 +27,6 @@ from telephony.tls import Tls
 
 T = TypeVar("T")
 
-CODECS = ("PCMU", "PCMA")
 HANG_UP_SECONDS_MAX = 3.0
 """How long we wait for the answer to our BYE or CANCEL before we leave."""
 
@@ -52,12 +51,18 @@ class Line:
         *,
         tls: Tls,
         lookup: Lookup,
+        codecs: Sequence[str],
+        srtp: sdp.Srtp,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[sdp.AudioParameters | NotAnswered] = loop.create_future()
         self.over: asyncio.Future[str] = loop.create_future()
         self.rang = asyncio.Event()
         self._rtp = rtp
+        self._codecs = codecs
+        keys = () if srtp is sdp.Srtp.OFF else sdp.draw(os.urandom)
+        self._terms = sdp.Terms(srtp=srtp, keys=keys)
+        self._offered = b""
         self._dialog = ""
         self._session = time.time_ns() // 1_000
         self._version = 0
@@ -106,7 +111,7 @@ class Line:
 
     def _answered(self, answer: bytes) -> None:
         try:
-            parameters = sdp.choose(sdp.parse(answer), CODECS)
+            parameters = sdp.accepted(answer, self._offered, self._codecs)
         except sdp.SdpError as error:
             _resolve(self.answer, NotAnswered(f"the answer cannot be used: {error}"))
             return
@@ -132,11 +137,15 @@ class Line:
 
     def _offer(self) -> bytes:
         self._version += 1
-        return sdp.build_offer(CODECS, self._rtp, self._session, self._version)
+        self._offered = sdp.build_offer(
+            self._codecs, self._rtp, self._session, self._version, terms=self._terms
+        )
+        return self._offered
 
     def _answer(self, offer: bytes) -> bytes:
         self._version += 1
-        return sdp.answer(offer, CODECS, self._rtp, self._session, self._version)[0]
+        local, session, version = self._rtp, self._session, self._version
+        return sdp.answer(offer, self._codecs, local, session, version, terms=self._terms)[0]
 
 
 async def _forget(_: DialogState) -> None:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from conversation.speech.engines import RATE, SpeechError
 from conversation.speech.espeak import Espeak, Voice
 from media.dtmf import DIGITS, DIGITS_MAX
+from telephony.sdp import Srtp
 
 CALL_SECONDS_MAX = 30 * 60
 TEXT_VOICE = Voice(name="en-us+f3")
@@ -56,6 +57,10 @@ class CallScript:
     """As whom to call: the user part of From and Contact."""
     display: str = ""
     """The name beside it."""
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    """What is offered, the preferred one first."""
+    srtp: Srtp = Srtp.OFF
+    """Whether media is encrypted: never, where the far side can, or else no call."""
     tls_ca: Path | None = None
     """A PEM file of the authorities to believe; without it those of this machine."""
 

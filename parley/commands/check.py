@@ -20,6 +20,7 @@ from parley.commands import NO, No, NotLikeThis, finding, place, ports
 from parley.commands.place import Place
 from parley.config import Media
 from parley.keeper.sockets import SHARED_BUFFER_BYTES
+from parley.reach import calls_max
 from parley.secure import tls_of
 from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
@@ -104,10 +105,20 @@ def the_media(here: Place) -> Iterator[Finding]:
     crowded = media.processes > cores
     hint = "; more processes than cores only make each other late: lower media.processes"
     yield Finding(not crowded, "media", f"{detail}{hint if crowded else ''}")
+    yield the_room(here)
     if media.shared_ports:
         yield shared_ports(media, ports.buffer_bytes(SHARED_BUFFER_BYTES))
     else:
         yield Finding(True, "media", "each call has a pair of ports of its own")
+
+
+def the_room(here: Place) -> Finding:
+    """Whether there are as many ports as there may be calls."""
+    wanted, room = here.config.sip.calls_max, calls_max(here.config)
+    if room == wanted:
+        return Finding(True, "media", f"room for {room} calls at once")
+    hint = f"room for {room} of sip.calls_max = {wanted} calls at once; widen media.ports for more"
+    return Finding(True, "media", hint)
 
 
 def shared_ports(media: Media, granted: int) -> Finding:

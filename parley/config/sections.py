@@ -29,6 +29,8 @@ from parley.config.values import Endpoint, PortRange, Secret
 RING_MS_MAX = 120_000
 SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
 DRAIN_S_MAX = 86_400
+CODECS = ("G722", "PCMU", "PCMA", "opus")
+NODE_CALLS_MAX = 2_000
 CALLS_MAX, CPS_MAX, PREFER_MAX = 100_000, 10_000, 1_000
 EXPIRES_S_MIN, EXPIRES_S_MAX, KEEPALIVE_S_MAX = 30, 86_400, 3_600
 TSA_S_MIN, TSA_S_MAX = 60, 604_800
@@ -98,6 +100,11 @@ class Sip:
         "seconds between signs of life in a call, "
         f"{SESSION_EXPIRES_S_MIN}-{SESSION_EXPIRES_S_MAX}, or 0 to ask for none",
     )
+    calls_max: int = key(
+        whole_number(1, NODE_CALLS_MAX),
+        NODE_CALLS_MAX,
+        f"calls at once, 1-{NODE_CALLS_MAX}; further ones are told to try again later",
+    )
     reliable_progress: bool = key(
         flag, False, "true to offer 100rel and use it where it is supported, or false"
     )
@@ -132,9 +139,12 @@ class Trunk:
         one_of("off", "optional", "required"), "optional", '"off", "optional" or "required"'
     )
     codecs: tuple[str, ...] = key(
-        many(one_of("G722", "PCMU", "PCMA")),
+        many(one_of(*CODECS)),
         (),
-        'a list of "G722", "PCMU", "PCMA", or [] for those of [media]',
+        'a list of "G722", "PCMU", "PCMA", "opus", or [] for those of [media]',
+    )
+    shared_port: bool = key(
+        flag, False, "true where all calls may use the shared_port of [media], or false"
     )
     expires: int = key(
         whole_number(EXPIRES_S_MIN, EXPIRES_S_MAX),
@@ -156,9 +166,9 @@ class Trunk:
 class Media:
     ports: PortRange = key(ports, "20000-20999", 'a range of UDP ports such as "20000-20999"')
     codecs: tuple[str, ...] = key(
-        some(one_of("G722", "PCMU", "PCMA")),
+        some(one_of(*CODECS)),
         ("G722", "PCMU", "PCMA"),
-        'a list of "G722", "PCMU", "PCMA", the preferred one first',
+        'a list of "G722", "PCMU", "PCMA", "opus", the preferred one first',
     )
     processes: int = key(
         whole_number(1, PROCESSES_MAX),

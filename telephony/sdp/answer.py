@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from telephony.address import Address
 from telephony.sdp.crypto import Crypto, Srtp, SrtpParameters, agree
 from telephony.sdp.directions import both, reversed_
-from telephony.sdp.encodings import CODECS, COMFORT_NOISE, Encoding, telephone_event
+from telephony.sdp.encodings import (
+    CODECS,
+    COMFORT_NOISE,
+    DTMF_CLOCK_RATE,
+    Encoding,
+    telephone_event,
+)
 from telephony.sdp.grammar import DEFAULT_PTIME_MS, SECURE, Audio, SdpError, parse
 from telephony.sdp.offer import PLAINLY, Stream, Terms, session_lines, written
 
@@ -19,7 +25,7 @@ class AudioParameters:
 
     codec: str
     payload_type: int
-    # Of the codec's clock; none where they take no keys as RTP.
+    # None where they take no keys as RTP.
     dtmf_payload_type: int | None
     remote: Address
     direction: str
@@ -29,6 +35,7 @@ class AudioParameters:
     rtcp: Address | None = None
     rtcp_mux: bool = False
     srtp: SrtpParameters | None = None
+    dtmf_clock_rate: int = DTMF_CLOCK_RATE
 
 
 def choose(audio: Audio, preference: Sequence[str]) -> AudioParameters:
@@ -36,18 +43,28 @@ def choose(audio: Audio, preference: Sequence[str]) -> AudioParameters:
     for name in preference:
         codec = CODECS[name]
         if (payload_type := _number_of(audio, codec)) is not None:
+            dtmf_payload_type, dtmf_clock_rate = _keys(audio, codec)
             return AudioParameters(
                 name,
                 payload_type,
-                _number_of(audio, telephone_event(codec.clock_rate)),
+                dtmf_payload_type,
                 audio.remote,
                 reversed_(audio.direction),
                 audio.ptime_ms,
                 _number_of(audio, COMFORT_NOISE) if codec.clock_rate == 8_000 else None,
                 audio.rtcp,
                 audio.rtcp_mux,
+                dtmf_clock_rate=dtmf_clock_rate,
             )
     raise SdpError("SDP has no codec we know")
+
+
+def _keys(audio: Audio, codec: Encoding) -> tuple[int | None, int]:
+    """By the codec's clock (RFC 4733 section 2.1); many know one for keys only, whatever it is."""
+    for clock_rate in dict.fromkeys((codec.clock_rate, DTMF_CLOCK_RATE)):
+        if (number := _number_of(audio, telephone_event(clock_rate))) is not None:
+            return number, clock_rate
+    return None, codec.clock_rate
 
 
 def _number_of(audio: Audio, encoding: Encoding) -> int | None:
@@ -99,7 +116,7 @@ def _answered(chosen: AudioParameters) -> tuple[Encoding, ...]:
     named = (
         (codec, chosen.payload_type),
         (COMFORT_NOISE, chosen.comfort_noise_payload_type),
-        (telephone_event(codec.clock_rate), chosen.dtmf_payload_type),
+        (telephone_event(chosen.dtmf_clock_rate), chosen.dtmf_payload_type),
     )
     return tuple(
         replace(encoding, payload_type=number) for encoding, number in named if number is not None

@@ -42,6 +42,7 @@ CODECS: Mapping[str, Encoding] = MappingProxyType(
 COMFORT_NOISE = Encoding("CN", 13)
 DTMF = "telephone-event"
 DTMF_EVENTS = "0-16"
+DTMF_CLOCK_RATE = 8_000
 # By the clock of the codec beside it: they share a stream of timestamps (RFC 4733 section 2.1).
 DTMF_PAYLOAD_TYPES: Mapping[int, int] = MappingProxyType({8_000: 101, 48_000: 102})
 

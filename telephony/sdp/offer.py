@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from telephony.address import Address
 from telephony.sdp.crypto import Crypto, Srtp
 from telephony.sdp.directions import SENDRECV
-from telephony.sdp.encodings import CODECS, COMFORT_NOISE, Encoding, telephone_event
+from telephony.sdp.encodings import (
+    CODECS,
+    COMFORT_NOISE,
+    DTMF_CLOCK_RATE,
+    Encoding,
+    telephone_event,
+)
 from telephony.sdp.grammar import DEFAULT_PTIME_MS, PLAIN, SECURE, origin
 
 
@@ -72,7 +78,8 @@ def build_offer(
     codecs = [CODECS[name] for name in preference]
     clocks = dict.fromkeys(codec.clock_rate for codec in codecs)
     noise = [COMFORT_NOISE] if COMFORT_NOISE.clock_rate in clocks else []
-    events = [telephone_event(clock_rate) for clock_rate in clocks]
+    # Many know keys by this clock only, whatever the codec's is.
+    events = [telephone_event(rate) for rate in dict.fromkeys((*clocks, DTMF_CLOCK_RATE))]
     stream = Stream(
         local.port,
         (SECURE if terms.srtp is Srtp.REQUIRED else PLAIN)[0],

@@ -15,18 +15,25 @@ RELIABLE = "100rel"
 TIMER = "timer"
 # 100rel is done where it is asked for, though we may not ask for it.
 UNDERSTOOD = frozenset({RELIABLE, *SUPPORTED.split(", ")})
+# They are kept in rows: no more of them, and none that is longer.
 TAGS_MAX = 32
+TAG_CHARS_MAX = 64
 
 
 def tags(message: Request | Response, name: str) -> list[str]:
-    """The tokens of a header such as Supported; those beyond a limit are left out."""
-    written = ",".join(message.headers.all(name)).split(",", TAGS_MAX)[:TAGS_MAX]
-    return [word for word in map(str.strip, written) if is_token(word)]
+    """The tokens of a header such as Supported; those beyond the limits are left out."""
+    known = (word for word in _words(message, name) if len(word) <= TAG_CHARS_MAX)
+    return [word for word in known if is_token(word)][:TAGS_MAX]
+
+
+def _words(message: Request | Response, name: str) -> list[str]:
+    written = ",".join(message.headers.all(name)).split(",")
+    return [word for part in written if (word := part.strip())]
 
 
 def not_understood(request: Request) -> list[str]:
-    """What a request requires and we do not do (section 8.2.2.3)."""
-    return [tag for tag in tags(request, "require") if tag.lower() not in UNDERSTOOD]
+    """Of what a request requires, that which we do not do (section 8.2.2.3)."""
+    return [word for word in _words(request, "require") if word.lower() not in UNDERSTOOD]
 
 
 def supports(message: Request | Response, tag: str) -> bool:

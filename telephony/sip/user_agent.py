@@ -26,7 +26,6 @@ from telephony.sip.core import (
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
 from telephony.sip.extensions import not_understood
-from telephony.sip.framing import KEEP_ALIVE
 from telephony.sip.gate import Admitted, Gate, OpenGate, Silent
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES, InDialog
@@ -53,9 +52,13 @@ from telephony.sip.uri import Uri
 from telephony.sip.ways import WayOut
 from telephony.sip.within import Within
 
-DIALOGS_MAX = 1_000
-TRANSACTIONS_MAX = 10_000
-ENDED_DIALOGS_MAX = 1_000
+DIALOGS_MAX = 4_000
+"""Twice the calls of a full node: some are offered, and will be refused."""
+
+TRANSACTIONS_MAX = 16_000
+"""Some 250 requests a second, each remembered for 64 * T1 (RFC 3261 section 17)."""
+
+ENDED_DIALOGS_MAX = 4_000
 
 METHODS = frozenset(
     {
@@ -292,10 +295,6 @@ class UserAgent:
         dialog = self._core.dialog(dialog_id)
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._within.info(dialog, content_type, body, now)
-
-    def keep_alive(self, hop: Hop) -> None:
-        """Keep a NAT's binding open (RFC 5626 section 3.5.1). NoListener where none leads there."""
-        self._core.transmit(KEEP_ALIVE, Way(self._core.sender.towards(hop)))
 
     def resolved(self, dialog_id: str, uri: str, hops: Sequence[Hop]) -> None:
         """Answer a `Resolve`, best hop first; where none was found, nothing changes."""

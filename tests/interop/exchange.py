@@ -22,25 +22,25 @@ class Exchange(Agent):
                 await self.session.hang_up()
         elif digit == SEND_ON:
             await self.session.say("One moment.")
-            await self.session.transfer(_ledger())
+            await self.session.transfer(ledger())
         elif digit == PRESS:
             await self.session.press(KEYS)
         elif digit == CONNECT:
-            await self.session.transfer_to(_ledger())
+            await self.session.transfer_to(ledger())
         elif digit == CONSULT:
-            uri, basis = _ledger().split()
+            uri, basis = ledger().split()
             call = await self.session.dial(uri, basis=basis)
             if await self.session.picked_up(call):
                 await self.session.transfer_to(call)
 
     async def on_transfer_requested(self, uri: str) -> str | None:
         """Whom the ledger names is called."""
-        wanted, _, basis = _ledger().partition(" ")
+        wanted, _, basis = ledger().partition(" ")
         return basis if basis and wanted == uri else None
 
     async def on_user_away(self) -> None:
         """Stay on the line."""
 
 
-def _ledger() -> str:
+def ledger() -> str:
     return Path(os.environ[LEDGER]).read_text()

@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,15 +19,16 @@ import numpy as np
 import pytest
 
 from media.codecs import CODECS
+from media.resample import resample
 from media.units import SAMPLE_RATE, Samples, from_pcm, pcm
 from media.vad import ENERGY_FLOOR, mean_square
-from parley.caller import wav
 
 SIPP_SECONDS_MAX = 90
 BARESIP_SECONDS_MAX = 90
 QUIET_MS = 700
 TICK_S = 0.1
 WAV_HEADER_BYTES = 44
+WAV_CHANNELS_AT = 22
 SCENARIOS = Path(__file__).parent / "sipp"
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
 
@@ -43,9 +46,19 @@ def missing(why: str) -> None:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free for UDP and for TCP: telephones take both."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other,
+        ):
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            try:
+                other.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def tone(seconds: float, hertz: float = 440.0) -> Samples:
@@ -122,8 +135,13 @@ def passed(running: "subprocess.Popen[bytes]", folder: Path) -> None:
     assert running.returncode == 0, f"{errors} {out[-2_000:].decode(errors='replace')}"
 
 
-def save(path: Path, samples: Samples) -> Path:
-    wav.write(path, pcm(samples))
+def save(path: Path, samples: Samples, rate: int = SAMPLE_RATE) -> Path:
+    """A WAV file at that rate, of samples at 8 kHz."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm(resample(samples, SAMPLE_RATE, rate)))
     return path
 
 
@@ -364,6 +382,14 @@ def _connected(port: int, process: "subprocess.Popen[bytes]") -> socket.socket:
 
 
 def sample_of(path: Path) -> Samples:
-    """A WAV file of baresip's, which may still be written and have no sizes in its header."""
-    content = path.read_bytes()[WAV_HEADER_BYTES:]
-    return from_pcm(content[: len(content) // 2 * 2])
+    """A WAV file of baresip's, which may still be written and have no sizes in its header.
+
+    Of its first channel: with Opus there are two, and both are the same.
+    """
+    content = path.read_bytes()
+    if len(content) <= WAV_HEADER_BYTES:
+        return from_pcm(b"")
+    (channels,) = struct.unpack_from("<H", content, WAV_CHANNELS_AT)
+    content = content[WAV_HEADER_BYTES:]
+    whole = len(content) - len(content) % (2 * channels)
+    return from_pcm(content[:whole]).reshape(-1, channels)[:, 0]

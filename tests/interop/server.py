@@ -35,7 +35,7 @@ early_media = {early_media}
 {keys}
 [media]
 ports = "{rtp_first}-{rtp_last}"
-codecs = ["PCMU", "PCMA"]
+codecs = [{codecs}]
 {media}
 [agent]
 app = "{app}"
@@ -57,6 +57,7 @@ class Server:
         sip: str = "",
         drain_s: int = 0,
         friend: str = "127.0.0.1",
+        codecs: Sequence[str] = ("PCMU", "PCMA"),
     ) -> None:
         """`more`: sections of the configuration; `media` and `sip`: more lines of those sections.
 
@@ -81,6 +82,7 @@ class Server:
                 rtp_last=first + RTP_PORTS - 1,
                 drain_s=drain_s,
                 app=app,
+                codecs=", ".join(f'"{name}"' for name in codecs),
                 media=media,
                 early_media=str(early_media).lower(),
             )

@@ -95,13 +95,15 @@ class Peer:
                 data = b""
             if not data:
                 return None
-            self._messages += [parse(one) for one in self._framer.feed(data) if one != b""]
+            self._messages += [
+                parse(one) for one in self._framer.feed(data) if isinstance(one, bytes)
+            ]
         return self._messages.pop(0)
 
     def status(self) -> int | None:
         message = self.hear()
         assert message is None or isinstance(message, Response)
-        return message and message.status
+        return None if message is None else message.status
 
     def final(self) -> Response:
         while isinstance(message := self.hear(), Response) and message.status < 200:

@@ -11,7 +11,7 @@ from tests.interop import fuzz
 from tests.interop.agents import BOOK_KEY
 from tests.interop.server import Server, options
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.slow, pytest.mark.anyio]
 
 SEED = int(os.environ.get("FUZZ_SEED", "4711"))
 DATAGRAMS = 10_000

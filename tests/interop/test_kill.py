@@ -19,6 +19,7 @@ KILLS = int(os.environ.get("KILLS", "20"))
 SEED = int(os.environ.get("KILL_SEED", "4711"))
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.interop,
     pytest.mark.slow,
     pytest.mark.anyio,

@@ -13,7 +13,13 @@ from tests.interop.server import Server
 from tests.interop.speech import agent_speech
 from tests.listening import ALIKE, find, load, voiced
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.alone,
+    pytest.mark.slow,
+    pytest.mark.anyio,
+    pytest.mark.timeout(180),
+]
 
 KILL_AFTER_S = 10.0
 """After the answer: the agent thanks for the consent, and is recorded."""

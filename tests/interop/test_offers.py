@@ -9,7 +9,7 @@ import pytest
 
 from parley.caller.call import CallEvent, place
 from parley.caller.script import CallScript
-from tests.interop.peers import baresip, passed, save, sipp, sipp_called, tone
+from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -89,6 +89,20 @@ def test_baresip_holds_and_resumes(server: Server, tmp_path: Path) -> None:
         phone.wait_for_the_end()
     server.sealed(known)
     assert "held by the caller from" in server.parley("show", call).stdout
+
+
+@pytest.mark.parametrize("encryption", ["srtp-mand", "srtp"])
+def test_baresip_is_encrypted_with(server: Server, encryption: str, tmp_path: Path) -> None:
+    """Offered as RTP/SAVP, and as RTP/AVP with keys: it hears words, and no noise for ever."""
+    known = {call["id"] for call in server.calls()}
+    microphone = save(tmp_path / "tone.wav", tone(60))
+    account = Account(encryption=encryption)
+    with baresip(tmp_path / "baresip", microphone, account) as phone:
+        phone.dial(server.target)
+        phone.wait_until_spoken_to()
+        phone.hang_up()
+        phone.wait_for_the_end()
+    server.sealed(known)
 
 
 def test_sessions_are_kept_alive_or_ended(server: Server, tmp_path: Path) -> None:

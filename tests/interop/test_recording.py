@@ -15,7 +15,7 @@ from tests.interop.server import Server
 from tests.interop.speech import agent_speech, caller_speech, pause
 from tests.listening import ALIKE, find, load, voiced
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.slow, pytest.mark.anyio]
 
 MISALIGNMENT_S_MAX = 0.02
 QUESTION = WORDINGS["recording-ask-en-1"].text

@@ -19,7 +19,10 @@ def spurts(random: Random, seconds: int) -> Samples:
     """Talk and silence, of random length."""
     parts: list[Samples] = []
     while sum(map(len, parts)) < seconds * 8_000:
-        parts.append(voice(20 * random.randint(1, 150), random.randint(1, 9)))
+        spoken = voice(20 * random.randint(1, 150), random.randint(1, 9))
+        if random.random() < 0.5:
+            spoken.reshape(-1, FRAME_SAMPLES)[:, : FRAME_SAMPLES // 2] = 0  # Whole frames count.
+        parts.append(spoken)
         parts.append(np.zeros(FRAME_SAMPLES * random.randint(1, 60), np.int16))
     return np.concatenate(parts)[: seconds * 8_000]
 

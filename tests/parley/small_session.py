@@ -33,6 +33,7 @@ class SmallSession:
         self.userdata: dict[str, Any] = json.loads(userdata)
         self.recording = True
         self.outbound = False
+        self.speaker = ""
         self.said: list[str] = []
         self.booked: list[tuple[str, dict[str, Any]]] = []
         self.hung_up = False
@@ -75,8 +76,13 @@ class SmallSession:
     async def transfer_to(self, call: str) -> TransferOutcome:
         raise AssertionError("this agent hands nobody over")
 
-    async def consult(self, uri: str, *, basis: str, brief: str) -> ConsultOutcome:
+    async def consult(
+        self, uri: str, *, basis: str, brief: str, context: dict[str, str] | None = None
+    ) -> ConsultOutcome:
         raise AssertionError("this agent asks nobody")
+
+    async def supervise(self, part: str) -> None:
+        raise AssertionError("this agent supervises nobody")
 
     async def leave(self) -> None:
         raise AssertionError("this agent leaves nobody alone")

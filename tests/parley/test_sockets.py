@@ -95,7 +95,7 @@ def test_peers_are_told_the_public_address_of_their_family() -> None:
 
 
 @pytest.mark.parametrize(
-    ("descriptors", "total"), [(1_000_000, 2_048), (1_024, 128), (768, 0), (0, 0)]
+    ("descriptors", "total"), [(1_000_000, 4_096), (1_024, 128), (768, 0), (0, 0)]
 )
 def test_connections_leave_descriptors_for_the_rest(descriptors: int, total: int) -> None:
     limits = limits_within(descriptors)

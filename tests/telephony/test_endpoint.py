@@ -223,5 +223,4 @@ async def test_a_named_contact_is_looked_up_and_requests_go_there(
             with made:
                 data = await asyncio.get_running_loop().sock_recv(made, 65_536)
         assert data.startswith(b"BYE sip:eve@pbx.example;transport=tcp ")
-        assert await shell.hops("sip:other.example") != []
         shell.close()

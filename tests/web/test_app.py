@@ -13,8 +13,9 @@ pytestmark = pytest.mark.anyio
 WHO: Sealed[str] = Sealed("key_c", b"box", b"commitment")
 
 
-async def get(store: Store, path: str, *, media: bool = True) -> Response:
-    app = application(Desk(store, lambda: media, lambda: 0, bytes, bytes(32)))
+async def get(store: Store, path: str, *, media: bool = True, draining: bool = False) -> Response:
+    desk = Desk(store, lambda: media, lambda: 0, bytes, bytes(32), is_draining=lambda: draining)
+    app = application(desk)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://parley") as client:
         return await client.get(path)
 
@@ -40,6 +41,11 @@ async def test_it_says_that_it_is_alive_and_ready(store: Store) -> None:
 
 async def test_it_is_not_ready_without_its_media_process(store: Store) -> None:
     assert (await get(store, "/readyz", media=False)).status_code == 503
+
+
+async def test_it_is_not_ready_while_it_drains(store: Store) -> None:
+    assert (await get(store, "/readyz", draining=True)).status_code == 503
+    assert (await get(store, "/healthz", draining=True)).status_code == 200
 
 
 async def test_calls_are_listed_and_counted(store: Store) -> None:

@@ -8,7 +8,6 @@ from telephony.address import Address
 from telephony.flow import Flow, Hop, Listener, Transport
 from telephony.sip import DialogState, Resolve, Save, Transmit, UserAgent
 from telephony.sip.dialog import read_hop, written_hop
-from telephony.sip.framing import KEEP_ALIVE
 from telephony.sip.message import Request
 from telephony.sip.parser import parse
 
@@ -162,10 +161,3 @@ def test_those_on_our_side_of_a_nat_are_told_our_own_address() -> None:
         invite = parse(packet.data)
         assert isinstance(invite, Request) and invite.contact is not None
         assert (invite.via.host, invite.contact.uri.host) == (expected, expected)
-
-
-def test_a_binding_is_kept_open_by_two_line_ends() -> None:
-    agent = UserAgent(LISTENERS, "parley", counting(1))
-    agent.keep_alive(PBX)
-    (packet,) = sent(agent)
-    assert (packet.data, packet.flow.remote) == (KEEP_ALIVE, PBX.address)

@@ -257,6 +257,22 @@ def test_what_is_required_and_not_understood_is_named() -> None:
     assert (refused.status, refused.headers.get("unsupported")) == (420, "tdialog, path")
 
 
+def test_nothing_required_is_overlooked_and_not_all_that_is_supported_is_kept() -> None:
+    many = ",".join(f"x{n}" for n in range(100))
+    side = Side(CALLEE, 1)
+    extra = SDP + f"Supported: {'y' * 65}, {many}\r\nAllow: UPDATE\r\n"
+    answers(side, request("INVITE", extra=extra, body=OFFER))
+    (state,) = side.rows.values()
+    assert state.peer_supported == ", ".join(f"x{n}" for n in range(32))
+    (refused,) = answers(
+        side,
+        request(
+            "INVITE", branch="z9hG4bK2", call_id="c2", extra="Require: " + "100rel," * 40 + "z\r\n"
+        ),
+    )
+    assert (refused.status, refused.headers.get("unsupported")) == (420, "z")
+
+
 def test_the_row_knows_what_the_peer_can() -> None:
     wire = Wire()
     ours = wire.answered()

@@ -1,0 +1,119 @@
+"""A third joins two who are recorded: not one frame of what they have not agreed to is kept."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from consent.tables import ConsentEvent, Kind
+from media.units import SAMPLE_RATE, Samples
+from recordings.tables import Chunk, Recording, RecordingState
+from tests.interop.server import Server
+from tests.interop.telephones import Exchange, Telephone, until
+from tests.listening import load
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
+
+RECORDED_S = 2.0
+OPEN, SUSPENDED = RecordingState.OPEN, RecordingState.SUSPENDED
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("asking"), "tests.interop.hosts:Host")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+async def exchange(asking: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
+    made = Exchange(asking, tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agree(
+    exchange: Exchange, tmp_path: Path
+) -> None:
+    for name, hertz in (("ann", 500.0), ("bob", 900.0)):
+        phone = await exchange.call(name, hertz, sounds=False)
+        await agrees(exchange, phone)
+        phone.sound()
+    both = [exchange.ids[name] for name in ("ann", "bob")]
+    await exchange.act("sessions.calls_joined", "ann", other="bob")
+    await exchange.act("sessions.agent_presence_changed", "ann", presence="gone")
+    await exchange.hear("ann<bob", "bob<ann")
+    await recorded(exchange, both, RECORDED_S)
+    sue = await exchange.call("sue", 1_400.0, sounds=False)
+    await until(lambda: consent(exchange, "sue", Kind.ASKED) is not None, "sue is not asked")
+    sue.sound()
+    await exchange.act("sessions.calls_joined", "ann", other="sue")
+    await until(lambda: "ann<sue" in exchange.hearing(), "ann does not hear sue")
+    heard_us = time.time_ns() // 1_000
+    assert {state(exchange, call) for call in both} == {(SUSPENDED, 1)}
+    sue.press("1")
+    await until(lambda: state(exchange, both[0]) == (OPEN, 2), "not open again")
+    every = [*both, exchange.ids["sue"]]
+    assert [state(exchange, call) for call in every] == [(OPEN, 2), (OPEN, 2), (OPEN, 1)]
+    await recorded(exchange, every, RECORDED_S)
+    known = {call for call in exchange.calls() if call not in every}
+    for phone in exchange.phones.values():
+        phone.hang_up()
+    exchange.server.sealed(known)
+    agreed_us = consent(exchange, "sue", Kind.GRANTED)
+    assert agreed_us is not None
+    for call in both:
+        chunks = exchange.rows(Chunk, call=call)
+        before = max(end_us(chunk) for chunk in chunks if chunk.epoch == 1)
+        after = min(chunk.captured_from_us for chunk in chunks if chunk.epoch == 2)
+        assert before < heard_us < agreed_us <= after
+        track = exported(exchange.server, call, tmp_path / call)
+        assert abs(longest_silence_s(track) - (after - before) / 1_000_000) < 0.1
+
+
+async def agrees(exchange: Exchange, phone: Telephone) -> None:
+    await until(lambda: consent(exchange, phone.name, Kind.ASKED) is not None, "not asked")
+    phone.press("1")
+    await until(lambda: consent(exchange, phone.name, Kind.GRANTED) is not None, "no grant")
+
+
+def consent(exchange: Exchange, name: str, kind: Kind) -> int | None:
+    """When that became so."""
+    events = exchange.rows(ConsentEvent, call=exchange.ids[name], kind=kind)
+    return events[0].at_us if events else None
+
+
+def state(exchange: Exchange, call: str) -> tuple[RecordingState, int]:
+    (recording,) = exchange.rows(Recording, id=call)
+    return recording.state, recording.epoch
+
+
+def end_us(chunk: Chunk) -> int:
+    return chunk.captured_from_us + chunk.samples * 1_000_000 // chunk.rate
+
+
+async def recorded(exchange: Exchange, calls: list[str], seconds: float) -> None:
+    """Wait until so much more is kept of each."""
+    now = time.time_ns() // 1_000 + int(seconds * 1_000_000)
+
+    def is_kept(call: str) -> bool:
+        return any(end_us(chunk) > now for chunk in exchange.rows(Chunk, call=call))
+
+    await until(lambda: all(is_kept(call) for call in calls), "nothing is recorded")
+
+
+def exported(server: Server, call: str, folder: Path) -> Samples:
+    """What the caller said, out of a pack that is verified."""
+    done = server.parley("export", call, "--to", str(folder))
+    assert done.returncode == 0, done.stderr
+    verified = server.parley_anywhere("verify", str(folder))
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    return load(folder / "audio" / "caller.wav")
+
+
+def longest_silence_s(samples: Samples) -> float:
+    """The longest run of nothing at all between two sounds."""
+    sounds = np.flatnonzero(samples)
+    return float(np.diff(sounds).max(initial=0)) / SAMPLE_RATE
