@@ -10,7 +10,7 @@ import pytest
 from parley.caller import CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
 from tests.interop.capture import captured, packets
-from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called
+from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called
 from tests.interop.server import RTP_PORTS, UDP, Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
@@ -73,7 +73,8 @@ async def calls(server: Server, folder: Path) -> None:
         ("secret", Account(encryption="srtp-mand")),
     ):
         with baresip(folder / f"baresip-{name}", microphone, account) as peer:
-            peer.dial(f"{server.target};transport={account.transport}")
+            by = "" if account.transport == "udp" else f";transport={account.transport}"
+            peer.dial(server.target + by)
             peer.wait_until_spoken_to()
             # Long enough for reports of ours on what was sent and heard.
             peer.wait_until_said(REPORTED_S)
@@ -85,6 +86,16 @@ async def calls(server: Server, folder: Path) -> None:
 def called(scenario: str, server: Server, folder: Path, transport: str = "u1") -> None:
     folder.mkdir()
     passed(sipp(scenario, server.port, folder, transport=transport), folder)
+
+
+def referred(server: Server, folder: Path) -> None:
+    """A caller asks for a call to somebody, and is told how that goes."""
+    uri = f"sip:bob@127.0.0.1:{(port := free_port())}"
+    basis = server.json("basis", "record", uri, "--kind", "consent", "--source", "the test")
+    server.ledger.write_text(f"{uri} {basis['basis']}")
+    callee, _ = sipp_called("replacing", folder, port)
+    passed(sipp("referring", server.port, folder, keys={"target": uri}), folder)
+    passed(callee, folder)
 
 
 async def test_no_packet_of_ours_is_malformed(tmp_path: Path) -> None:
