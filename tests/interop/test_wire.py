@@ -10,6 +10,7 @@ import pytest
 from parley.caller import CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
 from tests.interop.capture import captured, packets
+from tests.interop.exchange import PRESS
 from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called
 from tests.interop.server import RTP_PORTS, UDP, Server
 
@@ -20,6 +21,7 @@ SCENARIOS = (
     *("strict_router", "extension", "timer_too_short"),
 )
 REPORTED_S = 8.0
+PRESSED_S = 6.0
 TRANSFERS = ("transfer", "refer_in", "replaces", "keys")
 LISTEN = (UDP, "tcp:127.0.0.1:{sip}")
 NO_QUESTION = '[consent]\npolicy = "never"\n'
@@ -38,8 +40,8 @@ SEEN = (
     *('sip.Method == "REGISTER"', 'sip.Method == "REFER"', 'sip.Method == "NOTIFY"'),
     *('sip.Method == "INVITE"', 'sip.Method == "BYE"', 'sip.Method == "INFO"'),
     *('sip.CSeq.method == "PRACK" && sip.Status-Code == 200', "sip.Status-Code == 183"),
-    *('sip.CSeq.method == "UPDATE" && sip.Status-Code == 200', "sip && tcp", "sdp", "rtcp"),
-    *("rtp", "rtpevent || rtp.p_type == 101", 'sdp.media.proto == "RTP/SAVP"'),
+    *('sip.CSeq.method == "UPDATE" && sip.Status-Code == 200', "sip && tcp", "sdp"),
+    *("rtp", "rtcp", "srtcp", "rtpevent", 'sdp.media.proto == "RTP/SAVP"'),
 )
 
 
@@ -109,6 +111,8 @@ async def test_no_packet_of_ours_is_malformed(tmp_path: Path) -> None:
         with running(tmp_path / "exchange", NO_QUESTION, transferring) as exchange:
             for scenario in TRANSFERS:
                 called(scenario, exchange, tmp_path / scenario)
+            referred(exchange, tmp_path)
+            await place(CallScript(exchange.target, (Press(PRESS, 1.0),), PRESSED_S))
         with running(tmp_path / "greeter", "", early=True) as greeter:
             called("early_media", greeter, tmp_path / "early_media")
     ours = f"({' || '.join(sent_by(server) for server in (house, exchange, greeter))})"
