@@ -34,7 +34,7 @@ class TrunkGate:
         self._by_user = {t.username: t for t in trunks if t.auth is Auth.DIGEST and t.username}
         self._buckets = {trunk.name: Bucket(trunk.cps) for trunk in trunks if trunk.cps}
         self._networks = {trunk.name: trunk.peers for trunk in trunks}
-        # Host -> wrong answers, and when the first came.
+        # Who -> wrong answers, and when the first came.
         self._guesses: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def reached_at(self, trunk: str, hops: Sequence[Hop]) -> None:
@@ -51,9 +51,11 @@ class TrunkGate:
             trunk = _meant(request, peers)
             if trunk.auth is Auth.ACL or request.method == "OPTIONS":
                 return Admitted(trunk.name)
-            return self._proved({trunk.username: trunk}, request, flow, now)
+            # A carrier has many customers: who guesses for one of them harms no other.
+            guesser = f"{flow.remote.host} {trunk.name}"
+            return self._proved({trunk.username: trunk}, request, guesser, now)
         if request.method == "INVITE" and self._by_user:
-            return self._proved(self._by_user, request, flow, now)
+            return self._proved(self._by_user, request, flow.remote.host, now)
         return Silent()
 
     def limit(self, trunk: str, calls: int, now: float) -> Refused | None:
@@ -76,10 +78,9 @@ class TrunkGate:
         return found[max(found)] if found else []
 
     def _proved(
-        self, trunks: dict[str, Trunk], request: Request, flow: Flow, now: float
+        self, trunks: dict[str, Trunk], request: Request, guesser: str, now: float
     ) -> Verdict:
-        host = flow.remote.host
-        if self._is_guessing(host, now):
+        if self._is_guessing(guesser, now):
             return Silent()
         passwords = {name: trunk.password for name, trunk in trunks.items()}
         algorithms = _algorithms(list(trunks.values()))
@@ -87,20 +88,20 @@ class TrunkGate:
         if answer is Answer.RIGHT:
             return Admitted(trunks[user].name)
         if answer is Answer.WRONG:
-            self._guessed(host, now)
+            self._guessed(guesser, now)
         stale = answer is Answer.STALE
         return Refused(401, self._challenger.challenge(REALM, now, algorithms, stale=stale))
 
-    def _is_guessing(self, host: str, now: float) -> bool:
-        guesses, since = self._guesses.get(host, (0, now))
+    def _is_guessing(self, guesser: str, now: float) -> bool:
+        guesses, since = self._guesses.get(guesser, (0, now))
         if now - since > GUESSING_S:
-            self._guesses.pop(host, None)
+            self._guesses.pop(guesser, None)
             return False
         return guesses >= GUESSES_MAX
 
-    def _guessed(self, host: str, now: float) -> None:
-        guesses, since = self._guesses.get(host, (0, now))
-        self._guesses[host] = (guesses + 1, since)
+    def _guessed(self, guesser: str, now: float) -> None:
+        guesses, since = self._guesses.get(guesser, (0, now))
+        self._guesses[guesser] = (guesses + 1, since)
         if len(self._guesses) > GUESSERS_MAX:
             self._guesses.popitem(last=False)
 

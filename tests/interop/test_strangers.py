@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from parley.caller import CallScript, Press, place
+from parley.caller import CallReport, CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
 from tests.interop.peers import free_port, need
 from tests.interop.server import UDP, Server, options
@@ -148,7 +148,7 @@ def test_a_scanner_finds_nobody(house: Server, method: str) -> None:
     assert "found nothing" in (done.stdout + done.stderr).lower()
 
 
-async def flood(house: Server, calls: "asyncio.Task[object]") -> bytes:
+async def flood(house: Server, calls: asyncio.Future[list[CallReport]]) -> bytes:
     """Strangers and the carrier send requests, spread over the calls; what the carrier heard."""
     heard = b""
     with (
@@ -197,7 +197,7 @@ async def test_calls_go_on_while_we_are_flooded(house: Server) -> None:
     )
     await all_up.wait()
     pids, before = house.pids(), house.rss("node")
-    heard = await flood(house, asyncio.ensure_future(calls))
+    heard = await flood(house, calls)
     reports = await calls
     growth = house.rss("node") - before
     print(f"grown by {growth}; longest gaps {[one.longest_gap_ms for one in reports]} ms")

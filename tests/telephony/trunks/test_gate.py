@@ -139,6 +139,17 @@ def test_who_guesses_passwords_is_not_heard_for_a_while() -> None:
     assert house.admit(right, flow(OUTSIDE), 2.0 + GUESSING_S) == Admitted("mobile")
 
 
+def test_who_guesses_for_one_trunk_of_a_carrier_does_not_silence_the_others() -> None:
+    shared, carrier = "198.51.100.0/24", flow("198.51.100.1")
+    house = gate(*(trunk(name, shared, auth=Auth.BOTH, user=name) for name in ("one", "other")))
+    refused = house.admit(request(uri="sip:one@h"), carrier, 0.0)
+    wrong = request("INVITE", "sip:one@h", *proof(refused, "wrong", "one"))
+    for _ in range(GUESSES_MAX):
+        assert isinstance(house.admit(wrong, carrier, 1.0), Refused)
+    assert house.admit(wrong, carrier, 1.0) == Silent()
+    assert isinstance(house.admit(request(uri="sip:other@h"), carrier, 1.0), Refused)
+
+
 def test_limits_are_the_trunks_and_not_the_carriers() -> None:
     one = Trunk("one", calls_max=2)
     other = Trunk("other", cps=2)
