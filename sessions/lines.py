@@ -12,9 +12,11 @@ from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions import negotiating
 from sessions.callers import Callers
+from sessions.consult_reducers import Consultation
 from sessions.hold_reducers import AGENT
 from sessions.holding import holds_going_on
 from sessions.house import House
+from sessions.joining_reducers import leg_moved
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang, leg_changed, leg_planned
 from sessions.tables import Dial, Leg
@@ -23,7 +25,7 @@ from telephony import sdp
 from telephony.address import Address
 from telephony.causes import Cause
 from telephony.endpoint import SipEndpoint
-from telephony.sdp.directions import SENDONLY, SENDRECV
+from telephony.sdp.directions import RECVONLY, SENDONLY, SENDRECV
 from telephony.sip import DialogState
 from telephony.sip.exchange import remote_offer
 
@@ -139,8 +141,13 @@ class Lines:
             await self.open_leg(rows[0])
             self._house.media.listen(live.id, True)
 
-    async def open_leg(self, leg: Leg, beside: str | None = None) -> Address:
-        """Have the media process run a leg: a new one, or one that its forerunner lost."""
+    async def open_leg(
+        self, leg: Leg, beside: str | None = None, process: int | None = None
+    ) -> Address:
+        """Have the media process run a leg: a new one, or one that its forerunner lost.
+
+        A new one `beside` another, or at the `process` of that number.
+        """
         host, port = await self._house.media.open(
             leg.id,
             leg.call,
@@ -153,7 +160,7 @@ class Lines:
             payload_type=leg.payload_type,
             dtmf_payload_type=leg.dtmf_payload_type,
             port=leg.port or None,
-            process=leg.process if leg.port else None,
+            process=leg.process if leg.port else process,
             beside=beside,
             **self._besides(leg),
         )
@@ -221,6 +228,29 @@ class Lines:
                 return await agreed
         except TimeoutError:
             return False
+
+    async def reoffer_as_is(self, live: LiveCall) -> bool:
+        """Offer the media where it is now; whether the other side agreed."""
+        return await self.reoffer(live, await self._direction(live.id))
+
+    async def open_elsewhere(self, live: LiveCall, process: int) -> None:
+        """Open the leg at another media process, which sends nothing yet.
+
+        Raises MediaUnavailable.
+        """
+        leg = await self._leg(live.id)
+        if leg.process == process:
+            return
+        address = await self.open_leg(replace(leg, port=0, direction=RECVONLY), process=process)
+        await self._house.surely(leg_moved, live.id, process=process, port=address.port)
+
+    async def go_back(self, live: LiveCall, process: int, port: int) -> None:
+        """The leg stays where it was."""
+        self._house.media.close(live.id)
+        self._house.media.place(live.id, process)
+        await self._house.surely(leg_moved, live.id, process=process, port=port)
+        if not live.ended.is_set():
+            await self.open_leg(await self._leg(live.id))
 
     async def renegotiated(self, live: LiveCall, body: bytes | None) -> None:
         """Our offer within a call was answered; none where it was refused."""
@@ -340,8 +370,10 @@ class Lines:
             srtp_keys=keys,
         )
         orders = await self._house.store.reader.rows(Dial, id=live.id)
+        asked = await self._house.store.reader.rows(Consultation, id=live.id)
         # Who is to be heard by somebody has to be at the same media process.
-        address = await self.open_leg(leg, beside=orders[0].joins if orders else None)
+        beside = [order.joins for order in orders] + [row.call for row in asked]
+        address = await self.open_leg(leg, beside=next((call for call in beside if call), None))
         return replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
 
 
