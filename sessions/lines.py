@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from media.client import MediaUnavailable
 from media.codecs import CODECS
 from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
@@ -244,13 +246,15 @@ class Lines:
         address = await self.open_leg(replace(leg, port=0, direction=RECVONLY), process=process)
         await self._house.surely(leg_moved, live.id, process=process, port=address.port)
 
-    async def go_back(self, live: LiveCall, process: int, port: int) -> None:
-        """The leg stays where it was."""
-        self._house.media.close(live.id)
+    async def go_back(self, live: LiveCall, away: int, process: int, port: int) -> None:
+        """The leg is not at the process `away`: it stays where it was."""
+        self._house.media.close(live.id, away)
         self._house.media.place(live.id, process)
         await self._house.surely(leg_moved, live.id, process=process, port=port)
         if not live.ended.is_set():
-            await self.open_leg(await self._leg(live.id))
+            # Where that process is not there, its successor is told.
+            with suppress(MediaUnavailable):
+                await self.open_leg(await self._leg(live.id))
 
     async def renegotiated(self, live: LiveCall, body: bytes | None) -> None:
         """Our offer within a call was answered; none where it was refused."""

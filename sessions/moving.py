@@ -40,14 +40,17 @@ class Moving:
 
     async def _moved(self, live: LiveCall, row: Joining) -> str:
         """Why not, or ""."""
-        await self._bridging.gate_closed(live)
+        target = self._house.media.process_of(row.call)
+        if target == row.process:
+            return ""  # Whom it joins has come here meanwhile.
         try:
-            await self._lines.open_elsewhere(live, self._house.media.process_of(row.call))
+            await self._bridging.gate_closed(live)
+            await self._lines.open_elsewhere(live, target)
         except MediaUnavailable:
-            self._house.media.place(live.id, row.process)
+            await self._lines.go_back(live, target, row.process, row.port)
             return NO_MEDIA
         if not await self._lines.reoffer_as_is(live):
-            await self._lines.go_back(live, row.process, row.port)
+            await self._lines.go_back(live, target, row.process, row.port)
             return GONE if live.ended.is_set() else NOT_AGREED
         self._house.media.close(live.id, row.process)
         live.music = None
