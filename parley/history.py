@@ -16,6 +16,7 @@ import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
 import sessions.consult_reducers
+import sessions.joining_reducers
 import sessions.outbound
 import sessions.reducers
 import telephony.reducers
@@ -50,6 +51,7 @@ DECLARING = (
     recordings.reducers,
     sessions.bridge_reducers,
     sessions.consult_reducers,
+    sessions.joining_reducers,
     sessions.reducers,
     sessions.outbound,
 )

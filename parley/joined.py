@@ -9,6 +9,7 @@ from parley import moment, words
 from parley.plain import Key, Plain, fields_of, opened
 from runtime.tables import select
 from sessions.consult_reducers import Consultation, ConsultState
+from sessions.joining_reducers import Joining
 from telephony.bridge import Bridge, Member, Part
 
 PARTS = {
@@ -43,6 +44,21 @@ def bridges(rows: apsw.Connection, call: str) -> list[Plain]:
         }
         for bridge in sorted(found, key=lambda one: (one.opened_us, one.id))
     ]
+
+
+def joinings(rows: apsw.Connection, call: str) -> list[Plain]:
+    """Every time that the call was to be joined from another media process, or to one."""
+    found = [row for name in ("call", "other") for row in select(rows, Joining, (name,), (call,))]
+    return [fields_of(row) for row in sorted(found, key=lambda one: (one.asked_us, one.id))]
+
+
+def told_joining(joining: Plain, call: str, zero_us: int) -> str:
+    """Only what did not come about, or has not yet, is worth a word."""
+    other = joining["call"] if joining["other"] == call else joining["other"]
+    asked = moment.after(joining["asked_us"], zero_us)
+    if joining["settled_us"] is None:
+        return f"to be joined with {other} since {asked}: its media is being moved"
+    return f"was to be joined with {other} at {asked}, and was not: {joining['refused']}"
 
 
 def consultations(rows: apsw.Connection, key: Key, call: str) -> list[Plain]:

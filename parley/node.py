@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from conversation.speech.client import SpeechClient
+from media.music import hold_music
 from media.pool import MediaPool
+from media.units import pcm
 from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
+from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
 from parley.reach import (
     advertised,
@@ -196,6 +199,7 @@ class Node:
             shared=frozenset(trunk.name for trunk in config.trunk if trunk.shared_port),
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
+            hold_music=_music(config),
         )
         agents = Agents(config.agent.app, _database(config))
         keystore = Keystore(data / "keys")
@@ -335,6 +339,15 @@ def _stamper(config: Config) -> Stamper:
     certificate = config.evidence.tsa_certificate
     path = Path(certificate) if certificate else None
     return lambda note: tsa.stamped(config.evidence.tsa_url, path, note)
+
+
+def _music(config: Config) -> bytes:
+    """It could be read when the server started: who takes over later does not fail for it."""
+    try:
+        return music_of(config)
+    except MusicError as error:
+        note("callers on hold hear music of our own", why=str(error))
+        return pcm(hold_music())
 
 
 def _database(config: Config) -> Path:

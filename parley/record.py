@@ -59,6 +59,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
             )
         ],
         "bridges": joined.bridges(rows, call),
+        "joinings": joined.joinings(rows, call),
         "consultations": joined.consultations(rows, key, call),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "transcript": [

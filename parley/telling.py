@@ -28,10 +28,12 @@ def told(record: Plain) -> Iterator[str]:
     if record["identity"] is not None:
         yield from _part("Caller, as the network says", list(_identity(record["identity"])))
     call_id = call["id"]
-    if record["bridges"]:
+    missed = [one for one in record["joinings"] if one["refused"] or not one["settled_us"]]
+    if record["bridges"] or missed:
         lines = [
             line for one in record["bridges"] for line in joined.told_bridge(one, call_id, zero_us)
         ]
+        lines += [joined.told_joining(one, call_id, zero_us) for one in missed]
         yield from _part("Joined with others", lines)
     if record["consultations"]:
         lines = [

@@ -25,14 +25,6 @@ from telephony.bridge import (
 
 
 @reducer(by=("supervisor", "operator"))
-def calls_joined(
-    ctx: Context, call: str, other: str, part: Part = Part.TALKS, coached: str | None = None
-) -> str:
-    """`other` joins the bridge that `call` leads or is in; without one, it is opened."""
-    return join(ctx, call, other, part, coached)
-
-
-@reducer(by=("supervisor", "operator"))
 def part_changed(
     ctx: Context, call: str, other: str, part: Part, coached: str | None = None
 ) -> None:

@@ -13,6 +13,7 @@ from sessions.bridge_reducers import agent_presence_changed
 from sessions.hold_reducers import AGENT
 from sessions.holding import holds_going_on
 from sessions.house import House
+from sessions.joining_reducers import Joining
 from sessions.live import LiveCall
 from sessions.tables import Hold
 from telephony.bridge import (
@@ -41,7 +42,7 @@ class Bridging:
         """Somebody who did not agree is about to be heard."""
         live = self._calls.get(effect.scope or "")
         if live is not None:
-            await self._gate_closed(live)
+            await self.gate_closed(live)
         return None
 
     async def leave(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
@@ -58,7 +59,7 @@ class Bridging:
         # Not one frame of the joined conversation may get into a recording that it suspends.
         for live in lives:
             if await self._is_suspended(live):
-                await self._gate_closed(live)
+                await self.gate_closed(live)
         for live in lives:
             await self.follow(live)
         return None
@@ -84,8 +85,9 @@ class Bridging:
         """A new media process knows no bridge and plays no music; a new node knows not which."""
         live.music = None
         reader = self._house.store.reader
-        was_joined = bool(await reader.rows(Member, call=live.id))
-        if was_joined or await reader.rows(Hold, call=live.id):
+        joined = await reader.rows(Member, call=live.id)
+        held = await reader.rows(Hold, call=live.id)
+        if joined or held or await reader.rows(Joining, other=live.id):
             await self.follow(live)
 
     async def _place(self, live: LiveCall) -> bool:
@@ -99,6 +101,10 @@ class Bridging:
                 (bridge,) = await reader.rows(Bridge, id=member.bridge)
                 self._place_member(live, bridge, member)
                 is_held = is_held or member.part is Part.HELD
+        if any(row.settled_us is None for row in await reader.rows(Joining, other=live.id)):
+            # On its way to another call, it is with nobody.
+            live.presence, live.is_joined, is_held = Presence.GONE, True, True
+            live.keys_to = live.words_to = None
         return is_held
 
     def _place_member(self, live: LiveCall, bridge: Bridge, member: Member) -> None:
@@ -138,8 +144,11 @@ class Bridging:
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         return bool(rows) and rows[0].state is RecordingState.SUSPENDED
 
-    async def _gate_closed(self, live: LiveCall) -> None:
-        """Raises MediaUnavailable where that cannot be known yet: the effect is tried again."""
+    async def gate_closed(self, live: LiveCall) -> None:
+        """Close it, and wait for that.
+
+        Raises MediaUnavailable where it cannot be known yet: the effect is tried again.
+        """
         if live.gate_closed.is_set() or live.ended.is_set():
             return
         self._house.media.close_gate(live.id)

@@ -1,8 +1,10 @@
 """The media of calls: a row first, then what the media process is told."""
 
 import base64
+from contextlib import suppress
 from dataclasses import replace
 
+from media.client import MediaUnavailable
 from media.codecs import CODECS
 from recordings.reducers import gate_continued
 from recordings.tables import Recording, RecordingState
@@ -11,11 +13,15 @@ from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed
 from sessions import negotiating
 from sessions.callers import Callers
+from sessions.consult_reducers import Consultation
 from sessions.house import House
+from sessions.joining_reducers import leg_moved
+from sessions.live import LiveCall
 from sessions.reducers import leg_changed, leg_planned
 from sessions.tables import Dial, Leg
 from telephony import sdp
 from telephony.address import Address
+from telephony.sdp.directions import RECVONLY
 
 ANY_ADDRESS = Address("0.0.0.0", 9)
 """Where media goes until a late offer is answered: nowhere (the discard port)."""
@@ -69,16 +75,26 @@ class Legs:
             dtmf_clock_rate=audio.dtmf_clock_rate,
         )
         orders = await self._house.store.reader.rows(Dial, id=call)
+        asked = await self._house.store.reader.rows(Consultation, id=call)
         # Who is to be heard by somebody has to be at the same media process.
-        address = await self.open(leg, beside=orders[0].joins if orders else None)
+        beside = [order.joins for order in orders] + [row.call for row in asked]
+        address = await self.open(leg, beside=next((other for other in beside if other), None))
         leg = replace(leg, port=address.port, process=self._house.media.process_of(leg.id))
         await self._house.act(leg_planned, call, request=f"{call}/leg", leg=leg)
         return leg
 
     async def open(
-        self, leg: Leg, *, beside: str | None = None, gate_epoch: int | None = None
+        self,
+        leg: Leg,
+        *,
+        beside: str | None = None,
+        process: int | None = None,
+        gate_epoch: int | None = None,
     ) -> Address:
-        """Have the media process run a leg: a new one, or one that its forerunner lost."""
+        """Have the media process run a leg: a new one, or one that its forerunner lost.
+
+        A new one `beside` another, or at the `process` of that number.
+        """
         host, port = await self._house.media.open(
             leg.id,
             leg.call,
@@ -92,7 +108,7 @@ class Legs:
             dtmf_payload_type=leg.dtmf_payload_type,
             dtmf_clock_rate=leg.dtmf_clock_rate,
             port=leg.port or None,
-            process=leg.process if leg.port else None,
+            process=leg.process if leg.port else process,
             beside=beside,
             direction=leg.direction,
             shared=leg.shared,
@@ -126,6 +142,27 @@ class Legs:
         crosses = CODECS[leg.codec].rate != CODECS[audio.codec].rate
         epoch = await self._next_epoch(leg.call) if crosses else None
         await self.open(await self.of(leg.call), gate_epoch=epoch)
+
+    async def open_elsewhere(self, call: str, process: int) -> None:
+        """Open the leg at another media process, which sends nothing yet.
+
+        Raises MediaUnavailable.
+        """
+        leg = await self.of(call)
+        if leg.process == process:
+            return
+        address = await self.open(replace(leg, port=0, direction=RECVONLY), process=process)
+        await self._house.surely(leg_moved, call, process=process, port=address.port)
+
+    async def go_back(self, live: LiveCall, away: int, process: int, port: int) -> None:
+        """The leg is not at the process `away`: it stays where it was."""
+        self._house.media.close(live.id, away)
+        self._house.media.place(live.id, process)
+        await self._house.surely(leg_moved, live.id, process=process, port=port)
+        if not live.ended.is_set():
+            # Where that process is not there, its successor is told.
+            with suppress(MediaUnavailable):
+                await self.open(await self.of(live.id))
 
     async def _next_epoch(self, call: str) -> int | None:
         """A recording has one rate in an epoch: it goes on in the next one."""

@@ -180,6 +180,10 @@ class Lines:
         except TimeoutError:
             return False
 
+    async def reoffer_as_is(self, live: LiveCall) -> bool:
+        """Offer the media where it is now; whether the other side agreed."""
+        return await self.reoffer(live, await self._direction(live.id))
+
     async def renegotiated(self, live: LiveCall, body: bytes | None) -> None:
         """Our offer within a call was answered; none where it was refused."""
         agreed = body is not None and await self.agreed(live, body)

@@ -22,13 +22,14 @@ from sessions.holding import Holding, holds_going_on, settled
 from sessions.house import House
 from sessions.lines import Lines, end
 from sessions.live import LiveCall, Played, Referral
+from sessions.moving import Moving
 from sessions.reducers import call_offered, leg_rolled_over
 from sessions.referring import Referring
 from sessions.sealing import Sealing
 from sessions.tables import Call, CallState, Dial, DialState
 from sessions.transferring import Transferring
 from sessions.turns import Turns
-from sessions.voice import Voice, played, progressed
+from sessions.voice import Voice, play_again, played, progressed
 from telephony import causes, dtmf_info, sip
 from telephony.causes import Cause
 from telephony.identity import shown
@@ -60,6 +61,7 @@ class Switchboard:
         self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self._voice)
         self.bridging = Bridging(house, self.calls, self.asking)
+        self.moving = Moving(house, self.calls, self.lines, self.bridging)
         self.attending = Attending(house, self.calls, self.asking)
         self.transferring = Transferring(house, self.calls, self.dialogs)
         self.dialling = Dialling(
@@ -86,6 +88,7 @@ class Switchboard:
             ("recordings.open_gate", self.sealing.open_gate),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
+            ("telephony.move", self.moving.move),
             ("telephony.leave", self.bridging.leave),
             ("sessions.consult", self.consulting.consult),
             ("conversation.speak", self._voice.speak),
@@ -275,14 +278,7 @@ class Switchboard:
         else:
             live.gate_closed.set()
             await self.sealing.reopen_gate(live, "the media process was replaced")
-        for utterance, playing in live.playing.items():
-            self.house.media.play(
-                live.id,
-                utterance,
-                playing.speech.pcm,
-                from_ms=playing.position_ms,
-                interruptible=playing.interruptible,
-            )
+        play_again(self.house, live)
         await self.bridging.resume(live)
 
     def _media_event(self, live: LiveCall, header: Header, payload: bytes) -> None:
@@ -348,7 +344,7 @@ class Switchboard:
         if table == "dial":
             self._dial_changed(typed_row(Dial, new))
             return
-        live = self.calls.get(new.get("call", ""))
+        live = self.calls.get(new["other"] if table == "joining" else new.get("call", ""))
         if live is None:
             return
         if table == "utterance" and new["state"] == UtteranceState.ENDED.value:
@@ -362,6 +358,8 @@ class Switchboard:
                 finished.set_result(None)
         elif table == "hold":
             settled(live, new["id"])
+            self._soon(self.bridging.follow(live))
+        elif table == "joining":
             self._soon(self.bridging.follow(live))
         elif table == "recording":
             live.recording = True

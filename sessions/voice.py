@@ -111,6 +111,18 @@ class Voice:
         )
 
 
+def play_again(house: House, live: LiveCall) -> None:
+    """Another media process has the leg: what was being said goes on there."""
+    for utterance, playing in live.playing.items():
+        house.media.play(
+            live.id,
+            utterance,
+            playing.speech.pcm,
+            from_ms=playing.position_ms,
+            interruptible=playing.interruptible,
+        )
+
+
 def greeting_of(call: str) -> str:
     """The utterance of a call's greeting, where that is early media."""
     return f"{call}:greeting"

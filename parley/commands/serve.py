@@ -4,6 +4,7 @@ import argparse
 
 from parley.commands import No, NotLikeThis, place
 from parley.keeper import Damaged, Keeper, KeeperError
+from parley.music import MusicError, music_of
 from parley.trunks import TrunkError, policies
 
 
@@ -16,8 +17,9 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     try:
         policies(here.config)
+        music_of(here.config)
         return Keeper(here.config, here.data).run()
-    except (KeeperError, TrunkError) as error:
+    except (KeeperError, TrunkError, MusicError) as error:
         raise NotLikeThis(str(error)) from error
     except Damaged as error:
         raise No(str(error)) from error

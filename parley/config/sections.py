@@ -184,6 +184,8 @@ class Media:
         f"an even UDP port, {SHARED_PORT_MIN}-{SHARED_PORT_MAX}, or 0 for a port for each call",
     )
 
+    hold_music: str = key(text, "", 'a WAV file for callers on hold, or "" for music of our own')
+
     @property
     def shared_ports(self) -> tuple[int, ...]:
         """The shared RTP port of each media process, by its index; the next is for its RTCP."""

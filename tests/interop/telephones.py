@@ -1,6 +1,7 @@
 """Telephones of our own in a test's hand: they call, are called, sound a tone, and listen."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable
@@ -65,8 +66,10 @@ class Telephone:
         self.over = asyncio.Event()
         self.answers = True
         """Whether it picks up; it rings on where not."""
+        self.agrees = True
+        """Whether it takes offers within the call."""
         self.directions: list[str] = []
-        """Of the offers that it got within the call."""
+        """What the offers that it got within the call want of it."""
         self.phone: SoftPhone | None = None
         self.remote: list[Address] = []
         """Where its audio was to go to."""
@@ -154,6 +157,8 @@ class Telephone:
                     self._start(event.sdp or b"")
             case Accepted():
                 self._start(event.sdp or b"")
+            case Offered(dialog_id=dialog, method=method) if not self.agrees:
+                self._endpoint.do(lambda ua, now: ua.disagree(dialog, method, now))
             case Offered(dialog_id=dialog, method=method):
                 offer = event.sdp
                 body = (
@@ -237,6 +242,23 @@ class Exchange:
             cli.main, [*command, "--key", str(self._key), "--url", self._url]
         )
         assert done == 0, f"{reducer} {given}"
+
+    async def parley(self, *arguments: str) -> str:
+        """What a command prints; the telephones go on meanwhile."""
+        done = await asyncio.to_thread(self.server.parley, *arguments)
+        assert done.returncode == 0, f"parley {arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    async def json(self, *arguments: str) -> Any:
+        return json.loads(await self.parley(*arguments, "--json"))
+
+    async def sealed(self, *names: str) -> None:
+        """Wait until the calls of these, where there are any, are sealed."""
+        wanted = [self.ids[name] for name in names]
+        await until(
+            lambda: all(row.state == "sealed" for id, row in self.calls().items() if id in wanted),
+            "not sealed",
+        )
 
     def hearing(self) -> set[str]:
         """Who hears whom now, as "ann<bob"."""

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from consent.tables import ConsentEvent, Kind
+from conversation.tables import Turn
 from media.units import SAMPLE_RATE, Samples
 from recordings.tables import Chunk, Recording, RecordingState
+from tests.interop import hosts
 from tests.interop.server import Server
+from tests.interop.speech import caller_speech
 from tests.interop.telephones import Exchange, Telephone, until
 from tests.listening import load
+from transcripts.tables import Segment
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
@@ -58,10 +62,9 @@ async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agr
     every = [*both, exchange.ids["sue"]]
     assert [state(exchange, call) for call in every] == [(OPEN, 2), (OPEN, 2), (OPEN, 1)]
     await recorded(exchange, every, RECORDED_S)
-    known = {call for call in exchange.calls() if call not in every}
     for phone in exchange.phones.values():
         phone.hang_up()
-    exchange.server.sealed(known)
+    await exchange.sealed(*exchange.ids)
     agreed_us = consent(exchange, "sue", Kind.GRANTED)
     assert agreed_us is not None
     for call in both:
@@ -71,6 +74,28 @@ async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agr
         assert before < heard_us < agreed_us <= after
         track = exported(exchange.server, call, tmp_path / call)
         assert abs(longest_silence_s(track) - (after - before) / 1_000_000) < 0.1
+
+
+async def test_what_a_member_says_and_presses_is_for_the_agent_that_leads(
+    exchange: Exchange,
+) -> None:
+    ann = await exchange.call("ann", sounds=False)
+    bob = await exchange.call("bob", sounds=False)
+    for phone in (ann, bob):
+        await agrees(exchange, phone)
+    await exchange.act("sessions.calls_joined", "ann", other="bob")
+    ledger = exchange.server.ledger
+    ledger.write_text("")
+    bob.press(hosts.NOTE)
+    bobs = exchange.ids["bob"]
+    await until(lambda: f"{bobs} pressed {hosts.NOTE}" in ledger.read_text(), "no key")
+    ann.press(hosts.NOTE)
+    await until(lambda: f"mine pressed {hosts.NOTE}" in ledger.read_text(), "no key of hers")
+    bob.say(caller_speech())
+    await until(lambda: f"{bobs} said something" in ledger.read_text(), "no words")
+    kept = {segment.id for segment in exchange.rows(Segment, call=bobs)}
+    turns = [turn for turn in exchange.rows(Turn, call=exchange.ids["ann"]) if turn.segment in kept]
+    assert turns and {turn.speaker for turn in turns} == {bobs}
 
 
 async def agrees(exchange: Exchange, phone: Telephone) -> None:

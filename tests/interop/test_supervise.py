@@ -42,7 +42,7 @@ async def test_a_supervisor_is_what_their_keys_say(exchange: Exchange) -> None:
     await exchange.act("sessions.calls_joined", "ann", other="bob")
     sue = exchange.add("sue", 1_400.0)
     watched = exchange.ids["ann"]
-    told = exchange.server.json("supervise", watched, "--phone", sue.uri, *SOURCE)
+    told = await exchange.json("supervise", watched, "--phone", sue.uri, *SOURCE)
     exchange.ids["sue"] = told["call"]
     await sue.until(sue.answered.is_set, "not called")
     sue.sound()
@@ -64,5 +64,5 @@ async def test_a_supervisor_is_what_their_keys_say(exchange: Exchange) -> None:
     await exchange.hear(*both, *heard, "ann<sue", "bob<sue")
     sue.hang_up()
     await until(lambda: exchange.hearing() >= both, "the others are parted")
-    shown = exchange.server.parley("show", watched).stdout
+    shown = await exchange.parley("show", watched)
     assert f"{told['call']}, from " in shown and "supervises, and is heard by all" in shown

@@ -30,6 +30,7 @@ ports = "20000-20999"
 codecs = ["G722", "PCMU", "PCMA"]
 processes = 1
 shared_port = 0
+hold_music = ""
 [agent]
 app = "parley.demo:Receptionist"
 [consent]

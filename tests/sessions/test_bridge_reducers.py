@@ -15,9 +15,9 @@ from runtime.writer import Committed
 from sessions.bridge_reducers import (
     agent_presence_changed,
     call_parted,
-    calls_joined,
     part_changed,
 )
+from sessions.joining_reducers import calls_joined
 from sessions.reducers import (
     call_answered,
     call_ended,

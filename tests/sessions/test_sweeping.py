@@ -24,8 +24,8 @@ from runtime.log_key import ORIGIN, load_or_create
 from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
-from sessions.bridge_reducers import calls_joined
 from sessions.house import House, Settings
+from sessions.joining_reducers import calls_joined
 from sessions.referring import Referring
 from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
