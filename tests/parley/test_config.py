@@ -118,7 +118,7 @@ def test_an_unknown_key_is_refused_naming_the_nearest_and_the_file() -> None:
         ("[sip]\nsession_expires_s = false", "seconds between signs of life"),
         ('[sip]\npublic_address = "nat"', "the address callers reach"),
         ('[media]\nports = "20999-20000"', "a range of UDP ports"),
-        ('[media]\ncodecs = ["opus"]', 'a list of "G722", "PCMU", "PCMA"'),
+        ('[media]\ncodecs = ["GSM"]', 'a list of "G722", "PCMU", "PCMA"'),
         ('[media]\nports = "20001-20002"', "a range of UDP ports"),
         ("[media]\nprocesses = 0", "how many media processes share the calls, 1-16"),
         ("[media]\nprocesses = 17", "how many media processes share the calls, 1-16"),
