@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio, pytest.m
 HEARD_SHARE = 0.6
 ALIKE = 0.7
 """Opus keeps what is heard, and not the wave."""
+PRESSES_MAX, ANSWER_S = 4, 12.0
 REPLY_MS, CHANGE_AT_MS, UNDERSTOOD_MS = 700, 2_000, 3_000
 
 
@@ -113,6 +114,8 @@ async def test_a_recording_goes_on_where_a_reinvite_changes_the_codec(
     server: Server, tmp_path: Path, before: str, after: str
 ) -> None:
     known, speech = {call["id"] for call in server.calls()}, voiced(caller_speech())
+    # What runs a codec is imported with the first one of it: not while the phone speaks.
+    CODECS[after].encoder()
     async with caller(server.target, before) as (phone, line):
         await phone.wait_for_silence(ms=REPLY_MS)
         phone.press("1")
@@ -131,8 +134,13 @@ async def test_a_recording_goes_on_where_a_reinvite_changes_the_codec(
         await phone.wait_until_said()
         for _ in range(UNDERSTOOD_MS // FRAME_MS):
             await phone.tick()
-        phone.press(BOOK_KEY)
-        await line.over
+        for _ in range(PRESSES_MAX):
+            # What was said may be understood so late that the agent answers that instead.
+            phone.press(BOOK_KEY)
+            await asyncio.wait((line.over,), timeout=ANSWER_S)
+            if line.over.done():
+                break
+        assert line.over.done(), "the agent did not hang up"
         heard = from_pcm(phone.heard())
     (call,) = server.sealed(known)
     told = server.json("show", call["id"])
