@@ -3,7 +3,7 @@
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -46,11 +46,16 @@ def captured(folder: Path) -> Iterator[Path]:
         process.wait()
 
 
-def packets(folder: Path, display_filter: str) -> list[str]:
-    """The packets which tshark finds by this filter, a line each."""
+def packets(folder: Path, display_filter: str, sip_ports: Iterable[int] = ()) -> list[str]:
+    """The packets which tshark finds by this filter, a line each.
+
+    A peer's port by chance may be that of another protocol: on `sip_ports` all is SIP.
+    """
     found: list[str] = []
+    rules = [f"{kind}.port=={port},sip" for port in sip_ports for kind in ("udp", "tcp")]
+    decoded = [word for rule in rules for word in ("-d", rule)]
     for path in sorted(folder.glob("*.pcapng")):
-        command = ["tshark", "-n", "-r", str(path), "-Y", display_filter]
+        command = ["tshark", "-n", "-r", str(path), *decoded, "-Y", display_filter]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=READ_SECONDS_MAX, check=False
         )

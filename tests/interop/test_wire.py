@@ -115,8 +115,10 @@ async def test_no_packet_of_ours_is_malformed(tmp_path: Path) -> None:
             await place(CallScript(exchange.target, (Press(PRESS, 1.0),), PRESSED_S))
         with running(tmp_path / "greeter", "", early=True) as greeter:
             called("early_media", greeter, tmp_path / "early_media")
-    ours = f"({' || '.join(sent_by(server) for server in (house, exchange, greeter))})"
+    servers = (house, exchange, greeter)
+    ours = f"({' || '.join(map(sent_by, servers))})"
+    ports = [server.port for server in servers]
     for seen in SEEN:
-        assert packets(capture, f"({seen}) && {ours}"), f"tshark saw nothing of ours: {seen}"
-    assert packets(capture, f"{ours} && _ws.malformed") == []
-    assert packets(capture, f"{ours} && _ws.expert.severity == error") == []
+        assert packets(capture, f"({seen}) && {ours}", ports), f"tshark saw nothing of ours: {seen}"
+    assert packets(capture, f"{ours} && _ws.malformed", ports) == []
+    assert packets(capture, f"{ours} && _ws.expert.severity == error", ports) == []
