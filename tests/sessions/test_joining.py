@@ -82,8 +82,7 @@ async def test_who_hangs_up_on_the_way_joins_nobody(store: Store) -> None:
 
 
 async def settled(store: Store, joining: str, refused: str | None) -> None:
-    given = {"joining": joining, "refused": refused}
-    await store.act(joining_settled, sender="node", scope="bob", **given)
+    await store.act(joining_settled, sender="node", scope="bob", joining=joining, refused=refused)
 
 
 def words(call: str) -> Segment:
