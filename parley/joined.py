@@ -113,7 +113,8 @@ def told_consultation(asked: Plain, call: str, zero_us: int) -> Iterator[str]:
         outcome = OUTCOMES[ConsultState(asked["state"])]
         yield f"{moment.after(asked['settled_us'], zero_us):>8}  they {outcome}{cause}"
     yield f"  told: {words.ERASED if asked['brief'] is None else asked['brief']}"
-    yield from (f"  {name}: {value}" for name, value in (asked["context"] or {}).items())
+    context: dict[str, str] = asked["context"] or {}
+    yield from (f"  {name}: {value}" for name, value in context.items())
 
 
 def _until(us: int | None, zero_us: int) -> str:
