@@ -86,6 +86,7 @@ SHELLS = {
     "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",
     "sessions.transferring": "waits for the end of a transfer on the event loop",
+    "sessions.session": "what an agent waits for, on the event loop",
     "sessions.turns": "runs the agent on the event loop",
     "sessions.voice": "waits for playout on the event loop",
 }
