@@ -21,6 +21,7 @@ from typing import cast
 from media.appending import Appender
 from media.bank.admission import Datagrams
 from media.bank.departures import Outgoing
+from media.codecs import CODECS
 from media.link import LinkLost, NodeLink
 from media.net import Batch, Sockets
 from media.plane import CHUNK_MS, Plane
@@ -327,6 +328,10 @@ def chunk_ms(go: dict[str, object]) -> int:
 
 def serve(control: socket.socket) -> None:
     """Stand by, then run until the keeper dies, which raises KeeperGone."""
+    for codec in CODECS.values():
+        # No tick of others must wait for the libraries that a first leg would load.
+        codec.encoder()
+        codec.decoder()
     go = wait_for_go(control)
     # Before the sealer is started, which inherits it: it may hold the lock that the clock needs.
     with suppress(PermissionError):
