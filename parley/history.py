@@ -18,6 +18,7 @@ import sessions.bridge_reducers
 import sessions.consult_reducers
 import sessions.joining_reducers
 import sessions.outbound
+import sessions.quality_reducers
 import sessions.reducers
 import telephony.reducers
 import telephony.trunks.reducers
@@ -54,6 +55,7 @@ DECLARING = (
     sessions.joining_reducers,
     sessions.reducers,
     sessions.outbound,
+    sessions.quality_reducers,
 )
 
 
