@@ -134,7 +134,7 @@ def _judge(data: Path, out: Path, checked_max: int) -> None:
     gaps = sorted(one.longest_gap_ms for one in heard)
     print(f"longest gap heard: median {gaps[len(gaps) // 2]} ms, worst {gaps[-1]} ms")
     # The caller's name is in the row: that is how a call is found again.
-    rows = json.loads(_parley(data, "calls", "--json"))
+    rows = json.loads(_parley(data, "calls", "--json", "--limit", str(len(heard))))
     by_user = {row["remote"].partition(":")[2].partition("@")[0]: row["id"] for row in rows}
     checked = whole if len(whole) <= checked_max else random.Random(1).sample(whole, checked_max)
     shifts = [
