@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from telephony.flow import Hop, Listener, Network
 from telephony.sip import dialog as rows
 from telephony.sip import locating
+from telephony.sip.acknowledging import Acknowledging
+from telephony.sip.answering import Answering
 from telephony.sip.authorizing import Authorizing, CredentialsOf
 from telephony.sip.core import (
     Core,
@@ -69,7 +71,9 @@ class Commands:
         sender = Sender(listeners, contact_user, local_networks)
         self._core = Core(sender, entropy, dialogs_max, transactions_max, policy)
         self._within = Within(self._core)
-        self._incoming = IncomingCalls(self._core, self._within)
+        self._acknowledging = Acknowledging(self._core, self._within)
+        self._answering = Answering(self._core, self._acknowledging)
+        self._incoming = IncomingCalls(self._core, self._answering, self._acknowledging)
         self._outgoing = OutgoingCalls(self._core, self._within)
         self._updates = Updates(self._core)
         self._reinvites = Reinvites(self._core, self._within)
@@ -79,6 +83,8 @@ class Commands:
         self._in_dialog = InDialog(
             self._core,
             self._incoming,
+            answering=self._answering,
+            acknowledging=self._acknowledging,
             updates=self._updates,
             transfers=self._transfers,
             referrals=self._referrals,
@@ -93,25 +99,25 @@ class Commands:
     def ring(self, dialog_id: str, now: float) -> None:
         """Send 180."""
         if dialog := self._core.dialog(dialog_id):
-            self._incoming.ring(dialog, now)
+            self._answering.ring(dialog, now)
 
     def progress(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Send 183 with a description: early media. The 2xx will have to say the same."""
         if dialog := self._core.dialog(dialog_id):
-            self._incoming.progress(dialog, 183, sdp, now)
+            self._answering.progress(dialog, 183, sdp, now)
 
     def accept(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer an INVITE or re-INVITE with 200; once more, and the same 200 is sent again."""
         if dialog := self._core.dialog(dialog_id):
             is_first = dialog.is_pending and dialog.state.status == rows.EARLY
-            self._incoming.accept(dialog, sdp, now)
+            self._answering.accept(dialog, sdp, now)
             if is_first and dialog.state.replaces:
                 self.bye(dialog.state.replaces, now, "replaced")
 
     def reject(self, dialog_id: str, status: int, now: float) -> None:
         """Answer an INVITE or re-INVITE with a failure, 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
-            self._incoming.reject(dialog, status, now)
+            self._answering.reject(dialog, status, now)
 
     def answer_update(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer the offer of an UPDATE."""
@@ -211,7 +217,7 @@ class Commands:
         elif dialog.state.role == rows.UAC:
             self._outgoing.cancel(dialog, now)
         else:
-            self._incoming.reject(dialog, 480, now)
+            self._answering.reject(dialog, 480, now)
 
     def info(self, dialog_id: str, content_type: str, body: bytes, now: float) -> None:
         """Send an INFO within an answered call."""
@@ -277,7 +283,7 @@ class Commands:
         dialog = self._core.add(state)
         if state.role == rows.UAC:
             self._outgoing.restore(dialog, now)
-        self._incoming.restore(dialog, now)
+        self._answering.restore(dialog, now)
         self._updates.restore(dialog, now)
         self._reinvites.restore(dialog, now)
         self._refreshing.restore(dialog, now)

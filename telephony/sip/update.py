@@ -12,7 +12,7 @@ from telephony.sip.dialog import CONFIRMED, DialogState
 from telephony.sip.exchange import Exchange, Step
 from telephony.sip.extensions import introduced
 from telephony.sip.headers import Lines
-from telephony.sip.incoming import is_session_description, kept, retargeted
+from telephony.sip.invitation import is_session_description, kept, retargeted
 from telephony.sip.message import Request
 from telephony.sip.outputs import Offered
 from telephony.sip.parser import parse

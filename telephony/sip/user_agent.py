@@ -22,7 +22,7 @@ from telephony.sip.extensions import not_understood
 from telephony.sip.gate import Admitted, Silent
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES
-from telephony.sip.incoming import invite_of
+from telephony.sip.invitation import invite_of
 from telephony.sip.message import Request, Response
 from telephony.sip.outputs import Output, Responded
 from telephony.sip.parser import MessageError, parse
@@ -232,15 +232,15 @@ class UserAgent(Commands):
 
     def _dialog_rang(self, kind: str, dialog: Dialog, now: float) -> None:
         if kind == ANSWER_ALARM:
-            self._incoming.unacknowledged(dialog, now)
+            self._acknowledging.unacknowledged(dialog, now)
         elif kind == UNANSWERED_ALARM and dialog.is_pending:
-            self._incoming.unanswered(dialog, now)
+            self._answering.unanswered(dialog, now)
         elif kind == UNANSWERED_ALARM:
             self._outgoing.unanswered(dialog, now)
         elif kind == CANCELLED_ALARM:
             self._outgoing.cancelled(dialog, now)
         elif kind == RELIABLE_ALARM:
-            self._incoming.unpracked(dialog, now)
+            self._answering.unpracked(dialog, now)
         elif kind == UPDATE_ALARM:
             self._updates.unanswered(dialog, now)
         elif kind == REINVITE_ALARM:
