@@ -79,7 +79,7 @@ SHELLS = {
     "runtime.query": "reads committed rows",
     "runtime.fresh": "replays in a process of its own",
     "runtime.context": "draws from the seed in the log entry",
-    "sessions.switchboard": "conducts live calls on the event loop",
+    "sessions.parts": "conducts live calls on the event loop",
     "sessions.attending": "counts a caller's silence on the event loop",
     "sessions.callers": "waits before it destroys the key of a dialog that is over",
     "sessions.sealing": "waits before it opens a lost gate again",
