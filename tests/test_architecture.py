@@ -47,6 +47,7 @@ SHELLS = {
     "telephony.connection": "one connection on the event loop",
     "telephony.connections": "accepts and makes connections on the event loop",
     "telephony.tls": "reads certificates and keys",
+    "telephony.tls_stream": "encrypts in memory: its library draws by chance",
     "telephony.resolver": "asks name servers",
     "telephony.trunks.line": "waits on the event loop until a trunk is due",
     "conversation.speech.process": "the speech worker",
