@@ -19,8 +19,6 @@ ACCEPTS_PER_WAKE_MAX = 64
 ACCEPT_RETRY_S = 1.0
 # How often connections are looked at for having kept us waiting.
 SWEEP_S = 5.0
-# Of a domain (RFC 1035 section 2.3.4).
-NAME_BYTES_MAX = 253
 
 End = tuple[Transport, Address, str]
 Received = Callable[[bytes, Flow], None]
