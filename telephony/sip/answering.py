@@ -24,6 +24,7 @@ from telephony.sip.outputs import Event, Failed
 from telephony.sip.reliable import ReliableProgress
 from telephony.sip.responses import respond
 from telephony.sip.transactions import server_key
+from telephony.sip.update import Updates
 
 UNANSWERED_SECONDS_MAX = 180.0
 
@@ -31,10 +32,11 @@ UNANSWERED_SECONDS_MAX = 180.0
 class Answering:
     """Rings, accepts, rejects."""
 
-    def __init__(self, core: Core, acknowledging: Acknowledging) -> None:
+    def __init__(self, core: Core, acknowledging: Acknowledging, updates: Updates) -> None:
         self._core = core
         self._acknowledging = acknowledging
-        self._reliably = ReliableProgress(core)
+        self._updates = updates
+        self._reliably = ReliableProgress(core, updates)
 
     def wait(self, dialog: Dialog, now: float) -> None:
         """Nobody is rung for ever."""
@@ -59,7 +61,7 @@ class Answering:
             if dialog.was_accepted:
                 self._acknowledging.repeat(dialog)
             return
-        if self._reliably.holds_answer(dialog):
+        if self._holds_answer(dialog):
             self._core.save(dialog, replace(dialog.state, answers_when_pracked=True))
             return
         core = self._core
@@ -85,9 +87,19 @@ class Answering:
         self._respond(dialog, request, response, now)
         self._acknowledging.begin(dialog, now)
 
+    def _holds_answer(self, dialog: Dialog) -> bool:
+        """Whether a 2xx must wait: what is said of the session is on its way, in any direction."""
+        is_offered = dialog.updating or dialog.state.server_update
+        return bool(is_offered) or self._reliably.holds_answer(dialog)
+
     def pracked(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
-        """A PRACK: the answer which had to wait for it may follow."""
-        if not self._reliably.acknowledged(dialog, request, flow, now):
+        """A PRACK: what had to wait for it may follow."""
+        if self._reliably.acknowledged(dialog, request, flow, now):
+            self.proceed(dialog, now)
+
+    def proceed(self, dialog: Dialog, now: float) -> None:
+        """An exchange within the call is complete: what had to wait for it may follow."""
+        if not dialog.is_pending or self._holds_answer(dialog):
             return
         if dialog.state.answers_when_pracked:
             self.accept(dialog, b"", now)
@@ -123,6 +135,7 @@ class Answering:
         response = self._response(dialog, request, status)
         core.alarms.set(UNANSWERED_ALARM, dialog.state.id, None)
         if dialog.state.status == rows.EARLY:
+            self._updates.refuse(dialog, 487, now)
             core.end(dialog, now, bytes(response))
         else:
             kept = exchange.withdrawn(dialog.state)
@@ -156,6 +169,7 @@ class Answering:
             core.transactions.serve(waiting(dialog), dialog.state.flow)
             self.wait(dialog, now)
             self._reliably.restore(dialog, now)
+            self.proceed(dialog, now)
         elif dialog.awaits_ack:
             self._acknowledging.repeat(dialog)
             self._acknowledging.begin(dialog, now)

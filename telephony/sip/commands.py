@@ -17,6 +17,7 @@ from telephony.sip.core import (
     invited_as,
 )
 from telephony.sip.dialog import DialogState
+from telephony.sip.early_offers import EarlyOffers
 from telephony.sip.gate import Gate, OpenGate
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import InDialog
@@ -72,10 +73,11 @@ class Commands:
         self._core = Core(sender, entropy, dialogs_max, transactions_max, policy)
         self._within = Within(self._core)
         self._acknowledging = Acknowledging(self._core, self._within)
-        self._answering = Answering(self._core, self._acknowledging)
+        self._updates = Updates(self._core)
+        self._answering = Answering(self._core, self._acknowledging, self._updates)
         self._incoming = IncomingCalls(self._core, self._answering, self._acknowledging)
         self._outgoing = OutgoingCalls(self._core, self._within)
-        self._updates = Updates(self._core)
+        self._early_offers = EarlyOffers(self._core)
         self._reinvites = Reinvites(self._core, self._within)
         self._refreshing = Refreshing(self._core, self._within, self._reinvites)
         self._transfers = Transfers(self._core, self._within)
@@ -120,18 +122,20 @@ class Commands:
             self._answering.reject(dialog, status, now)
 
     def answer_update(self, dialog_id: str, sdp: bytes, now: float) -> None:
-        """Answer the offer of an UPDATE."""
+        """Answer the offer of an UPDATE or PRACK."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.answer(dialog, sdp, now)
+            self._answering.proceed(dialog, now)
 
     def refuse_update(self, dialog_id: str, status: int, now: float) -> None:
-        """Refuse the offer of an UPDATE, with 300 to 699."""
+        """Refuse the offer of an UPDATE or PRACK, with 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.refuse(dialog, status, now)
+            self._answering.proceed(dialog, now)
 
     def agree(self, dialog_id: str, method: str, sdp: bytes, now: float) -> None:
         """Answer an offer by the road that it came: `method` as `Offered` has it."""
-        if method == "UPDATE":
+        if method in ("UPDATE", "PRACK"):
             self.answer_update(dialog_id, sdp, now)
         elif method == "ACK":
             self.acknowledge(dialog_id, sdp, now)
@@ -140,7 +144,7 @@ class Commands:
 
     def disagree(self, dialog_id: str, method: str, now: float) -> None:
         """Refuse an offer of theirs. What came in a 2xx can only be acknowledged, and hung up."""
-        if method == "UPDATE":
+        if method in ("UPDATE", "PRACK"):
             self.refuse_update(dialog_id, 488, now)
         elif method == "ACK":
             self.acknowledge(dialog_id, b"", now)
@@ -148,15 +152,20 @@ class Commands:
         else:
             self.reject(dialog_id, 488, now)
 
-    def reinvite(self, dialog_id: str, sdp: bytes, now: float) -> None:
-        """Offer anew within an answered call; with an empty offer, have them offer.
+    def reoffer(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Offer anew within a call; with an empty offer, have them offer.
 
+        By a re-INVITE; by an UPDATE before the call is answered, where the peer takes that.
         `Renegotiated` or `NotRenegotiated` will say how that went. While offers of theirs are in
         the way it waits, and only the latest is made.
         """
         dialog = self._core.dialog(dialog_id)
-        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+        if dialog is None or dialog.is_ending:
+            return
+        if dialog.state.status == rows.CONFIRMED:
             self._reinvites.offer(dialog, sdp, now)
+        else:
+            self._early_offers.offer(dialog, sdp, now)
 
     def acknowledge(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer an offer which came in a 2xx; where nobody does in 10 s we hang up."""

@@ -115,6 +115,9 @@ class InDialog:
         if is_last and request.method == "UPDATE" and not dialog.state.server_update:
             self._updates.repeat_to(dialog, request, flow)
             return
+        if is_last and request.cseq.number == dialog.state.agreed_cseq:
+            self._updates.repeat_to(dialog, request, flow)
+            return
         is_repeated = is_last and request.method in ("INFO", "OPTIONS", "PRACK", "NOTIFY")
         status = 200 if is_repeated else 500
         if request.method == "REFER":

@@ -122,7 +122,7 @@ class IncomingCalls:
         if dialog.is_pending:
             return 500
         # Both may want something at a time: then neither gets it now (section 14.2).
-        if dialog.awaits_ack or dialog.state.has_reinvite:
+        if dialog.awaits_ack or dialog.state.has_reinvite or dialog.updating:
             return 491
         if not exchange.may(dialog.state, Step.THEY_OFFER):
             return 500
