@@ -32,7 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that greets before it answers."""
-    started = Server(tmp_path_factory.mktemp("greeter"), early_media=True)
+    never = '[consent]\npolicy = "never"\n'
+    started = Server(tmp_path_factory.mktemp("greeter"), more=never, early_media=True)
     yield started
     started.stop()
 
@@ -54,7 +55,9 @@ def test_a_caller_negotiates(server: Server, scenario: str, tmp_path: Path) -> N
     passed(sipp(scenario, server.port, tmp_path), tmp_path)
 
 
-@pytest.mark.parametrize("scenario", ["early_media", "early_media_unreliable"])
+@pytest.mark.parametrize(
+    "scenario", ["early_media", "early_media_unreliable", "hold_while_early"]
+)
 def test_a_caller_hears_the_greeting_before_the_answer(
     greeter: Server, scenario: str, tmp_path: Path
 ) -> None:
