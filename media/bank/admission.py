@@ -44,7 +44,7 @@ class Admission:
         words = np.where(muxed[:, None], data[:, 4:8], data[:, 8:12])
         ssrcs = words.copy().view(">u4")[:, 0].astype(np.int64)
         slots = routes.find(datagrams.ports, datagrams.sources, ssrcs)
-        reports = routes.rtcp[datagrams.ports]
+        reports = routes.find_reports(datagrams.ports, datagrams.sources, ssrcs)
         is_rtcp = (reports >= 0) | (muxed & (slots >= 0))
         if is_rtcp.any():
             slots = np.where(reports >= 0, reports, slots)
