@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.interop.agents import BOOK_KEY
+from tests.interop.exchange import KEYS, PRESS
 from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server
 from tests.interop.test_identities import url_of
@@ -104,6 +105,25 @@ def test_keys_go_by_info_where_rtp_has_none_and_the_cause_is_kept(
     (action,) = shown["actions"]
     assert (action["tool"], action["state"]) == ("press", "finished")
     assert ended(shown) == ("caller", "failed")
+
+
+def test_keys_of_the_agent_are_counted_by_a_telephone_that_takes_events(
+    exchange: Server, tmp_path: Path
+) -> None:
+    known = {call["id"] for call in exchange.calls()}
+    microphone = save(tmp_path / "microphone.wav", tone(20))
+    with baresip(tmp_path / "baresip", microphone) as telephone:
+        telephone.dial(exchange.target)
+        for count in (1, 2):
+            telephone.press(PRESS)
+            telephone.wait_for_keys(count * len(KEYS))
+        telephone.hang_up()
+        telephone.wait_for_the_end()
+    # None came late, and none twice.
+    assert telephone.keys == 2 * KEYS
+    (call,) = exchange.sealed(known)
+    actions = exchange.json("show", call["id"])["actions"]
+    assert [(action["tool"], action["state"]) for action in actions] == [("press", "finished")] * 2
 
 
 def test_a_call_takes_the_place_of_another(exchange: Server, tmp_path: Path) -> None:
