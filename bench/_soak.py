@@ -76,13 +76,15 @@ async def _caller(name: str, target: str, until: float, seconds: int, out: Path)
 
 
 def _rss_mb(pid: int | None) -> float:
+    """With its children."""
     if pid is None:
         return 0.0
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(_rss_mb(int(child)) for child in children)
 
 
 def _parley(data: Path, *arguments: str) -> str:

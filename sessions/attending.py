@@ -35,6 +35,8 @@ class Attending:
         self._asking = asking
         self._inboxes: dict[str, asyncio.Queue[tuple[Header, bytes]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._unacknowledged: dict[str, str] = {}
+        """Event -> the call it was told of."""
 
     def begin(self, live: LiveCall) -> None:
         """Attend to a call from now on."""
@@ -42,13 +44,17 @@ class Attending:
         self._tasks[live.id] = asyncio.create_task(self._attend(live))
 
     def leave(self, call: str) -> None:
-        """The call is over and sealed."""
+        """The call is over and sealed: what was not looked at will not be."""
         self._inboxes.pop(call, None)
+        for event in [event for event, whose in self._unacknowledged.items() if whose == call]:
+            self.acknowledge(event)
         task = self._tasks.pop(call, None)
         if task is not None:
             task.cancel()
 
     def deliver(self, call: str, header: Header, payload: bytes) -> None:
+        if "id" in header:
+            self._unacknowledged[header["id"]] = call
         try:
             self._inboxes[call].put_nowait((header, payload))
         except asyncio.QueueFull:
@@ -200,6 +206,7 @@ class Attending:
 
     def acknowledge(self, event: str | None) -> None:
         if event is not None:
+            self._unacknowledged.pop(event, None)
             self._house.media.ack([event])
 
     def touch(self, live: LiveCall) -> None:

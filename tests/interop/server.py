@@ -13,6 +13,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import httpx2
+
 ROOT = Path(__file__).parents[2]
 PARLEY = (sys.executable, "-P", "-m", "parley.cli")
 START_SECONDS_MAX = 30.0
@@ -26,7 +28,7 @@ LOG_BYTES_SHOWN = 4_000
 UDP = "udp:127.0.0.1:{sip}"
 CONFIG = """\
 [http]
-listen = "127.0.0.1:{http}"
+listen = "{http}"
 [sip]
 listen = [{listen}]
 ring_ms = 500
@@ -73,9 +75,10 @@ class Server:
         config = folder / "parley.toml"
         # Below the ports which the kernel gives to others.
         self.rtp_first = first = random.randrange(12_000, 30_000, 2)
+        self.http = f"http://127.0.0.1:{_free_port(socket.SOCK_STREAM)}"
         config.write_text(
             CONFIG.format(
-                http=_free_port(socket.SOCK_STREAM),
+                http=self.http.removeprefix("http://"),
                 listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
                 keys=sip,
                 rtp_first=first,
@@ -135,6 +138,15 @@ class Server:
         """Bytes of memory the process of that role has in use."""
         pages = Path(f"/proc/{self.pids()[role]}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def metric(self, name: str) -> float:
+        """A figure of /metrics, added up over the media processes."""
+        told = httpx2.get(f"{self.http}/metrics").text.splitlines()
+        named = [
+            line.rpartition(" ") for line in told if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        assert named, f"nobody tells {name}"
+        return sum(float(value) for _, _, value in named)
 
     def kill(self, role: str) -> None:
         """As the kernel does when there is no memory left."""
