@@ -87,6 +87,7 @@ def sipp(
     need("sipp", "sip-tester")
     bracketed = f"[{host}]" if ":" in host else host
     (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
+    (folder / "tone.al").write_bytes(CODECS["PCMA"].encode(tone(10)))
     return subprocess.Popen(
         [
             *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk"),
