@@ -117,6 +117,8 @@ class Asking:
 
     async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
+        # Known before the commit: the next question may be under way when that is done.
+        question = live.question
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
         keys = {party: await self._house.prepare_key() for party in PARTIES if sure}
         try:
@@ -128,7 +130,8 @@ class Asking:
         # Where a crash comes first, the sweep at the next start destroys them.
         for key_id in () if granted else keys.values():
             await self._house.discard_key(key_id)
-        question, live.question = live.question, None
+        if live.question == question:
+            live.question = None
         if question in live.playing:
             self._house.media.stop(live.id, question)
 
