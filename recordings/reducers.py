@@ -29,6 +29,12 @@ def begin(ctx: Context, grant: Grant) -> None:
     ctx.effect("recordings.open_gate", lane=f"{grant.call}/gate")
 
 
+def is_going_on(ctx: Context, call: str) -> bool:
+    """Whether the call is recorded, or will be again."""
+    recording = ctx.table(Recording).get(call)
+    return recording is not None and recording.state is not RecordingState.SEALED
+
+
 def suspend(ctx: Context, call: str) -> None:
     """Close the gate, if there is an open one: what is captured from now on is nobody's."""
     recording = ctx.table(Recording).get(call)

@@ -1,14 +1,16 @@
 """Asking for consent: the question, its must-hear mark, the answer, the silence."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from consent.reducers import PARTIES
-from consent.rules import ASKING, LISTENING, PLAYING, Answer, State, fold
+from consent.rules import LISTENING, PLAYING, Answer, State, fold, is_open
 from consent.tables import ConsentEvent
 from consent.wordings import WORDINGS
 from conversation.speech.grammars import YES_NO, meaning
 from conversation.tables import Utterance
+from media.client import MediaUnavailable
 from runtime.errors import Refused
 from runtime.outbox import Effect
 from runtime.performer import Closing
@@ -39,7 +41,7 @@ class Asking:
 
     async def is_asked(self, call: str) -> bool:
         """Whether the caller is, or will be, to answer a question."""
-        return await self.state(call) in (*ASKING, *PLAYING, *LISTENING)
+        return is_open(await self.state(call))
 
     async def ask(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Put a question and hear it out."""
@@ -121,6 +123,10 @@ class Asking:
         question = live.question
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
         keys = {party: await self._house.prepare_key() for party in PARTIES if sure}
+        if question in live.playing:
+            # Before the commit that lets others hear this line.
+            with suppress(MediaUnavailable):
+                self._house.media.stop(live.id, question)
         try:
             granted = await self._house.surely(
                 consent_answered, live.id, answer=answer, method=method, keys=keys
@@ -132,8 +138,6 @@ class Asking:
             await self._house.discard_key(key_id)
         if live.question == question:
             live.question = None
-        if question in live.playing:
-            self._house.media.stop(live.id, question)
 
     def _soon(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
