@@ -14,7 +14,6 @@ from tests.interop.peers import (
     Account,
     Baresip,
     baresip,
-    free_port,
     passed,
     sample_of,
     save,
@@ -23,6 +22,7 @@ from tests.interop.peers import (
 from tests.interop.server import UDP, Server
 from tests.interop.speech import agent_speech
 from tests.listening import ALIKE, find, voiced
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -60,7 +60,7 @@ def test_a_call_through_a_proxy_which_records_its_route(server: Server, tmp_path
         peer.press("1")
         book(peer)
     (call,) = server.sealed(known)
-    shown = server.json("show", call["id"])
+    shown = server.shown(call["id"])
     assert shown["call"]["ended_by"] == "agent"
 
 
@@ -152,5 +152,5 @@ def test_a_call_out_through_a_proxy_which_records_its_route(
         passed(callee, tmp_path)
         (sealed,) = server.sealed(set())
         assert (sealed["id"], sealed["ended_by"]) == (call, "agent")
-        holds = server.json("show", call)["holds"]
+        holds = server.shown(call)["holds"]
         assert [hold["by"] for hold in holds] == ["caller", "agent"], "their party, and ours"

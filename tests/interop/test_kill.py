@@ -65,7 +65,7 @@ def check_record(server: Server, call: str, folder: Path) -> tuple[list[str], li
     """What is wrong with the record of a call; its actions."""
     exported = server.parley("export", call, "--to", str(folder))
     verified = server.parley_anywhere("verify", str(folder))
-    actions: list[dict[str, Any]] = server.json("show", call)["actions"]
+    actions: list[dict[str, Any]] = server.shown(call)["actions"]
     claims = {
         f"export {call}: {exported.stderr}": exported.returncode == 0,
         f"verify {call}: {verified.stdout}{verified.stderr}": verified.returncode == 0,

@@ -11,8 +11,9 @@ from parley.caller import CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
 from tests.interop.capture import captured, packets
 from tests.interop.exchange import PRESS
-from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called
+from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called
 from tests.interop.server import RTP_PORTS, UDP, Server
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
