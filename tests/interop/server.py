@@ -20,7 +20,7 @@ from parley.commands import finding
 from parley.commands.place import Place, reading
 from parley.config import Config
 from tests.interop.starting import TICK_S, last_words, on_free_ports, wait_until
-from tests.ports import free_port, free_ports
+from tests.ports import free_ports
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,10 @@ COMMAND_SECONDS_MAX = 120.0
 PROBE_SECONDS = 0.2
 RTP_PORTS = 200
 
+NO_QUESTION = """
+[consent]
+policy = "never"
+"""
 UDP = "udp:127.0.0.1:{sip}"
 CONFIG = """\
 [http]
@@ -81,12 +85,12 @@ class Server:
         self._pids: set[int] = set()
 
         def start() -> "subprocess.Popen[bytes]":
-            self.port, self.tls_port = free_ports(2)
+            self.port, self.tls_port, self._http_port = free_ports(3)
             rtp = free_ports(RTP_PORTS)
             self.rtp_first = rtp[0]
             self._config.write_text(
                 CONFIG.format(
-                    http=free_port(),
+                    http=self._http_port,
                     listen=", ".join(f'"{one}"' for one in listen).format(
                         sip=self.port, tls=self.tls_port
                     ),
@@ -127,6 +131,10 @@ class Server:
             self._stop(process)
             raise
         return process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http_port}"
 
     def terminate(self) -> None:
         """Ask it to stop, and do not wait."""

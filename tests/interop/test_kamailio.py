@@ -19,7 +19,7 @@ from tests.interop.peers import (
     save,
     sipp_called,
 )
-from tests.interop.server import UDP, Server
+from tests.interop.server import NO_QUESTION, UDP, Server
 from tests.interop.speech import agent_speech
 from tests.listening import ALIKE, find, voiced
 from tests.ports import free_port
@@ -34,8 +34,6 @@ NUMBER = "tel:+49301234"
 BASIS = ("--basis", "consent", "--source", "the test")
 TCP = "tcp:127.0.0.1:{sip}"
 TRUNK = """
-[consent]
-policy = "never"
 [[trunk]]
 name = "proxy"
 registrar = "127.0.0.1:{port}"
@@ -80,7 +78,7 @@ def book(peer: Baresip) -> None:
 def behind(folder: Path, proxy: Proxy, transport: str) -> Iterator[Server]:
     """A server whose only trunk is this proxy."""
     trunk = TRUNK.format(port=proxy.port, transport=transport, user=USER, password=PASSWORD)
-    server = Server(folder, more=trunk, listen=(UDP, TCP))
+    server = Server(folder, more=NO_QUESTION + trunk, listen=(UDP, TCP))
     try:
         yield server
     finally:

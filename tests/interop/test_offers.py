@@ -10,7 +10,7 @@ import pytest
 from parley.caller.call import CallEvent, place
 from parley.caller.script import CallScript
 from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
-from tests.interop.server import Server
+from tests.interop.server import NO_QUESTION, Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that asks no question first, so that keys are the agent's from the start."""
-    started = Server(tmp_path_factory.mktemp("server"), more='[consent]\npolicy = "never"\n')
+    started = Server(tmp_path_factory.mktemp("server"), more=NO_QUESTION)
     yield started
     started.stop()
 

@@ -9,15 +9,10 @@ import pytest
 
 from tests.interop.agents import BOOK_KEY
 from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
-from tests.interop.server import Server
-from tests.interop.test_identities import url_of
+from tests.interop.server import NO_QUESTION, Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
-NO_QUESTION = """
-[consent]
-policy = "never"
-"""
 SOURCE = ("--source", "a form of today")
 
 
@@ -263,7 +258,7 @@ def test_who_may_have_somebody_called_signs_for_it(
     exchange.parley("identity", "new", "--name", role, "--role", role, "--out", key)
     basis = f'--arg=basis="{done["basis"]}"'
     acted = exchange.parley_anywhere(
-        *("act", "sessions.call_dialled", basis, "--key", key, "--url", url_of(exchange), "--json")
+        *("act", "sessions.call_dialled", basis, "--key", key, "--url", exchange.url, "--json")
     )
     assert acted.returncode == code, acted.stderr
     if code == 0:
