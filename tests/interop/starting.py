@@ -37,14 +37,16 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", lo
     Raises PortsTaken where it could not bind one, whether it ended or goes on without.
     """
     ends, name = monotonic() + START_S_MAX, log.name
+    has_ended = False
     while not ready():
-        has_ended = process.poll() is not None
         if TAKEN in (said := last_words(log)):
             raise PortsTaken(said)
         assert not has_ended, f"{name}: it ended: {said}"
         assert monotonic() < ends, f"{name}: it does not start: {said}"
         with suppress(subprocess.TimeoutExpired):
             process.wait(TICK_S)
+        # It may have been ready, and done, since the last look: there is one more.
+        has_ended = process.poll() is not None
     if TAKEN in (said := last_words(log)):
         raise PortsTaken(said)
 
