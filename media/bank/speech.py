@@ -98,9 +98,11 @@ class Speech:
     def _voiced(self, slots: Slots, frames: Frames) -> Mask:
         voiced = np.zeros(len(slots), np.bool_)
         loud = np.flatnonzero(energies(frames) >= ENERGY_FLOOR)
-        rate, detectors = self._rate, self._detectors
-        for n, slot in zip(loud.tolist(), slots[loud].tolist(), strict=True):
-            voiced[n] = detectors[slot].is_speech(frames[n].tobytes(), rate)
+        detectors, rate = [self._detectors[slot] for slot in slots[loud].tolist()], self._rate
+        # The bytes of all frames by one call: one for each takes a tenth of what a detector does.
+        sounds: list[bytes] = frames[loud].view(f"V{2 * self._frame}")[:, 0].tolist()
+        pairs = zip(detectors, sounds, strict=True)
+        voiced[loud] = [detector.is_speech(sound, rate) for detector, sound in pairs]
         return voiced
 
     def _follow(self, slots: Slots, positions: Slots, voiced: Mask) -> Slots:
