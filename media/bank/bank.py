@@ -57,7 +57,7 @@ class Bank:
         self.placements.open(slot, clock_rate)
         self.speech.open(slot)
         self.stage.open(slot)
-        self.delay.reset(np.array([slot], np.int32))
+        self.delay.reset(np.array([slot]))
         self.concealed[slot] = self._noise[slot] = 0
         self._lost[slot] = plc.LOST_FRAMES_MAX
         self._waits[slot] = self._wanted(np.array([slot]))[0]
@@ -80,7 +80,7 @@ class Bank:
             )
         for n in np.flatnonzero(moved).tolist():
             self.rings.align(int(slots[n]), int(positions[n]))
-        self.delay.observe(slots.astype(np.int32), (arrived - positions) * US // self.rate)
+        self.delay.observe(slots, (arrived - positions) * US // self.rate)
         return positions
 
     def put(self, slots: Slots, positions: Slots, samples: Frames) -> None:
@@ -123,7 +123,7 @@ class Bank:
 
     def _wanted(self, slots: Slots) -> Slots:
         """How long received sound waits, in samples: whole frames."""
-        frames = -(-self.delay.target(slots.astype(np.int32)) // FRAME_MS)
+        frames = -(-self.delay.target(slots) // FRAME_MS)
         return frames.astype(np.int64) * self.frame
 
     def _release(self, slots: Slots) -> tuple[Slots, Frames]:
