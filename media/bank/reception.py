@@ -16,7 +16,7 @@ from media.bank.reports import Reports
 from media.bank.routes import NOBODY
 from media.codecs import Decoder
 from media.codecs.g711 import DECODE, LAWS
-from media.net import unpack
+from media.net import same, unpack
 from media.rtp import RtpPacket
 from media.rtp_headers import FIXED_BYTES, Headers, parse
 from media.units import Samples
@@ -53,7 +53,7 @@ class Reception:
         """Take the rows of a batch that are of these slots, in by `now`. None is believed yet."""
         headers = parse(datagrams.data, datagrams.lengths)
         lines = self._lines
-        believed = (lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
+        believed = same(lines.latched[slots], datagrams.sources[rows])
         plain = (
             believed
             & (headers.payload_type[rows] == lines.voice[slots])
@@ -97,7 +97,7 @@ class Reception:
         """One packet after the other: keys, codecs with a memory, and who is not known."""
         if not rows.size:
             return
-        known = (self._lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
+        known = same(self._lines.latched[slots], datagrams.sources[rows])
         kept = known | (ranks(np.where(known, NOBODY, slots)) < STRANGERS_A_LEG_MAX)
         np.add.at(self._lines.strangers, slots[~kept], 1)
         voices = {rate: Voices() for rate in self._banks}
