@@ -102,15 +102,16 @@ class Bank:
         for slot in ready[due[ready] - cursor[ready] >= self.rings.ahead].tolist():
             self.rings.skip(slot, int(due[slot]))
         found: Found = []
-        speaking: list[Slots] = [NOBODY]
+        speaking = NOBODY
         slots, frames = NOBODY, np.empty((0, self.frame), np.int16)
         while (ready := ready[cursor[ready] <= due[ready]]).size:
             positions, frames = self._release(ready)
             heard, talking = self.speech.push(ready, positions, frames)
             found += heard
-            speaking.append(talking)
+            # More than one frame of a leg is due where we were late.
+            speaking = np.union1d(speaking, talking) if speaking.size else talking
             slots = ready
-        return Heard(found, np.unique(np.concatenate(speaking)), slots, frames)
+        return Heard(found, speaking, slots, frames)
 
     def _adapt(self, slots: Slots) -> None:
         """Wait longer at once, and less by a frame at a time, while nothing is heard."""

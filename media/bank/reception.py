@@ -13,7 +13,6 @@ from media.bank.former import Former
 from media.bank.lines import Line, Lines
 from media.bank.memory import Slots, ranks
 from media.bank.reports import Reports
-from media.bank.routes import NOBODY
 from media.codecs import Decoder
 from media.codecs.g711 import DECODE, LAWS
 from media.net import same, unpack
@@ -98,7 +97,8 @@ class Reception:
         if not rows.size:
             return
         known = same(self._lines.latched[slots], datagrams.sources[rows])
-        kept = known | (ranks(np.where(known, NOBODY, slots)) < STRANGERS_A_LEG_MAX)
+        kept = known.copy()
+        kept[~known] = ranks(slots[~known]) < STRANGERS_A_LEG_MAX
         np.add.at(self._lines.strangers, slots[~kept], 1)
         voices = {rate: Voices() for rate in self._banks}
         for row, slot in zip(rows[kept].tolist(), slots[kept].tolist(), strict=True):
@@ -193,5 +193,8 @@ def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots]:
     In an order in which those of each leg stay as they came.
     """
     keys = ranks(slots) * KINDS_MAX + kinds
+    if (keys == keys[0]).all():
+        yield np.arange(len(keys))
+        return
     for key in np.unique(keys).tolist():
         yield np.flatnonzero(keys == key)
