@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench._measure import machine
 from media.units import SAMPLES_PER_MS, pcm
-from parley.caller import CallEvent, CallScript, Press, Say, place
+from parley.caller import CallError, CallEvent, CallScript, Press, Say, place
 from parley.demonstration.server import Server
 from tests.interop.agents import WELCOME
 from tests.interop.speech import agent_speech, caller_speech
@@ -89,9 +89,12 @@ def _rss_mb(pid: int | None) -> float:
 
 def _parley(data: Path, *arguments: str) -> str:
     command = [sys.executable, "-P", "-m", "parley.cli", *arguments]
-    return subprocess.run(
+    done = subprocess.run(
         [*command, "--data", str(data)], capture_output=True, text=True, check=False
-    ).stdout
+    )
+    if done.returncode:
+        print(f"parley {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _watch(server: Server, running: Sequence[BaseProcess], out: Path) -> None:
@@ -119,7 +122,7 @@ def _misalignment_ms(data: Path, call: str, heard: Heard, folder: Path) -> float
         kept = find(agent, load(folder / "audio" / "agent.wav"))
         said = find(speech, load(folder / "audio" / "caller.wav"))
         there = find(agent, load(Path(heard.saved)))
-    except (OSError, ValueError):
+    except (OSError, ValueError, CallError):
         return None
     if min(kept.likeness, said.likeness, there.likeness) <= ALIKE:
         return None

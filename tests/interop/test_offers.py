@@ -55,9 +55,7 @@ def test_a_caller_negotiates(server: Server, scenario: str, tmp_path: Path) -> N
     passed(sipp(scenario, server.port, tmp_path), tmp_path)
 
 
-@pytest.mark.parametrize(
-    "scenario", ["early_media", "early_media_unreliable", "hold_while_early"]
-)
+@pytest.mark.parametrize("scenario", ["early_media", "early_media_unreliable", "hold_while_early"])
 def test_a_caller_hears_the_greeting_before_the_answer(
     greeter: Server, scenario: str, tmp_path: Path
 ) -> None:
