@@ -90,12 +90,12 @@ class Routes:
         return slots
 
     def _reporter(self, source: bytes, ssrc: int) -> int:
-        """Whose sound has this SSRC; who sends none is known by the address alone."""
-        slot = self._by_host.get((_host(source), ssrc))
-        if slot is None:
-            slots = self._by_reports.get(source, [])
-            slot = slots[0] if len(slots) == 1 else NOBODY
-        return slot
+        """Whose sound has this SSRC; else who was signalled to report from there."""
+        slot = self._by_host.get((_host(source), ssrc), NOBODY)
+        if slot != NOBODY:
+            return slot
+        slots = self._by_reports.get(source, [])
+        return slots[0] if len(slots) == 1 else NOBODY
 
     def _find_shared(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
         found = self._look_up(sources, ssrcs)
