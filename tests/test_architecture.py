@@ -49,6 +49,7 @@ SHELLS = {
     "telephony.tls": "reads certificates and keys",
     "telephony.resolver": "asks name servers",
     "telephony.trunks.line": "waits on the event loop until a trunk is due",
+    "consent.policy.shipped": "reads the dated data of the package",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",
