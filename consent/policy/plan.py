@@ -35,20 +35,25 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Why: a cell, the party whose place brought it in, and how far it has been checked."""
+    """Why: a cell, the party whose place brought it in, and how far it has been checked.
+
+    `brings` names what of the requirement it is the reason for: "due", "on_no", a condition.
+    """
 
     cell: str
     source: str
     reviewed: str
     grade: Grade
     note: str
+    brings: tuple[str, ...]
     party: str
     because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What one party is owed for one scope. `rules` are all that ask as much, the winner first.
+    """What one party is owed for one scope. `rules`: first all that ask as much, the winner before them,
+    then what only adds a condition.
 
     `basis` is None where the scope is off. `must_record`: this line holds no conversation that is
     not recorded.

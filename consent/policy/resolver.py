@@ -7,7 +7,7 @@ from consent.policy.cells import Cell, Cells, Law, Overlay
 from consent.policy.plan import Plan, Requirement, Rule, Start
 from consent.policy.query import Party, Query
 from consent.policy.steps import ordered, wordings_of
-from consent.policy.strictness import Asked, joined, weight
+from consent.policy.strictness import Asked, brings, joined, weight
 from consent.policy.terms import EVERYWHERE, SCOPES, STRICTEST, VENDOR, Due, Line, Role, kind_of
 from consent.tables import BasisKind
 
@@ -101,7 +101,9 @@ def _requirement(
     due = asked.due
     if party.role is Role.AGENT and due is not Due.OFF:
         due = Due.NONE  # It speaks for its operator, who has decided; its voice is theirs.
-    deciding = _deciding(found, asked.due)
+    once = list({(one.cell.id, one.cell.file): one for one in reversed(found)}.values())[::-1]
+    deciding = _deciding(once, asked.due)
+    adding = [one for one in once if one not in deciding and brings(one.cell, asked)]
     language = query.language or _language(law, party)
     start = _start(due, scope in party.standing)
     return Requirement(
@@ -120,14 +122,13 @@ def _requirement(
         conditions=asked.conditions,
         language=language,
         wordings=_wordings(scope, start, asked, deciding, language),
-        rules=tuple(_rule(one) for one in deciding),
+        rules=tuple(_rule(one, asked) for one in (*deciding, *adding)),
     )
 
 
 def _deciding(found: Sequence[_Brought], due: Due) -> list[_Brought]:
-    """Whose cells ask this much, each once: the strictest first, then in the order of parties."""
-    once = {one.cell.id: one for one in reversed(found) if one.cell.due is due}
-    kept = [one for one in found if once.get(one.cell.id) is one]
+    """Whose cells ask this much: the strictest first, then in the order of parties."""
+    kept = [one for one in found if one.cell.due is due]
     return sorted(kept, key=lambda one: weight(one.cell), reverse=True)
 
 
@@ -163,7 +164,7 @@ def _wordings(
     return wordings_of(own[0] if own else kind_of(scope), start, asked.when, language)
 
 
-def _rule(one: _Brought) -> Rule:
+def _rule(one: _Brought, asked: Asked) -> Rule:
     cell = one.cell
     return Rule(
         cell=cell.id,
@@ -171,6 +172,7 @@ def _rule(one: _Brought) -> Rule:
         reviewed=cell.reviewed,
         grade=cell.grade,
         note=cell.note,
+        brings=brings(cell, asked),
         party=one.party.id,
         because=EVERYWHERE_SAID if cell.jurisdiction == EVERYWHERE else one.party.place.because,
     )

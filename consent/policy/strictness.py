@@ -46,6 +46,23 @@ def _implied(asking: Sequence[Cell]) -> int | None:
     return max(seconds) if seconds and len(seconds) == len(asking) else None
 
 
+def brings(cell: Cell, asked: Asked) -> tuple[str, ...]:
+    """For what of all this one cell is a reason."""
+    asks = cell.due is asked.due
+    reasons = {
+        "due": asks,
+        "implied_after_s": asks
+        and cell.due is Due.ASK
+        and cell.implied_after_s == asked.implied_after_s,
+        "on_no": cell.on_no is asked.on_no is not OnNo.CONTINUE_UNRECORDED,
+        "beep": cell.beep,
+        "must_record": cell.must_record,
+        "retention": cell.retention is not None,
+        **dict.fromkeys(cell.conditions, True),
+    }
+    return tuple(str(name) for name, is_one in reasons.items() if is_one)
+
+
 def weight(cell: Cell) -> tuple[int, int, int, int]:
     """How strict one cell is, to say which of several decided."""
     return (
