@@ -52,8 +52,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What one party is owed for one scope. `rules`: first all that ask as much, the winner before them,
-    then what only adds a condition.
+    """What one party is owed for one scope.
+
+    `rules` begin with the one that won; those that ask as much follow, then what only adds.
 
     `basis` is None where the scope is off. `must_record`: this line holds no conversation that is
     not recorded.
