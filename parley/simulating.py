@@ -1,5 +1,6 @@
 """A plan in plain words, for whoever answers for it."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,9 @@ from consent.policy.query import Party, Query
 from consent.policy.terms import Condition, Due, Grade, Line, OnNo, Role, When, kind_of
 
 ADVICE = "This is not legal advice: the data are what we have read, see docs/POLICY.md."
+
+WIDTH = 100
+INDENT = 2
 
 WHEN = {
     When.BEFORE_CALL: "before anybody is called",
@@ -86,6 +90,14 @@ def as_plain(query: Query, plan: Plan) -> dict[str, Any]:
 
 def lines(query: Query, plan: Plan) -> Iterator[str]:
     """The page, line by line."""
+    for line in _unwrapped(query, plan):
+        indent = " " * (len(line) - len(line.lstrip()) + INDENT)
+        yield from textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [
+            ""
+        ]
+
+
+def _unwrapped(query: Query, plan: Plan) -> Iterator[str]:
     kind = "A call" if plan.line is Line.GENERAL else f"A call on the {plan.line} line"
     yield f"{kind} on {plan.day}, by the policy {', '.join(one[:12] for one in plan.versions)}"
     for party in query.parties:
@@ -121,7 +133,8 @@ def _act(step: Step) -> str:
     if step.act is Act.ASK:
         return f"ask the {step.party} {_list(ASKED, step)}"
     short = " (short, for they agreed before)" if step.act is Act.CONFIRM else ""
-    return f"tell the {step.party}{short} {_list(TOLD, step)}"
+    again = " once more" if step.when is When.END else ""
+    return f"tell the {step.party}{short}{again} {_list(TOLD, step)}"
 
 
 def _list(words: dict[str, str], step: Step) -> str:
@@ -194,9 +207,15 @@ def _why_party(party: Party, plan: Plan) -> Iterator[str]:
         due = {Due.NONE: "nothing", Due.NOTICE: "told", Due.ASK: "asked", Due.OFF: "off"}[one.due]
         yield f"  {party.id}, {one.scope}: {due}{basis}"
         for number, rule in enumerate(one.rules):
-            yield f"    {'' if number == 0 else 'also '}{_rule(rule)}"
+            yield f"    {_how(number, rule)}{_rule(rule)}"
             if rule.note:
                 yield f"      {rule.note}"
+
+
+def _how(number: int, rule: Rule) -> str:
+    if "due" in rule.brings:
+        return "" if number == 0 else "also "
+    return f"adds {', '.join(rule.brings).replace('_', ' ')}: "
 
 
 def _rule(rule: Rule) -> str:

@@ -116,7 +116,10 @@ def of_words(law: Law, words: str) -> Place:
         same = law.jurisdictions[found].name.casefold() == text.casefold()
         return _in(law, found, "it is" if same else f"{text} is in")
     near = get_close_matches(text.casefold(), names, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(name.title() for name in near)}? " if near else ""
+    known = [name.title() for name in near]
+    if f"US-{code}" in law.jurisdictions:
+        known = [f"US-{code}", *known]
+    hint = f"did you mean {', '.join(known)}? " if known else ""
     raise UnknownPlace(
         f"{text!r} is no place that is known; {hint}"
         "Write a number (+14155550100), a US area code (415), a code (IE, US-CA), a name"

@@ -4,7 +4,7 @@ from consent.policy.cells import Cell, Law, Overlay
 from consent.policy.errors import Loosened, PolicyError
 from consent.policy.resolver import governing
 from consent.policy.strictness import Asked, joined, weight
-from consent.policy.terms import EVERYWHERE, Due, OnNo, rank
+from consent.policy.terms import EVERYWHERE, FIRST_DAY, Due, OnNo, rank
 
 
 def check(law: Law, overlay: Overlay) -> None:
@@ -40,12 +40,13 @@ def _tightens(law: Law, cell: Cell, day: str) -> None:
     lawful = joined(cells)
     why = _looser(cell, lawful)
     if why is not None:
-        one = max(cells, key=weight)
+        one, since = max(cells, key=weight), max(cell.start, day)
+        from_then = "" if since == FIRST_DAY else f" from {since} on"
         raise Loosened(
             cell.file,
             cell.id,
             why[0],
-            f"{why[1]} loosens what the law asks from {max(day, one.start)} on: {one.id} says"
+            f"{why[1]} loosens what the law asks{from_then}: {one.id} says"
             f" {why[2]} ({one.source}, reviewed {one.reviewed}). A tenant may only tighten.",
         )
 
