@@ -1,5 +1,6 @@
 """Policies as an operator has them: what is in force, and proposing another."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +22,16 @@ from runtime.tables import select
 Plain = dict[str, Any]
 
 
+def now_us() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1_000
+
+
 def checked(law: Law, file: str, words: str) -> Overlay:
-    """A tenant's file that tightens. Raises PolicyError, and of that Loosened where it does not."""
+    """A tenant's file that tightens, from today on. Raises PolicyError, and of that Loosened where
+    it does not."""
     overlay = parsing.overlay(file, words)
-    tightening.check(law, overlay)
+    tightening.check(law, overlay, in_force.day_of(now_us()))
     return overlay
 
 

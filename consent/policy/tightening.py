@@ -4,16 +4,16 @@ from consent.policy.cells import Cell, Law, Overlay
 from consent.policy.errors import Loosened, PolicyError
 from consent.policy.resolver import governing
 from consent.policy.strictness import Asked, joined, weight
-from consent.policy.terms import EVERYWHERE, FIRST_DAY, Due, OnNo, rank
+from consent.policy.terms import EVERYWHERE, Due, OnNo, rank
 
 
-def check(law: Law, overlay: Overlay) -> None:
-    """Raises Loosened for the first cell that asks less than the law, PolicyError for one about
-    a place that is none, or that says what is not a tenant's to say."""
+def check(law: Law, overlay: Overlay, day: str) -> None:
+    """For all days from `day` (ISO 8601) on. Raises Loosened for the first cell that asks less
+    than the law, PolicyError for one about a place that is none, or not a tenant's to say."""
     for cell in overlay.cells:
         _its_own(law, cell)
-        for day in _days(law, cell):
-            _tightens(law, cell, day)
+        for one in _days(law, max(cell.start, day)):
+            _tightens(law, cell, one)
 
 
 def _its_own(law: Law, cell: Cell) -> None:
@@ -27,27 +27,25 @@ def _its_own(law: Law, cell: Cell) -> None:
         raise PolicyError(cell.file, cell.id, "retention", "belongs to the retention policy")
 
 
-def _days(law: Law, cell: Cell) -> list[str]:
-    """The days on which what the law asks may change while this cell is in force."""
-    later = {one.start for one in law.cells if one.start > cell.start}
-    return [cell.start, *sorted(later)]
+def _days(law: Law, first: str) -> list[str]:
+    """The days, from the first on, on which what the law asks may change."""
+    return [first, *sorted({one.start for one in law.cells if one.start > first})]
 
 
 def _tightens(law: Law, cell: Cell, day: str) -> None:
     if cell.jurisdiction == EVERYWHERE:
         return  # A floor under every place; where the law asks more, the law stands.
     cells = governing(law, cell.jurisdiction, cell.scope, cell.line, day)
-    lawful = joined(cells)
-    why = _looser(cell, lawful)
+    why = _looser(cell, joined(cells))
     if why is not None:
-        one, since = max(cells, key=weight), max(cell.start, day)
-        from_then = "" if since == FIRST_DAY else f" from {since} on"
+        key, said, lawful = why
+        one = max(cells, key=weight)
         raise Loosened(
             cell.file,
             cell.id,
-            why[0],
-            f"{why[1]} loosens what the law asks{from_then}: {one.id} says"
-            f" {why[2]} ({one.source}, reviewed {one.reviewed}). A tenant may only tighten.",
+            key,
+            f"{said} loosens what the law asks on {day}: {one.id} says {lawful}"
+            f" ({one.source}, reviewed {one.reviewed}). A tenant may only tighten.",
         )
 
 

@@ -2,13 +2,12 @@
 
 import argparse
 import secrets
-import time
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from consent.policy import asking, places
+from consent.policy import asking, in_force, places
 from consent.policy.asking import Asked
 from consent.policy.cells import Cell, Law, Overlay
 from consent.policy.errors import Loosened, PolicyError
@@ -196,13 +195,9 @@ def _publish(args: argparse.Namespace) -> int:
     if args.json:
         print(finding.as_json(told))
         return 0
-    print(
-        f"proposed as {told['policy'][:12]}: two others must approve gate {told['gate']}, each by"
-    )
-    print(
-        f"  parley act runtime.gate_approved --key THEIR.pem --arg 'gate=\"{told['gate']}\"'"
-        " --arg 'why=\"read it\"'"
-    )
+    print(f"proposed as {told['policy'][:12]}; two others must approve it, each by")
+    gate = f"--arg 'gate=\"{told['gate']}\"'"
+    print(f"  parley act runtime.gate_approved --key THEIR.pem {gate} --arg 'why=\"read it\"'")
     return 0
 
 
@@ -241,7 +236,7 @@ def _overlays(law: Law, args: argparse.Namespace) -> tuple[Overlay, ...]:
     if not here.database.exists():
         return ()
     with place.reading(here) as rows:
-        at_us = time.time_ns() // 1_000 if args.on is None else _midnight(args.on)
+        at_us = policies.now_us() if args.on is None else _midnight(args.on)
         return policies.overlays(rows, law, args.tenant, at_us)
 
 
@@ -298,7 +293,7 @@ def _cell(cell: Cell) -> str:
 
 def _day(text: str | None) -> str:
     if text is None:
-        return datetime.now(UTC).date().isoformat()
+        return in_force.day_of(policies.now_us())
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
