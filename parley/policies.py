@@ -72,8 +72,7 @@ async def policy_propose(store: Store, asked: Args) -> Plain:
 
 def overlays(rows: apsw.Connection, law: Law, tenant: str, at_us: int) -> tuple[Overlay, ...]:
     """What is in force for a tenant at a moment."""
-    texts = {row.id: row.text for row in _all(rows, PolicyText)}
-    return in_force.overlays(law, _all(rows, PolicyRelease), texts, tenant, at_us)
+    return in_force.overlays(law, _all(rows, PolicyRelease), kept(rows), tenant, at_us)
 
 
 def kept(rows: apsw.Connection) -> dict[str, str]:
@@ -81,13 +80,27 @@ def kept(rows: apsw.Connection) -> dict[str, str]:
     return {row.id: row.text for row in _all(rows, PolicyText)}
 
 
-def history(rows: apsw.Connection) -> list[Plain]:
-    """Every proposal, the oldest first, with what became of it."""
+def history(rows: apsw.Connection, law: Law) -> list[Plain]:
+    """Every proposal, the oldest first, with what became of it, and what is wrong with its text."""
+    texts = kept(rows)
     gates = {row.id: row for row in _all(rows, Gate)}
     releases = {row.id: row for row in _all(rows, PolicyRelease)}
     proposals: Sequence[PolicyProposal] = _all(rows, PolicyProposal)
     found = sorted(proposals, key=lambda row: (row.proposed_us, row.id))
-    return [_plain(row, gates[row.gate], releases.get(row.id)) for row in found]
+    return [
+        _plain(row, gates[row.gate], releases.get(row.id))
+        | {"flaw": flaw(law, row.policy, texts[row.policy])}
+        for row in found
+    ]
+
+
+def flaw(law: Law, policy: str, words: str) -> str | None:
+    """Why a text that is in the log would not be published today; None where it would."""
+    try:
+        checked(law, policy[:12], words)
+    except PolicyError as error:
+        return str(error)
+    return None
 
 
 def _plain(row: PolicyProposal, gate: Gate, release: PolicyRelease | None) -> Plain:

@@ -3,22 +3,19 @@
 import argparse
 import secrets
 from dataclasses import asdict
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from consent.policy import asking, in_force, places
-from consent.policy.asking import Asked
-from consent.policy.cells import Cell, Law, Overlay
-from consent.policy.errors import Loosened, PolicyError
-from consent.policy.parsing import TEXT_CHARS_MAX
-from consent.policy.resolver import governing, resolve
+from consent.policy import places
+from consent.policy.cells import Cell, Law
+from consent.policy.resolver import governing
 from consent.policy.shipped import law as shipped_law
 from consent.policy.strictness import joined
-from consent.policy.terms import SCOPES, Line, Role
+from consent.policy.terms import SCOPES, Line
 from parley import moment, operating, policies, simulating
-from parley.commands import No, NotLikeThis, finding, place, verbs
+from parley.commands import No, NotLikeThis, finding, place, policy_simulate, verbs
 from parley.commands.act import key_of
+from parley.commands.policy_file import day_of, midnight, overlay_of
 from runtime.identities import rules, signing
 from runtime.log_key import ORIGIN
 
@@ -55,34 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     publish.add_argument("--why", required=True, metavar="TEXT", help="what the others decide by")
     publish.add_argument("--from", dest="since", metavar="DATE", help="in force from this day, UTC")
     publish.add_argument("--tenant", default="", metavar="T", help="whose calls (default: all)")
-    _add_simulate(found)
+    policy_simulate.add(found)
     parser.epilog = EXAMPLES
-
-
-def _add_simulate(found: Any) -> None:
-    summary = "what a call would be asked, in which order, and why"
-    example = 'parley policy simulate "caller 415, agent in Dublin, health line"'
-    made = verbs.add(found, "simulate", _simulate, summary, example)
-    made.add_argument("words", nargs="?", metavar="CALL", help="the call in words, parts by commas")
-    for role in Role:
-        made.add_argument(
-            f"--{role}",
-            action="append",
-            default=[],
-            metavar="WHERE",
-            help="a number, an area code (415), a code (IE, US-CA), a name (Dublin), or unknown",
-        )
-    made.add_argument("--line", metavar="L", help=f"one of {', '.join(Line)} (default: general)")
-    made.add_argument("--vendor", action="append", default=[], metavar="NAME")
-    made.add_argument("--language", metavar="L", help="the service is held in, as de")
-    made.add_argument(
-        "--standing", action="append", default=[], metavar="SCOPE", help="agreed before"
-    )
-    made.add_argument("--on", metavar="DATE", help="the day (default: today)")
-    made.add_argument(
-        "--policy", type=Path, metavar="FILE", help="with this file, not the published"
-    )
-    made.add_argument("--tenant", default="", metavar="T", help="whose calls")
 
 
 run = verbs.perform
@@ -94,7 +65,7 @@ def _list(args: argparse.Namespace) -> int:
     told: list[dict[str, Any]] = []
     if here.database.exists():
         with place.reading(here) as rows:
-            told = policies.history(rows)
+            told = policies.history(rows, law)
     if args.json:
         print(finding.as_json({"law": law.version, "published": told}))
         return 0
@@ -104,13 +75,15 @@ def _list(args: argparse.Namespace) -> int:
     for one in told:
         since = "" if one["from_us"] is None else f" from {moment.clock(one['from_us'])}"
         print(f"{one['policy'][:12]}  {one['state']}{since}  {one['subject']} (gate {one['gate']})")
+        if one["flaw"] is not None:
+            print(f"  today it would not be published: {one['flaw']}")
     if not told:
         print("no policy of a tenant yet: parley policy publish FILE --key PEM --why TEXT")
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
-    law, day = shipped_law(), _day(args.on)
+    law, day = shipped_law(), day_of(args.on)
     if args.what is None:
         return _show_places(law, day, args)
     if (text := _published(law, args)) is not None:
@@ -151,7 +124,7 @@ def _strictest(law: Law, code: str, line: Line, day: str) -> str:
 
 
 def _check(args: argparse.Namespace) -> int:
-    found = _overlay(shipped_law(), args.file)
+    found = overlay_of(shipped_law(), args.file)
     cells = list(found.cells)
     if args.json:
         print(finding.as_json({"policy": found.version, "cells": len(cells)}))
@@ -162,7 +135,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _publish(args: argparse.Namespace) -> int:
     law = shipped_law()
-    found = _overlay(law, args.file)
+    found = overlay_of(law, args.file)
     key = key_of(args.key)
     public = key.public_key().public_bytes_raw()
     identity = rules.id_of(public)
@@ -170,7 +143,7 @@ def _publish(args: argparse.Namespace) -> int:
     asked = {
         "text": found.text,
         "law": law.version,
-        "from_us": None if args.since is None else _midnight(args.since),
+        "from_us": None if args.since is None else midnight(args.since),
         "why": args.why,
     }
     data = signing.message(
@@ -199,62 +172,6 @@ def _publish(args: argparse.Namespace) -> int:
     gate = f"--arg 'gate=\"{told['gate']}\"'"
     print(f"  parley act runtime.gate_approved --key THEIR.pem {gate} --arg 'why=\"read it\"'")
     return 0
-
-
-def _simulate(args: argparse.Namespace) -> int:
-    law = shipped_law()
-    try:
-        asked = _asked(args)
-        query = asking.query(
-            law, asked, day=_day(args.on), language=args.language, standing=args.standing
-        )
-    except ValueError as error:
-        raise NotLikeThis(str(error)) from error
-    plan = resolve(law, query, _overlays(law, args))
-    if args.json:
-        print(finding.as_json(simulating.as_plain(query, plan)))
-        return 0
-    for line in simulating.lines(query, plan):
-        print(line)
-    return 0
-
-
-def _asked(args: argparse.Namespace) -> Asked:
-    """What the words say, then what the options say. Raises ValueError."""
-    heard = asking.heard(args.words or "")
-    named = tuple((role, words) for role in Role for words in getattr(args, role.value))
-    if args.line is not None and heard.line is not None:
-        raise ValueError("the line is named twice: in the words, and by --line")
-    return Asked((*heard.parties, *named), args.line or heard.line, (*heard.vendors, *args.vendor))
-
-
-def _overlays(law: Law, args: argparse.Namespace) -> tuple[Overlay, ...]:
-    """The file that was named, else what is published, where there is a store."""
-    if args.policy is not None:
-        return (_overlay(law, args.policy),)
-    here = place.place_of(args)
-    if not here.database.exists():
-        return ()
-    with place.reading(here) as rows:
-        at_us = policies.now_us() if args.on is None else _midnight(args.on)
-        return policies.overlays(rows, law, args.tenant, at_us)
-
-
-def _overlay(law: Law, path: Path) -> Overlay:
-    """Raises No for what loosens, NotLikeThis for what is no policy."""
-    try:
-        # A byte more than the most: what is longer is refused, not read.
-        with path.open("rb") as file:
-            text = file.read(4 * TEXT_CHARS_MAX + 1).decode()
-        return policies.checked(law, path.name, text)
-    except OSError as error:
-        raise NotLikeThis(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise NotLikeThis(f"{path} is not UTF-8 text") from error
-    except Loosened as error:
-        raise No(str(error)) from error
-    except PolicyError as error:
-        raise NotLikeThis(str(error)) from error
 
 
 def _published(law: Law, args: argparse.Namespace) -> str | None:
@@ -289,18 +206,3 @@ def _cell(cell: Cell) -> str:
         f"  {cell.id}: {cell.due} ({', '.join(more)})\n"
         f"    {cell.source} [{simulating.GRADES[cell.grade]}, reviewed {cell.reviewed}]{note}"
     )
-
-
-def _day(text: str | None) -> str:
-    if text is None:
-        return in_force.day_of(policies.now_us())
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise NotLikeThis(f"{text!r} is no day: write 2026-08-02") from error
-
-
-def _midnight(text: str) -> int:
-    """Microseconds since 1970 of the beginning of a day, UTC."""
-    day = date.fromisoformat(_day(text))
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000

@@ -4,11 +4,14 @@ from dataclasses import fields
 
 import pytest
 
+from consent.policy import parsing, places, shipped
 from consent.policy.plan import Act, Start
+from consent.policy.query import Party, Query
+from consent.policy.resolver import resolve
 from consent.policy.terms import Due, Line, OnNo, Role, When, rank
 from consent.tables import BasisKind
 from runtime.values import plain
-from tests.consent.policy.calls import LAW, owed, party, plan
+from tests.consent.policy.calls import LAW, TODAY, owed, party, plan
 
 OPEN, NOTICE, ASK = Start.OPEN, Start.NOTICE_DUE, Start.ASK_DUE
 
@@ -244,6 +247,20 @@ def test_nothing_to_ask_is_a_plan_too() -> None:
     starts = {one.scope: one.start for one in found.requirements}
     assert starts["recording"] is OPEN
     assert [step.scopes for step in found.steps] == [("training",)]
+
+
+def test_where_the_data_say_nothing_the_strictest_counts() -> None:
+    files = shipped.files()
+    lines = files["united_states.toml"].split("[[cell]]")
+    without = [one for one in lines if '["US"]' not in one]
+    holed = parsing.law({**files, "united_states.toml": "[[cell]]".join(without)})
+    texas = places.of_words(holed, "Texas")
+    query = Query((Party("caller", Role.CALLER, texas),), Line.GENERAL, TODAY, ("acme",))
+    found = resolve(holed, query)
+    assert owed(found, "vendor:acme").rules[0].cell == "ZZ/vendor/general"
+    assert owed(found, "live_stt").start is NOTICE
+    # What the state itself says is there still.
+    assert owed(found, "recording").start is OPEN
 
 
 def test_a_plan_names_its_version_and_can_stand_in_the_log() -> None:
