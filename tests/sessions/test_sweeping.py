@@ -26,8 +26,8 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
 from sessions.joining_reducers import calls_joined
-from sessions.referring import Referring
 from sessions.live import LiveCall
+from sessions.referring import Referring
 from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
 from tests.sessions.test_bridge_reducers import up
