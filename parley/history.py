@@ -6,6 +6,7 @@ declared: to import this is to import all that declare one.
 
 from pathlib import Path
 
+import consent.policy.reducers
 import conversation.reducers
 import recordings.reducers
 import runtime.budgets.reducers
@@ -48,6 +49,7 @@ DECLARING = (
     runtime.restored,
     telephony.reducers,
     telephony.trunks.reducers,
+    consent.policy.reducers,
     conversation.reducers,
     recordings.reducers,
     sessions.bridge_reducers,

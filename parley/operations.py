@@ -9,6 +9,7 @@ from typing import Any
 from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
 from parley.calling import basis_withdraw, needs_a_server
 from parley.deployments import module_deploy, module_rollback, pause, resume
+from parley.policies import policy_propose
 from runtime.identities.reducers import (
     identity_activated,
     identity_registered,
@@ -94,6 +95,7 @@ OPERATIONS: dict[str, Operation] = {
     "module.rollback": module_rollback,
     "module.pause": pause,
     "module.resume": resume,
+    "policy.propose": policy_propose,
 }
 
 
