@@ -85,11 +85,16 @@ def _order(rows: apsw.Connection, order: Dial) -> list[bytes]:
 
 
 def _allows(entry: Plain, order: Dial) -> bool:
-    return any(
-        (table == "dial" and old is None and (new or {}).get("id") == order.id)
-        or (table == "basis" and (new or {}).get("id") == order.basis and not _only_used(old, new))
-        for table, old, new in entry["deltas"]
-    )
+    deltas: list[tuple[str, Plain | None, Plain | None]] = entry["deltas"]
+    return any(_is_about(order, *delta) for delta in deltas)
+
+
+def _is_about(order: Dial, table: str, old: Plain | None, new: Plain | None) -> bool:
+    if table == "dial":
+        return old is None and new is not None and new["id"] == order.id
+    if table != "basis" or new is None or new["id"] != order.basis:
+        return False
+    return not _only_used(old, new)
 
 
 def _only_used(old: Plain | None, new: Plain) -> bool:
