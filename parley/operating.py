@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,14 @@ def _told(here: Place, asked: dict[str, Any]) -> dict[str, Any]:
         if told is not None:
             return told
         if time.monotonic() > deadline:
-            raise No(
-                f"a server holds {here.data} and does not answer: see what it says, or stop it"
-            )
+            raise No(_why_not(here))
         time.sleep(RETRY_SECONDS)
+
+
+def _why_not(here: Place) -> str:
+    if not shutil.disk_usage(here.data).free:
+        return f"the disk of {here.data} is full: free some space; what is stored can be read"
+    return f"a server holds {here.data} and does not answer: see what it says, or stop it"
 
 
 def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
