@@ -74,10 +74,12 @@ def recipient(path: Path) -> PublicKey:
     """Whoever has the private key to this certificate, or public key."""
     content = _read(path)
     try:
-        if b"BEGIN CERTIFICATE" in content:
-            key = x509.load_pem_x509_certificate(content).public_key()
-        else:
-            key = load_pem_public_key(content)
+        is_certificate = b"BEGIN CERTIFICATE" in content
+        key: object = (
+            x509.load_pem_x509_certificate(content).public_key()
+            if is_certificate
+            else load_pem_public_key(content)
+        )
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadPem(f"{path} holds neither a certificate nor a public key in PEM") from error
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):

@@ -2,9 +2,9 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import file_digest
+from hashlib import sha512
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -24,6 +24,8 @@ from runtime.tables import select
 
 INLINE_BYTES_MAX = 64 * 1024 * 1024
 """Of audio within a vCon: it is in memory several times over while it is signed."""
+
+PIECE_BYTES = 1024 * 1024
 
 _PASSPORT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
@@ -175,8 +177,8 @@ def _proof(
 
 def _passport(found: Plain) -> str | None:
     """The first token of an Identity header (RFC 8224), which stands before its parameters."""
-    headers = (found["identity"] or {}).get("identity", ())
-    tokens = (str(header).partition(";")[0].strip() for header in headers)
+    headers: Sequence[str] = (found["identity"] or {"identity": ()})["identity"]
+    tokens = (header.partition(";")[0].strip() for header in headers)
     return next((token for token in tokens if _PASSPORT.fullmatch(token)), None)
 
 
@@ -195,4 +197,7 @@ class _Bounded(io.BytesIO):
 
 
 def _hash(file: BinaryIO) -> str:
-    return hash_token(file_digest(file, "sha512").digest())
+    digest = sha512()
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return hash_token(digest.digest())

@@ -8,6 +8,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.container import OutputContainer
 
 from recordings import vault
 from recordings.playing import Span
@@ -53,7 +54,7 @@ def write_opus(file: BinaryIO, blocks: Iterable[bytes], span: Span, channels: in
 
 
 def _encode(
-    container: av.container.OutputContainer,
+    container: OutputContainer,
     stream: AudioStream,
     frames: Iterable[AudioFrame | None],
 ) -> None:

@@ -19,6 +19,7 @@ T = TypeVar("T", bound=x509.ExtensionType)
 
 CHAIN_MAX = 8
 RSA_BITS_MIN = 2_048
+RSA_BITS_MAX = 8_192
 YEARS = 10
 
 # What may be critical in a certificate; any other such extension limits it in a way we do not know.
@@ -91,7 +92,7 @@ def check_strength(certificate: Certificate) -> rsa.RSAPublicKey | ec.EllipticCu
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise VconError("the key of the certificate cannot be read") from error
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
+    if isinstance(key, rsa.RSAPublicKey) and RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key

@@ -103,7 +103,7 @@ def _parties(dialog: Object, count: int, place: str) -> Iterator[str]:
 
 def _set(dialog: Object, index: int, dialogs: Sequence[Object], place: str) -> Iterator[str]:
     """A set and its recordings name each other, and the set lasts as long as they do."""
-    recordings = dialog.get("recordings", ())
+    recordings: Sequence[int] = dialog.get("recordings", ())
     yield from _within(recordings, len(dialogs), f"{place}.recordings")
     if len(set(recordings)) != len(recordings):
         yield f"{place}.recordings names one twice"
@@ -111,10 +111,10 @@ def _set(dialog: Object, index: int, dialogs: Sequence[Object], place: str) -> I
         if one < len(dialogs) and dialogs[one]["type"] != "recording":
             yield f"{place}.recordings names dialog[{one}], which is no recording"
     yield from _within(dialog.get("recording_set"), len(dialogs), f"{place}.recording_set")
-    belongs = dialog.get("recording_set")
+    belongs: int | None = dialog.get("recording_set")
     if belongs is None or belongs >= len(dialogs):
         return
-    whole = dialogs[belongs]
+    whole: Object = dialogs[belongs]
     if index not in whole.get("recordings", ()):
         yield f"{place} is in the set dialog[{belongs}], which does not name it"
     if "duration" in whole and not _is_during(dialog, whole):
@@ -160,4 +160,4 @@ def _within(value: object, count: int, place: str) -> Iterator[str]:
 
 
 def _list(vcon: Object, name: str) -> Sequence[Object]:
-    return vcon.get(name, ())
+    return cast("Sequence[Object]", vcon.get(name, ()))

@@ -56,7 +56,7 @@ def _external(item: Object, place: str) -> Iterator[str]:
     if not is_https(item["url"]):
         yield f"{place}.url is no https address"
     hashes = item.get("content_hash")
-    listed: list[object] = hashes if isinstance(hashes, list) else [hashes]
+    listed = cast("list[object]", hashes) if isinstance(hashes, list) else [cast(object, hashes)]
     if not listed or hashes is None:
         yield f"{place} has a url and no content_hash"
     elif not any(isinstance(one, str) and is_content_hash(one) for one in listed):
@@ -79,7 +79,7 @@ def _inline(item: Object, place: str, needs_mediatype: bool) -> Iterator[str]:
     elif mediatype not in (*MEDIATYPES, *ALSO):
         yield f"{place}.mediatype {mediatype[:40]!r} is none that a dialog has"
     try:
-        found = payload(cast(Object, item))
+        found = payload(item)
     except VconError:
         yield f"{place}.body is not base64url"
         return

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 Record = Mapping[str, Any]
 """A call as `parley show --json` tells it: rows as plain data, None where a key is gone."""
@@ -82,7 +82,7 @@ class Conversation:
     @property
     def call(self) -> Record:
         """The row of the call."""
-        return self.record["call"]
+        return cast(Record, self.record["call"])
 
     @property
     def is_answered(self) -> bool:
@@ -92,11 +92,11 @@ class Conversation:
     def start_us(self) -> int:
         """When the call as a whole began: with its answer, else when it was offered."""
         call = self.call
-        return call["answered_us"] if self.is_answered else call["offered_us"]
+        return int(call["answered_us"] if self.is_answered else call["offered_us"])
 
     @property
     def end_us(self) -> int:
-        return self.call["ended_us"]
+        return int(self.call["ended_us"])
 
     def offset_s(self, at_us: int) -> float:
         """Seconds from the beginning of the call; nothing is before it."""

@@ -95,7 +95,8 @@ def _opened(
         jwe.decrypt(JWK.from_pyca(key))
     except (JWException, ValueError, TypeError, KeyError):
         return None
-    return cast(bytes, jwe.payload)
+    plain: bytes = jwe.payload
+    return plain
 
 
 def _check(header: Object) -> None:

@@ -22,7 +22,7 @@ def parties(told: Conversation) -> list[dict[str, Any]]:
         remote,
         _agent(told),
         *({"type": "person", "uuid": named_uuid(one["call"])} for one in joined(told)),
-        *(party_of(str(one["args"].get("to", ""))) for one in transfers(told)),
+        *(_target(one["args"]) for one in transfers(told)),
     ]
 
 
@@ -43,6 +43,13 @@ def _agent(told: Conversation) -> dict[str, Any]:
     local = told.call["local"]
     name = {"name": told.call["agent"], "validation": "none", "type": "bot"}
     return (party_of(local) if local is not None else {}) | name | {"org": VENDOR}
+
+
+def _target(args: Record) -> dict[str, Any]:
+    """Whom the caller was handed over to: an address, or the party of another call of ours."""
+    if "call" in args:
+        return {"type": "person", "uuid": named_uuid(str(args["call"]))}
+    return party_of(str(args.get("to", "")))
 
 
 def joined(told: Conversation) -> list[Record]:

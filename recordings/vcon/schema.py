@@ -12,7 +12,7 @@ from recordings.vcon.values import read_date
 
 Schema = Mapping[str, Any]
 
-CORE: Schema = json.loads(files(__package__).joinpath("core-0.4.0.schema.json").read_bytes())
+CORE: Schema = json.loads(files("recordings.vcon").joinpath("core-0.4.0.schema.json").read_bytes())
 
 TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
