@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             unreadable = _export(args, here, rows, call)
         except (ExportError, OSError) as error:
-            raise NotLikeThis(f"{error}: name another place with --to") from error
+            what = "folder" if args.format == "pack" else "file"
+            raise NotLikeThis(f"{error}: name another {what} with --to") from error
         except sounding.NothingToHear as error:
             raise No(str(error)) from error
         except (PackError, VaultError) as error:
