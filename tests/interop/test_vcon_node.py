@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from recordings.vcon import building, encrypting, signing
 from recordings.vcon.certificates import SigningKey
 from recordings.vcon.conversation import Gap, LogProof
+from recordings.vcon.encrypting import PublicKey
 from tests.interop import node
 from tests.recordings.conversations import (
     UUID,
@@ -85,7 +86,9 @@ def test_each_recipient_decrypts_it(
 ) -> None:
     plain = building.build(conversation())
     signed = signing.sign(plain, UUID, rsa_key(), [alone(rsa_key())])
-    others = [] if alone_in_it else [rsa_key(2).public_key(), ec_key(2).public_key()]
+    others: list[PublicKey] = (
+        [] if alone_in_it else [rsa_key(2).public_key(), ec_key(2).public_key()]
+    )
     for_rsa = algorithm if algorithm.startswith("RSA") else encrypting.RSA_OAEP
     sealed = encrypting.encrypt(signed, UUID, [*others, key.public_key()], for_rsa)
     pem = tmp_path / "theirs.key"

@@ -248,7 +248,12 @@ async def dialled(data: Path) -> Playing:
     call.words_key, call.caller_key = call.keys.prepare_several(2)
     who = call.seal("sip:bob@192.0.2.2", call.caller_key)
     source = call.seal("order 4711", call.caller_key)
-    recorded = {"party": who, "kind": BasisKind.CONTRACT, "source": source, "expires_us": None}
+    recorded: dict[str, Any] = {
+        "party": who,
+        "kind": BasisKind.CONTRACT,
+        "source": source,
+        "expires_us": None,
+    }
     await call.store.act(basis_recorded, sender="operator", basis="b1", **recorded)
     call.call = await call.store.act(call_dialled, sender="operator", basis="b1")
     ours = call.seal("sip:desk@example.org", call.caller_key)

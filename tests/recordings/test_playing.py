@@ -99,7 +99,7 @@ def tone(span: Span, begin: int, channels: int = 2) -> list[bytes]:
 
 def decoded(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """Channels by samples, at 48 kHz."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
     return np.concatenate(frames, axis=1)
 

@@ -63,7 +63,7 @@ def test_a_certificate_of_another_key_signs_nothing() -> None:
 
 @pytest.mark.parametrize("algorithm", [encrypting.RSA_OAEP, encrypting.RSA_OAEP_256])
 def test_each_recipient_opens_it_and_nobody_else(algorithm: str) -> None:
-    keys = [rsa_key(1), ec_key(1)]
+    keys: list[SigningKey] = [rsa_key(1), ec_key(1)]
     data = encrypting.encrypt(signed(), UUID, [key.public_key() for key in keys], algorithm)
     for key in keys:
         found = opened(data, key=key)

@@ -49,7 +49,12 @@ def test_a_vcon_of_0_0_2_has_its_transfers_renamed() -> None:
 
 
 def test_a_vcon_of_0_3_0_has_its_whole_renamed() -> None:
-    old = {"vcon": "0.3.0", **CREATED, "must_support": ["unheard_of"], "appended": {"uuid": UUID}}
+    old: dict[str, Any] = {
+        "vcon": "0.3.0",
+        **CREATED,
+        "must_support": ["unheard_of"],
+        "appended": {"uuid": UUID},
+    }
     old |= {"dialog": [dialog(session_id="ab12")]}
     found = opened(old)
     assert found.vcon["amended"] == {"uuid": UUID}
