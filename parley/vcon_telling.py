@@ -39,6 +39,8 @@ def verdict(opened: Opened, *, trusted: bool) -> Iterator[str]:
         if signer.anchor is not None:
             by = plainly(certificates.named(signer.anchor))
             yield f"holds: {by} vouches for that, whom you trust"
+        if signer.doubt is not None:
+            yield f"note: its chain does not hold: {plainly(signer.doubt)}"
     if opened.signers and not trusted:
         prints = ", ".join(certificates.fingerprint(one.certificate) for one in opened.signers)
         yield f"note: nobody you trust vouches for it; --ca PEM checks; SHA-256 {prints}"
@@ -84,6 +86,7 @@ def _signer(signer: Signer) -> Plain:
         "subject": certificates.named(signer.certificate),
         "sha256": certificates.fingerprint(signer.certificate),
         "algorithm": signer.algorithm,
+        "doubt": signer.doubt,
         "trusted_through": None if anchor is None else certificates.named(anchor),
     }
 

@@ -43,6 +43,10 @@ class Shelf(Protocol):
         """Have it written there, and say what the vCon tells of it."""
         ...
 
+    def clear(self) -> None:
+        """Nothing came of it."""
+        ...
+
 
 class Inline:
     """Into the vCon itself."""
@@ -56,6 +60,9 @@ class Inline:
         content = file.getvalue()
         self._left -= len(content)
         return Body(_hash(io.BytesIO(content)), base64url=base64url(content))
+
+    def clear(self) -> None:
+        """Nothing of it is anywhere else."""
 
 
 @dataclass(slots=True)
@@ -75,6 +82,10 @@ class Beside:
             found = _hash(file)
         self.written.append(path)
         return Body(found, url=f"{self.url.rstrip('/')}/{name}")
+
+    def clear(self) -> None:
+        for path in self.written:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The options of parley export --format vcon, and what they come to."""
 
 import argparse
+import os
 import secrets
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -81,10 +82,15 @@ def write(
     log_key: Ed25519PrivateKey,
 ) -> list[str]:
     """Make the vCon and write it. Answers the chunks that would not open."""
+    if os.path.lexists(args.to):
+        raise FileExistsError(f"{args.to} exists")
     try:
         identity = _identity(args, here, now_us, log_key)
         recipients = [vcon_keys.recipient(path) for path in args.encrypt or ()]
-        shelf = _shelf(args)
+    except vcon_keys.BadPem as error:
+        raise NotLikeThis(str(error)) from error
+    shelf = _shelf(args)
+    try:
         uuid = uuid8(now_us, secrets.randbits(12), certificates.domain_of(identity.chain[0]))
         gathered = vcons.gather(
             rows,
@@ -101,10 +107,13 @@ def write(
         if recipients:
             algorithm = args.encrypt_alg or encrypting.RSA_OAEP
             made = encrypting.encrypt(made, uuid, recipients, algorithm)
-    except (vcon_keys.BadPem, vcons.TooMuchAudio, VconError) as error:
-        raise NotLikeThis(str(error)) from error
-    with newly.made(args.to) as file:
-        file.write(made)
+        with newly.made(args.to) as file:
+            file.write(made)
+    except BaseException as error:
+        shelf.clear()
+        if isinstance(error, vcons.TooMuchAudio | VconError):
+            raise NotLikeThis(str(error)) from error
+        raise
     _tell(gathered, identity, shelf)
     return gathered.unreadable
 

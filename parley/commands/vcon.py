@@ -12,6 +12,8 @@ from recordings.vcon import contents, strict_json
 from recordings.vcon.errors import VconError
 from recordings.vcon.opening import Opened, open_vcon
 
+FILES_MAX = 1_000
+
 SUFFIXES = {
     "application/json": "json",
     "application/timestamp-reply": "tsr",
@@ -80,10 +82,11 @@ def _extract(args: argparse.Namespace) -> int:
     opened = _must_open(args)
     if args.to.exists():
         raise NotLikeThis(f"{args.to} exists: name a folder to be made with --to")
+    files = _files(opened.vcon)
     try:
         args.to.mkdir(mode=0o700, parents=True)
         (args.to / "vcon.json").write_bytes(opened.payload)
-        for name, content in _files(opened.vcon):
+        for name, content in files:
             (args.to / name).write_bytes(content)
             print(f"written: {args.to / name}, {len(content)} bytes")
     except OSError as error:
@@ -101,6 +104,8 @@ def _files(vcon: Any) -> list[tuple[str, bytes]]:
             if content is not None:
                 suffix = SUFFIXES.get(str(item.get("mediatype")).partition(";")[0], "bin")
                 found.append((f"{kind}-{index}.{suffix}", content))
+    if len(found) > FILES_MAX:
+        raise No(f"there are {len(found)} files in it, and at most {FILES_MAX} are extracted")
     return found
 
 

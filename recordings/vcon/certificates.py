@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
@@ -65,17 +66,29 @@ def read_chain(ders: Sequence[bytes]) -> list[Certificate]:
         raise VconError("a certificate in x5c cannot be read") from error
 
 
-def check_chain(
-    chain: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
-) -> Certificate | None:
-    """Each certificate vouches for the one before it, all are valid now. Answers which of the
-    `anchors` the chain comes from; none where none are given. VconError for anything else."""
-    for depth, certificate in enumerate(chain):
-        _check_one(certificate, depth, at)
-        if depth and not _issued(certificate, chain[depth - 1]):
+def check_signer(certificate: Certificate, at: datetime) -> None:
+    """VconError for one that is not valid now, or not for signing."""
+    _check_time(certificate, at)
+    usage = _extension(certificate, x509.KeyUsage)
+    if usage is not None and not (usage.digital_signature or usage.content_commitment):
+        raise VconError(f"{named(certificate)} is not for signing")
+
+
+def check_chain(chain: Sequence[Certificate], at: datetime) -> None:
+    """Each certificate vouches for the one before it, all are valid now; VconError if not."""
+    check_signer(chain[0], at)
+    for depth, (below, certificate) in enumerate(pairwise(chain)):
+        _check_time(certificate, at)
+        if not _may_issue(certificate, depth):
+            raise VconError(f"{named(certificate)} vouches for another, and is no authority")
+        if not _issued(certificate, below):
             raise VconError("the chain in x5c is broken: one was not issued by the next")
-    if not anchors:
-        return None
+
+
+def anchor_of(
+    chain: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
+) -> Certificate:
+    """Which of the `anchors` a chain that holds comes from. VconError for none of them."""
     for anchor in anchors:
         for depth, certificate in enumerate(chain):
             if certificate == anchor:
@@ -117,14 +130,6 @@ def fingerprint(certificate: Certificate) -> str:
     return certificate.fingerprint(SHA256()).hex()
 
 
-def _check_one(certificate: Certificate, depth: int, at: datetime) -> None:
-    _check_time(certificate, at)
-    if depth and not _may_issue(certificate, depth - 1):
-        raise VconError(f"{named(certificate)} vouches for another, and is no authority")
-    if not depth and not _may_sign(certificate):
-        raise VconError(f"{named(certificate)} is not for signing")
-
-
 def _check_time(certificate: Certificate, at: datetime) -> None:
     if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
         raise VconError(
@@ -141,11 +146,6 @@ def _may_issue(certificate: Certificate, below: int) -> bool:
     if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
         return False
     return basic.path_length is None or below <= basic.path_length
-
-
-def _may_sign(certificate: Certificate) -> bool:
-    usage = _extension(certificate, x509.KeyUsage)
-    return usage is None or usage.digital_signature or usage.content_commitment
 
 
 def _extension(certificate: Certificate, kind: type[T]) -> T | None:

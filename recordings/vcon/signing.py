@@ -30,11 +30,15 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Whose signature it was. `anchor` is who vouches for them, among those that were trusted."""
+    """Whose signature it was. `anchor` is who vouches for them, among those that were trusted.
+
+    Where nobody was, `doubt` says what speaks against the chain, if anything does.
+    """
 
     certificate: Certificate
     algorithm: str
     anchor: Certificate | None
+    doubt: str | None
     uuid: str | None
     """Of the vCon, as the header says it."""
 
@@ -94,9 +98,23 @@ def _check(
     if isinstance(key, rsa.RSAPublicKey) != (algorithm in RSA_ALGORITHMS):
         raise VconError(f"{algorithm} does not go with the key of its certificate")
     _verify(payload, encoded, made, key, algorithm)
-    anchor = certificates.check_chain(chain, anchors, now)
+    certificates.check_signer(chain[0], now)
+    anchor, doubt = _vouched(chain, anchors, now)
     uuid = header.get("uuid")
-    return Signer(chain[0], algorithm, anchor, uuid if isinstance(uuid, str) else None)
+    return Signer(chain[0], algorithm, anchor, doubt, uuid if isinstance(uuid, str) else None)
+
+
+def _vouched(
+    chain: Sequence[Certificate], anchors: Sequence[Certificate], now: datetime
+) -> tuple[Certificate | None, str | None]:
+    """Where nobody is trusted, a chain proves nothing; but that it does not hold is told."""
+    try:
+        certificates.check_chain(chain, now)
+    except VconError as error:
+        if anchors:
+            raise
+        return None, str(error)
+    return (certificates.anchor_of(chain, anchors, now) if anchors else None), None
 
 
 def _verify(payload: str, protected: str, signature: str, key: Any, algorithm: str) -> None:

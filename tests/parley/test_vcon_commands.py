@@ -150,6 +150,18 @@ async def test_audio_may_lie_beside_it(tmp_path: Path, said: Any) -> None:
             assert (read.getnchannels(), read.getnframes()) == (1, 16_000)
 
 
+async def test_what_fails_leaves_no_audio_behind(tmp_path: Path, said: Any) -> None:
+    await agreed(tmp_path)
+    # A key whose certificate is another's is found out when all else is done.
+    key, other = pem_of(ec_key(), tmp_path / "our.key"), rsa_key(1)
+    cert = tmp_path / "other.pem"
+    cert.write_bytes(authority(other).public_bytes(Encoding.PEM))
+    more = ["--external", "https://a.example", "--sign-key", key, "--sign-cert", cert]
+    path, (code, _, err) = exported(said, tmp_path, *more)
+    assert (code, "of another key" in err, path.exists()) == (2, True, False)
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".wav")]
+
+
 async def test_audio_that_is_too_much_says_what_to_do(
     tmp_path: Path, said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

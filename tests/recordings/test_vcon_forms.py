@@ -127,6 +127,13 @@ def test_a_chain_ends_with_the_first_of_its_certificates() -> None:
         opened(signed(), now=NOW - timedelta(days=9))
 
 
+def test_a_chain_that_does_not_hold_is_told_where_nobody_is_trusted() -> None:
+    leaf, middle, root = chain_of_three()
+    (signer,) = opened(signed(chain=[leaf, root, middle])).signers
+    assert signer.anchor is None
+    assert signer.doubt is not None and "broken" in signer.doubt
+
+
 def test_who_is_no_authority_vouches_for_nobody() -> None:
     root, middle, leaf = rsa_key(1), rsa_key(2), rsa_key()
     person = issued("Middle", middle, "Root", root, ca=False)

@@ -361,7 +361,7 @@ AUDIO = {"mediatype": "audio/x-wav", "encoding": "base64url"}
         (dialog(body=[1], **AUDIO), "no text"),
         (dialog(body="AAAA", encoding="base64url"), "no mediatype"),
         (dialog(body="AAAA", **AUDIO), "is not audio/x-wav"),
-        (dialog(body="AAAA", encoding="none", mediatype="text/x-sh"), "none that a dialog"),
+        (dialog(body="AAAA", encoding="none", mediatype="x/sh"), "none that a dialog"),
         (dialog(encoding="none"), "no body"),
         (dialog(url="https://a.example/x.wav"), "no content_hash"),
         (dialog(url="https://a.example/x.wav", content_hash="md5-AAAA"), "no SHA-512"),
