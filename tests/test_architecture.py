@@ -70,6 +70,7 @@ SHELLS = {
     "recordings.vault": "sealed audio on disk",
     "recordings.segments": "reads, punches and sweeps segments",
     "recordings.export": "writes evidence packs",
+    "recordings.vcon.schema": "reads the pinned schema that lies beside it",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
     "runtime.log_key": "the key file that signs the log",
     "runtime.notary": "signs the log once a second, waits before it asks for a stamp again",
