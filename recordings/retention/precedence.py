@@ -149,6 +149,9 @@ def precedence(terms: Terms, trigger: Trigger, facts: Facts, now_us: int) -> Dec
     if trigger is Trigger.CARD_FOUND:
         return _card(artefact, facts)
     ends_us, source = _lock(terms, facts)
+    if artefact in RESIDUAL:
+        kept = "sealed and committed to only: kept under GDPR Art 17(3)(b) and (e)"
+        return _decided(artefact, Outcome.KEEP, None, (*((source,) if source else ()), kept))
     standing, trace = _standing(facts, ends_us, source, now_us)
     against = trace[-1]
     due_us = _due_us(terms, facts)
@@ -160,9 +163,6 @@ def precedence(terms: Terms, trigger: Trigger, facts: Facts, now_us: int) -> Dec
     if standing is not Standing.FREE:
         until_us = ends_us if standing is Standing.LOCKED else None
         return Decision(artefact, outcome, until_us, against, trace)
-    if artefact in RESIDUAL:
-        kept = "sealed and committed to only: kept under GDPR Art 17(3)(b) and (e)"
-        return _decided(artefact, Outcome.KEEP, None, (*trace, kept))
     free = f"{trigger.value}: nothing stands against it"
     return _decided(artefact, outcome, None, (*trace, free))
 

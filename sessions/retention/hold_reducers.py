@@ -54,7 +54,7 @@ def hold_placed(
 
 
 @reducer
-def callheld(ctx: Context, hold: str, call: str) -> None:
+def call_held(ctx: Context, hold: str, call: str) -> None:
     """A call began, and a hold binds who calls."""
     row = ctx.table(LegalHold).one(hold)
     if row.state is HoldState.ACTIVE:

@@ -102,18 +102,20 @@ def test_no_combination_breaks_the_precedence() -> None:
         known = facts(held=held, locked_days=locked_days, there=there, counsel=counsel)
         found = precedence(terms(artefact), trigger, known, at(day))
         assert found.artefact is artefact and found.trace and found.rule in found.trace
-        if held and found.outcome in (REFUSE, WAIT):
+        if found.outcome in (REFUSE, WAIT) and held:
             assert found.rule == "legal hold hold_1"
         if not there:
             assert found.outcome is Outcome.NOTHING
         elif trigger is Trigger.CARD_FOUND:
             spans = SHRED if counsel else ASK
             assert found.outcome is (spans if artefact in SPANS else KEEP)
+        elif artefact in RESIDUAL:
+            assert (found.outcome, found.until_us) == (KEEP, None)
         else:
             locked = day < max(MINIMUM, locked_days)
             due = trigger is not Trigger.EXPIRY or day >= MAXIMUM
-            # What is destroyed was neither held nor locked, could be known by, and was due.
-            gone = not held and not locked and due and artefact not in RESIDUAL
+            # What is destroyed was neither held nor locked, and was due.
+            gone = not held and not locked and due
             assert (found.outcome is EXECUTE) == gone
             if found.outcome is RESTRICT:
                 assert found.until_us == at(max(MINIMUM, locked_days))
