@@ -12,7 +12,7 @@ from recordings.retention.policies import Policies, PolicyError, parse, tightene
 from recordings.retention.precedence import DAY_US, Trigger
 from runtime import canonical
 from runtime.effects import effect_done, effect_overtaken
-from runtime.errors import Refused
+from runtime.errors import NotNow, Refused
 from runtime.execution import Action
 from runtime.gates.reducers import gate_approved, gate_policy_set, gate_refused
 from runtime.gates.tables import Gate, GatePolicy

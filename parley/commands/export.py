@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
                 rows,
                 call,
                 key=here.keystore().key,
-                log_key=_log_key(here),
+                log_key=log_key(here),
                 recordings=here.recordings,
                 directory=args.to,
                 now_us=time.time_ns() // 1_000,
@@ -62,8 +62,8 @@ def _held(path: Path) -> str:
     return text
 
 
-def _log_key(here: place.Place) -> Ed25519PrivateKey:
-    """A key made now would sign a log it never saw: only the one that is there will do."""
+def log_key(here: place.Place) -> Ed25519PrivateKey:
+    """What signs the log. One made now would sign a log it never saw: only that which is there."""
     if not here.log_key.exists():
         raise NotLikeThis(f"there is no log key at {here.log_key}: put it back from your backup")
     try:
