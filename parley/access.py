@@ -57,7 +57,7 @@ class Source:
 
 
 def write(source: Source, calls: Iterable[Call], directory: Path) -> list[Plain]:
-    """Write the folder: whole, or not at all. Answers what `calls.json` says. Raises AccessError."""
+    """Write the folder, whole or not at all. Answers what `calls.json` says; raises AccessError."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise AccessError(f"{directory} exists and is not an empty folder")
     try:
@@ -120,7 +120,7 @@ def _call(source: Source, call: Call, folder: Path) -> Plain:
 
 
 def _voice(source: Source, call: Call, path: Path) -> tuple[str, int]:
-    """The caller's own track, where it can still be heard: what became of it, and how long it is."""
+    """The caller's own track: what became of it, and how many seconds of it there are."""
     names = [field.name for field in fields(vault.Chunk)]
     chunks = [
         vault.Chunk(**{name: getattr(row, name) for name in names})

@@ -91,7 +91,7 @@ class Retaining:
     """The operations, and the effects that they lead to."""
 
     def __init__(self, shell: Retention) -> None:
-        self._shell = shell
+        self.shell = shell
         self.effects: dict[str, Perform] = {
             "sessions.erase": discreet(shell.erase),
             "sessions.retain": discreet(shell.retain),
@@ -113,7 +113,7 @@ class Retaining:
         """Have a node's performer do what is decided, and hold calls from their beginning."""
         for kind, perform in self.effects.items():
             performer.on(kind, perform)
-        self._shell.store.listen(self._shell.committed)
+        self.shell.store.listen(self.shell.committed)
 
     # -- operations --
 
@@ -123,7 +123,7 @@ class Retaining:
         if not matter.strip():
             raise Misused("'matter' is missing: say which case the hold is for")
         try:
-            row = await self._shell.hold(
+            row = await self.shell.hold(
                 matter, texts(asked, "calls"), texts(asked, "callers"), OPERATOR
             )
         except ValueError as error:
@@ -166,10 +166,11 @@ class Retaining:
         found: list[dict[str, Any]] = []
         for call in texts(asked, "calls"):
             try:
-                row = await self._shell.request(
+                row = await self.shell.request(
                     call,
                     trigger,
-                    by=text(asked, "by", "") or OPERATOR,
+                    sender=OPERATOR,
+                    by=text(asked, "by", ""),
                     reason=text(asked, "reason"),
                 )
                 found.append(_told(row))
@@ -180,7 +181,7 @@ class Retaining:
     async def run(self, store: Store, asked: Args) -> dict[str, Any]:
         """Ask for all that has expired to be destroyed."""
         await _policies_set(store)
-        return {"erasures": [_told(row) for row in await self._shell.run(OPERATOR)]}
+        return {"erasures": [_told(row) for row in await self.shell.run(OPERATOR)]}
 
     async def stand(self, store: Store, asked: Args) -> dict[str, Any]:
         """Propose that what expires goes each day: days, by."""
@@ -223,11 +224,11 @@ class Retaining:
 
     async def carry_out(self) -> None:
         """Perform what is due of ours. What fails stays open, and is performed again."""
-        store = self._shell.store
+        store = self.shell.store
         while due := [
             row
             for row in await store.reader.rows(Effect, state=EffectState.OPEN)
-            if row.due_us <= self._shell.clock() and self._is_ours(row)
+            if row.due_us <= self.shell.clock() and self._is_ours(row)
         ]:
             for row in sorted(due, key=lambda one: (one.created_us, one.id)):
                 await self._perform(store, row)

@@ -72,16 +72,19 @@ class Retention:
     # -- asking --
 
     async def request(
-        self, call: str, trigger: Trigger, *, by: str, reason: str = "", request: str | None = None
+        self, call: str, trigger: Trigger, *, sender: str, by: str = "", reason: str = ""
     ) -> Erasure:
-        """Ask for one call to be erased. Raises Refused where there is nothing to ask for."""
+        """Ask for one call to be erased. `by` is whose wish it is, where that is not the sender's.
+
+        Raises Refused where there is nothing to ask for.
+        """
         erasure = f"erasure_{self.entropy(8).hex()}"
         sealed = await self._sealed([reason]) if reason else []
 
         async def ask(look: Look) -> str:
             await self.store.act(
                 erasure_requested,
-                sender=by,
+                sender=sender,
                 scope=call,
                 erasure=erasure,
                 call=call,
@@ -100,7 +103,7 @@ class Retention:
         (row,) = await self.store.reader.rows(Erasure, id=erasure)
         return row
 
-    async def hold(self, matter: str, calls: list[str], callers: list[str], by: str) -> LegalHold:
+    async def hold(self, matter: str, calls: list[str], callers: list[str], sender: str) -> LegalHold:
         """Hold calls, and all calls of callers, now and in future."""
         names = [subjects.named(caller) for caller in callers]
         shelf = await self.shelf()
@@ -110,7 +113,7 @@ class Retention:
         try:
             await self.store.act(
                 hold_placed,
-                sender=by,
+                sender=sender,
                 hold=hold,
                 matter=sealed[0],
                 calls=calls,
@@ -128,13 +131,13 @@ class Retention:
         rows = {cls: await self.store.reader.rows(cls) for cls in TABLES}
         return Shelf(rows, self.policies(), self._keystore.key)
 
-    async def run(self, by: str) -> list[Erasure]:
+    async def run(self, sender: str) -> list[Erasure]:
         """Ask for all that has expired; under a standing approval it goes without more asking."""
         shelf = await self.shelf()
         asked: list[Erasure] = []
         for call in shelf.expired(self.clock()):
             try:
-                asked.append(await self.request(call.id, Trigger.EXPIRY, by=by))
+                asked.append(await self.request(call.id, Trigger.EXPIRY, sender=sender))
             except Refused:
                 continue  # A hold or another erasure came between: tomorrow is another day.
         return asked

@@ -49,7 +49,7 @@ def hold_placed(
             released_us=None,
         )
     )
-    found = [held(ctx, hold, call) for call in rules.withbinding_holds(calls, bound)]
+    found = [held(ctx, hold, call) for call in rules.each_once(calls, bound)]
     return [one.call for one in found if one.too_late]
 
 

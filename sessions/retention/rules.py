@@ -95,7 +95,7 @@ def goes_on_us(decisions: tuple[Decision, ...]) -> int | None:
     return min([end for end in ends if end is not None], default=None)
 
 
-def with_holds(given: list[str], more: list[str]) -> tuple[str, ...]:
+def each_once(given: list[str], more: list[str]) -> tuple[str, ...]:
     """Each once, in order."""
     return tuple(sorted(dict.fromkeys([*given, *more])))
 
