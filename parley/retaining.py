@@ -231,14 +231,15 @@ class Retaining:
             if row.due_us <= self.shell.clock() and self._is_ours(row)
         ]:
             for row in sorted(due, key=lambda one: (one.created_us, one.id)):
-                await self._perform(store, row)
+                await self.perform(store, row)
 
     def _is_ours(self, effect: Effect) -> bool:
         if effect.kind == FIRE:
             return canonical.decode(effect.args.encode())["reducer"] in OURS
         return effect.kind in self.effects
 
-    async def _perform(self, store: Store, effect: Effect) -> None:
+    async def perform(self, store: Store, effect: Effect) -> None:
+        """One effect, closed with what it came to."""
         args = canonical.decode(effect.args.encode())
         if effect.kind == FIRE:
             closing: Closing | None = Closing(args["reducer"], args["args"])

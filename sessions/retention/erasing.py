@@ -103,7 +103,9 @@ class Retention:
         (row,) = await self.store.reader.rows(Erasure, id=erasure)
         return row
 
-    async def hold(self, matter: str, calls: list[str], callers: list[str], sender: str) -> LegalHold:
+    async def hold(
+        self, matter: str, calls: list[str], callers: list[str], sender: str
+    ) -> LegalHold:
         """Hold calls, and all calls of callers, now and in future."""
         names = [subjects.named(caller) for caller in callers]
         shelf = await self.shelf()

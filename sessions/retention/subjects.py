@@ -1,5 +1,6 @@
 """Whose call it is: its other side is sealed, so a subject is found by opening each call."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from runtime.keystore import KeyDestroyed
@@ -13,16 +14,22 @@ from telephony.sip.errors import GrammarError
 from telephony.sip.name_addr import NameAddr
 from telephony.tables import Dialog, state_of
 
+_SEPARATORS = re.compile(r"[-.() ]")
+_NUMBER = re.compile(r"\+[0-9]{3,15}", re.ASCII)
+
 Key = Callable[[str], bytes]
 """The key of an id: raises KeyDestroyed."""
 
 
 def named(text: str) -> str:
     """A person as somebody writes them: a number, or a URI. Raises ValueError."""
-    text = text.strip()
-    uri = text if ":" in text else f"sip:{text}" if "@" in text else f"tel:{text}"
+    number = _SEPARATORS.sub("", text)
+    if _NUMBER.fullmatch(number):
+        return number
     try:
-        return party(uri)
+        if ":" not in text and "@" not in text:
+            raise ValueError("a number without its country is many people's")
+        return party(text.strip() if ":" in text else f"sip:{text.strip()}")
     except (GrammarError, ValueError) as error:
         raise ValueError(
             f'{text!r} is nobody: write a number with its country, "+41790001122", or a URI'
