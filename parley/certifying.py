@@ -65,7 +65,7 @@ def _standing(rows: apsw.Connection, erasure: Erasure) -> StandingApproval:
 
 def _entries(rows: apsw.Connection, erasure: Erasure, votes: list[GateVote]) -> dict[int, bytes]:
     """Each entry that changed the erasure, agreed to it, or made known who agreed; by its seq."""
-    found = rows.execute("SELECT seq, entry FROM log WHERE scope = ?", (erasure.call,)).fetchall()
+    found = _select(rows, "scope", erasure.call)
     wanted = {"erasure": {erasure.id}}
     times = [vote.at_us for vote in votes]
     people = [row for vote in votes for row in select(rows, Identity, ("id",), (vote.identity,))]
@@ -80,9 +80,13 @@ def _entries(rows: apsw.Connection, erasure: Erasure, votes: list[GateVote]) -> 
             )
         ]
     for at_us in dict.fromkeys(times):
-        found += rows.execute("SELECT seq, entry FROM log WHERE at_us = ?", (at_us,)).fetchall()
-    pairs = cast("list[tuple[int, bytes]]", found)
-    return {seq: raw for seq, raw in sorted(pairs) if _changes(Entry.decode(raw), wanted)}
+        found += _select(rows, "at_us", at_us)
+    return {seq: raw for seq, raw in sorted(found) if _changes(Entry.decode(raw), wanted)}
+
+
+def _select(rows: apsw.Connection, column: str, value: str | int) -> list[tuple[int, bytes]]:
+    found = rows.execute(f"SELECT seq, entry FROM log WHERE {column} = ?", (value,))
+    return cast("list[tuple[int, bytes]]", list(found))
 
 
 def _changes(entry: Entry, wanted: dict[str, set[str]]) -> bool:

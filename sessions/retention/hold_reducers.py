@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from runtime import Context, Refused, Sealed, reducer
-from runtime.gates import open
+from runtime import Context, Refused, Sealed, gates, reducer
 from sessions.retention import rules
 from sessions.retention.binding import bounded, four_eyes, held
 from sessions.retention.tables import HoldState, LegalHold, RetentionLock
@@ -70,7 +69,7 @@ def hold_release_asked(ctx: Context, hold: str, by: str) -> str:
     if row.gate is not None:
         raise Refused(f"{hold}: a release waits at {row.gate}; parley approve {row.gate}")
     four_eyes(ctx, RELEASE_POLICY)
-    gate = open(
+    gate = gates.open(
         ctx,
         policy=RELEASE_POLICY,
         subject=f"Release the legal hold {hold}?",

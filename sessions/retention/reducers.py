@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from recordings.retention.precedence import Outcome, Terms, Trigger
-from runtime import Context, Refused, Sealed, reducer
-from runtime.gates import open
+from runtime import Context, Refused, Sealed, gates, reducer
 from sessions.retention import notice_reducers as notices
 from sessions.retention import rules
 from sessions.retention.binding import binding_holds, four_eyes, kept_of, open_of
@@ -134,7 +133,7 @@ def _to_be_approved(ctx: Context, row: Erasure) -> Erasure:
         ctx.effect("sessions.erase", lane=f"{row.call}/erase", scope=row.call, erasure=row.id)
         return replace(row, state=ErasureState.APPROVED, standing=standing[0].id)
     four_eyes(ctx, ERASURE_POLICY)
-    gate = open(
+    gate = gates.open(
         ctx,
         policy=ERASURE_POLICY,
         subject=f"Erase call {row.call} ({row.trigger.value})?",

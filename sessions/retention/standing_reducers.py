@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from runtime import Context, Refused, reducer
-from runtime.gates import open, withdraw
+from runtime import Context, Refused, gates, reducer
 from sessions.retention.binding import four_eyes
 from sessions.retention.tables import StandingApproval, StandingState
 
@@ -22,7 +21,7 @@ def standing_proposed(ctx: Context, days: int, by: str) -> str:
         raise Refused(f"a standing approval holds 1 to {STANDING_DAYS_MAX} days")
     four_eyes(ctx, STANDING_POLICY)
     standing = ctx.new_id("standing")
-    gate = open(
+    gate = gates.open(
         ctx,
         policy=STANDING_POLICY,
         subject=f"Destroy what has expired, each day, for {days} days?",
@@ -58,7 +57,7 @@ def standing_ended(ctx: Context, standing: str) -> None:
     """They did not agree, or it was withdrawn, or it is over."""
     row = ctx.table(StandingApproval).one(standing)
     if row.state is StandingState.PROPOSED:
-        withdraw(ctx, row.gate, "withdrawn")
+        gates.withdraw(ctx, row.gate, "withdrawn")
     if row.state is not StandingState.ENDED:
         _stand(ctx, row, StandingState.ENDED)
 

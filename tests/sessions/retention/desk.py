@@ -1,7 +1,7 @@
 """A data directory with whole calls in it, people who decide, and what an operator does."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ class Desk:
 
     async def told(self, op: str, **args: Any) -> dict[str, Any]:
         doing = {**operations.OPERATIONS, **self.retaining.operations}
-        return await operations.answer(self.store, {"op": op, **args}, doing)
+        told: dict[str, Any] = await operations.answer(self.store, {"op": op, **args}, doing)
+        return told
 
     async def introduce(self, name: str, *roles: str) -> None:
         public = PEOPLE[name].public_key().public_bytes_raw()
@@ -89,7 +90,7 @@ class Desk:
     async def erase(self, call: str, **more: Any) -> dict[str, Any]:
         """Asked for, approved by two, done."""
         found = await self.ask("erasure.request", calls=[call], reason="she asked", **more)
-        (erasure,) = found["erasures"]
+        erasure: dict[str, Any] = found["erasures"][0]
         if erasure.get("gate"):
             await self.approve(erasure["gate"])
             await self.retaining.carry_out()
@@ -100,7 +101,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(data: Path, now_us: int | None = None) -> AsyncIterator[Desk]:
+async def desk(data: Path, now_us: int | None = None) -> AsyncGenerator[Desk]:
     """At the store below `data`, a day after the first call, or as late as is said."""
     clock = [now_us or BEGIN_US + DAY_US]
     draws = itertools.count(clock[0])

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ sys.addaudithook(_before)
 
 
 @contextmanager
-def every_step(data: Path, lives: Path) -> Iterator[None]:
+def every_step(data: Path, lives: Path) -> Generator[None]:
     _WATCHED.append((data, lives))
     try:
         yield
@@ -226,7 +226,7 @@ async def test_what_is_erased_during_its_export_does_not_leave_the_house(tmp_pat
 
 
 @contextmanager
-def sqlite_rows(data: Path) -> Iterator[Any]:
+def sqlite_rows(data: Path) -> Generator[Any]:
     rows = sqlite.open_reader(data / "parley.db")
     try:
         yield rows
