@@ -9,7 +9,8 @@ from parley.commands import NotLikeThis
 from parley.commands.place import Place
 from parley.plain import Key, Plain, fields_of, opened
 from parley.retaining import policies_of
-from recordings.retention.policies import Policies, PolicyError
+from recordings.retention.policies import Policies
+from recordings.retention.policy_file import PolicyError
 from recordings.retention.precedence import Decision
 from runtime.gates.tables import Gate, GateState, GateVote
 from runtime.tables import select

@@ -14,7 +14,7 @@ from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
 from parley.retaining import policies_of, retention
-from recordings.retention.policies import PolicyError
+from recordings.retention.policy_file import PolicyError
 from runtime.errors import Refused, StoreBroken
 from runtime.store import Store
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from parley.asked import OPERATOR, Args, Misused, request_of, text, texts
-from recordings.retention.policies import Policies, PolicyError, parse, tightened
+from recordings.retention.policies import Policies, parse, tightened
+from recordings.retention.policy_file import PolicyError
 from recordings.retention.precedence import DAY_US, Trigger
 from runtime import canonical
 from runtime.effects import effect_done, effect_overtaken

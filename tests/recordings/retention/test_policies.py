@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 import recordings.retention
-from recordings.retention.policies import Policies, PolicyError, parse, tightened
+from recordings.retention.policies import Policies, parse, tightened
+from recordings.retention.policy_file import PolicyError
 from recordings.retention.precedence import Artefact, Terms
 
 LAW = parse((Path(recordings.retention.__file__).parent / "policies.toml").read_text())

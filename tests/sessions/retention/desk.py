@@ -14,6 +14,7 @@ from recordings.retention.precedence import DAY_US
 from runtime.identities import rules, signing
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN
+from runtime.sealed import Sealed, seal
 from runtime.store import Store
 from tests.parley.a_call import BEGIN_US, Playing, agreed
 
@@ -95,6 +96,9 @@ class Desk:
             await self.approve(erasure["gate"])
             await self.retaining.carry_out()
         return erasure
+
+    def seal(self, text: str, key_id: str) -> Sealed[str]:
+        return seal(text, key_id, self.keys.key(key_id), self.retaining.shell.entropy)
 
     def wait(self, days: int) -> None:
         self.now_us[0] += days * DAY_US
