@@ -1,5 +1,6 @@
 """The evidence pack of one call, gathered from the store at one moment."""
 
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,14 @@ from parley.plain import Key, Plain
 from parley.proving import first_stamp, last_entry
 from parley.record import record
 from recordings import vault
-from recordings.evidence import CHECKPOINTS_MAX, SEGMENT_FIELDS, SIDES, Pack, Stamped
+from recordings.evidence import (
+    CHECKPOINTS_MAX,
+    SEGMENT_FIELDS,
+    SIDES,
+    Pack,
+    PackError,
+    Stamped,
+)
 from recordings.export import write
 from recordings.tables import Chunk
 from runtime import canonical, checkpoint, merkle
@@ -66,7 +74,12 @@ def export(
         callers={side: found["call"][side] for side in SIDES},
         summary=_summary(found),
     )
-    return write(pack, directory, recordings, log_key)
+    unreadable = write(pack, directory, recordings, log_key)
+    if _keys(key, {*pack.keys}).keys() != pack.keys.keys():
+        # What may not be read any more must not leave the house in the same moment.
+        shutil.rmtree(directory)
+        raise PackError("it was erased meanwhile: nothing of it was exported")
+    return unreadable
 
 
 def _entries(rows: apsw.Connection, call: str) -> list[bytes]:

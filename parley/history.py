@@ -21,6 +21,10 @@ import sessions.joining_reducers
 import sessions.outbound
 import sessions.quality_reducers
 import sessions.reducers
+import sessions.retention.hold_reducers
+import sessions.retention.notice_reducers
+import sessions.retention.reducers
+import sessions.retention.standing_reducers
 import telephony.reducers
 import telephony.trunks.reducers
 from runtime import fresh
@@ -58,6 +62,10 @@ DECLARING = (
     sessions.reducers,
     sessions.outbound,
     sessions.quality_reducers,
+    sessions.retention.hold_reducers,
+    sessions.retention.notice_reducers,
+    sessions.retention.reducers,
+    sessions.retention.standing_reducers,
 )
 
 

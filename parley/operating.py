@@ -14,6 +14,8 @@ from parley.commands import No, NotLikeThis
 from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
+from parley.retaining import policies_of, retention
+from recordings.retention.policy_file import PolicyError
 from runtime.errors import Refused, StoreBroken
 from runtime.store import Store
 
@@ -71,18 +73,26 @@ def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
             return None
         raise NotLikeThis(str(error)) from error
     try:
-        return asyncio.run(_perform(database, asked))
+        return asyncio.run(_perform(here, database, asked))
     finally:
         directory.close()
 
 
-async def _perform(database: Path, asked: dict[str, Any]) -> dict[str, Any]:
+async def _perform(here: Place, database: Path, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         store = await Store.open(database, _clock, secrets.token_bytes)
     except (Refused, StoreBroken, apsw.Error) as error:
         raise No(f"{database} cannot be opened: {error}") from error
     try:
-        return await operations.answer(store, asked)
+        policies_of(here.data)
+        retaining = retention(store, here.data, here.keystore(), here.recordings)
+        doing = {**operations.OPERATIONS, **retaining.operations}
+        told = await operations.answer(store, asked, doing)
+        # What people have decided is done here as well: no server is there to do it.
+        await retaining.carry_out()
+        return told
+    except PolicyError as error:
+        raise NotLikeThis(str(error)) from error
     finally:
         await store.close()
 
