@@ -4,6 +4,7 @@ The numbers are those that card schemes publish for tests.
 """
 
 import random
+from collections.abc import Callable
 
 VISA, MASTERCARD, AMEX = "4242424242424242", "5555555555554444", "378282246310005"
 
@@ -19,11 +20,16 @@ COMPARED = (
     "four two four two, er, four two four two, dash, forty two forty two, forty two forty two",
 )
 
-ENGLISH_DIGITS = "zero one two three four five six seven eight nine".split()
-GERMAN_DIGITS = "null eins zwei drei vier fünf sechs sieben acht neun".split()
-ENGLISH_TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
-ENGLISH_TEENS = (
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+
+def _listed(words: str) -> list[str]:
+    return words.split()
+
+
+ENGLISH_DIGITS = _listed("zero one two three four five six seven eight nine")
+GERMAN_DIGITS = _listed("null eins zwei drei vier fünf sechs sieben acht neun")
+ENGLISH_TENS = _listed("- - twenty thirty forty fifty sixty seventy eighty ninety")
+ENGLISH_TEENS = _listed(
+    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 )
 
 
@@ -143,8 +149,7 @@ ACCOUNTS = (
     ("my IBAN is DE89 3704 0044 0532 0130 00", "iban"),
     ("please use GB29 NWBK 6016 1331 9268 19", "iban"),
     ("GB29NWBK60161331926819", "iban"),
-    ("d e eight nine three seven oh four oh oh four four oh five three two oh one three oh oh oh",
-     "iban"),
+    ("d e eight nine 3704 oh oh four four oh five three two oh one three oh oh oh", "iban"),
     ("delta echo eight nine 3704 0044 0532 0130 zero zero", "iban"),
     ("die IBAN ist CH93 0076 2011 6238 5295 7", "iban"),
     ("es ist AT61 1904 3002 3457 3201", "iban"),
@@ -157,8 +162,8 @@ ACCOUNTS = (
     ("CVC 987", "security_code"),
 )
 
-MONTHS = "january march april may june august october december".split()
-ORDINALS = "first second third fourth fifth tenth twelfth twentieth".split()
+MONTHS = _listed("january march april may june august october december")
+ORDINALS = _listed("first second third fourth fifth tenth twelfth twentieth")
 
 
 def innocent(seed: int = 4711) -> tuple[str, ...]:
@@ -174,41 +179,54 @@ def innocent(seed: int = 4711) -> tuple[str, ...]:
     def year() -> str:
         return f"{chance.choice(('nineteen', 'twenty'))} {pairs(str(chance.randrange(10, 99)))}"
 
-    makers = (
+    makers: tuple[Callable[[], str], ...] = (
         lambda: f"I was born on the {chance.choice(ORDINALS)} of {chance.choice(MONTHS)} {year()}",
         lambda: f"{chance.randrange(1, 29)}/{chance.randrange(1, 13)}/19{some(2)}",
-        lambda: f"on {chance.choice(MONTHS)} {chance.randrange(1, 29)}, 20{chance.randrange(10, 30)}"
-        f" at {chance.randrange(1, 13)}:{chance.randrange(10, 60)}",
+        lambda: (
+            f"on {chance.choice(MONTHS)} {chance.randrange(1, 29)}, 20{chance.randrange(10, 30)}"
+            f" at {chance.randrange(1, 13)}:{chance.randrange(10, 60)}"
+        ),
         lambda: f"geboren am {chance.randrange(1, 29)}.{chance.randrange(1, 13)}.19{some(2)}",
         lambda: f"call me on oh seven {spoken(9)}",
         lambda: f"my number is 07{some(3)} {some(6)}",
         lambda: f"+49 151 {some(8)} ist meine handynummer",
         lambda: f"you can reach me at ({chance.randrange(200, 999)}) 555-0{some(3)}",
         lambda: f"telefon null eins sieben sechs {digit_by_digit(some(7), GERMAN_DIGITS)}",
-        lambda: f"call {chance.randrange(200, 999)} 555 0{some(3)} or"
-        f" {chance.randrange(200, 999)} 555 0{some(3)}",
+        lambda: (
+            f"call {chance.randrange(200, 999)} 555 0{some(3)} or"
+            f" {chance.randrange(200, 999)} 555 0{some(3)}"
+        ),
         lambda: f"the order number is {some(chance.randrange(5, 11))}",
         lambda: f"order {spoken(8)} please",
         lambda: f"bestellnummer {some(9)}",
         lambda: f"my booking reference is AB{some(6)}",
         lambda: f"tracking number 1Z{some(3)}E{some(10)}",
-        lambda: f"it cost {pairs(some(2))} thousand {ENGLISH_DIGITS[chance.randrange(1, 9)]}"
-        " hundred dollars",
+        lambda: (
+            f"it cost {pairs(some(2))} thousand {ENGLISH_DIGITS[chance.randrange(1, 9)]}"
+            " hundred dollars"
+        ),
         lambda: f"that is ${chance.randrange(1, 99)},{chance.randrange(100, 999)}.{some(2)} in all",
         lambda: f"{chance.randrange(2, 900)} euros and {some(2)} cents",
         lambda: f"das kostet {chance.randrange(2, 99)} euro {some(2)}",
-        lambda: f"two adults and {chance.randrange(1, 5)} children for {chance.randrange(2, 14)}"
-        " nights",
-        lambda: f"room {some(3)} from {chance.choice(MONTHS)} {chance.randrange(1, 15)} to"
-        f" {chance.choice(MONTHS)} {chance.randrange(15, 29)}",
+        lambda: (
+            f"two adults and {chance.randrange(1, 5)} children for {chance.randrange(2, 14)} nights"
+        ),
+        lambda: (
+            f"room {some(3)} from {chance.choice(MONTHS)} {chance.randrange(1, 15)} to"
+            f" {chance.choice(MONTHS)} {chance.randrange(15, 29)}"
+        ),
         lambda: f"i live at {some(3)} main street zip code {some(5)}",
         lambda: f"the postcode is {some(5)} and the house number {some(2)}",
-        lambda: f"my customer number is {spoken(6)} and i ordered {chance.randrange(2, 20)} of them",
+        lambda: (
+            f"my customer number is {spoken(6)} and i ordered {chance.randrange(2, 20)} of them"
+        ),
         lambda: f"flight BA {some(3)} at {chance.randrange(10, 23)} {chance.randrange(10, 59)}",
         lambda: f"my card ends in {some(4)}",
         lambda: f"the code from the text message is {some(6)}",
-        lambda: f"take {chance.randrange(1, 4)} tablets of {some(2)}0 milligrams for"
-        f" {chance.randrange(5, 21)} days",
+        lambda: (
+            f"take {chance.randrange(1, 4)} tablets of {some(2)}0 milligrams for"
+            f" {chance.randrange(5, 21)} days"
+        ),
         lambda: f"version {some(1)}.{some(2)}.{some(1)} of the software",
         lambda: f"meter reading {spoken(5)} on the {chance.choice(ORDINALS)}",
     )

@@ -7,6 +7,7 @@ declared: to import this is to import all that declare one.
 from pathlib import Path
 
 import conversation.reducers
+import recordings.access
 import recordings.reducers
 import runtime.budgets.reducers
 import runtime.effects
@@ -22,6 +23,7 @@ import sessions.quality_reducers
 import sessions.reducers
 import telephony.reducers
 import telephony.trunks.reducers
+import transcripts.reducers
 from runtime import fresh
 from runtime.fresh import ReplayFailed, Tell
 from runtime.replay import NAMED_MAX, Audit, Difference, audit, entries, rebuild
@@ -48,7 +50,9 @@ DECLARING = (
     runtime.restored,
     telephony.reducers,
     telephony.trunks.reducers,
+    transcripts.reducers,
     conversation.reducers,
+    recordings.access,
     recordings.reducers,
     sessions.bridge_reducers,
     sessions.consult_reducers,

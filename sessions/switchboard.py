@@ -366,6 +366,7 @@ class Switchboard:
         elif table == "turn" and new["completed_us"] is not None:
             live.completed.add(new["id"])
             live.heard.pop(new["id"], None)
+            live.pressed.pop(new["id"], None)
             self.attending.acknowledge(live.unacknowledged.pop(new["id"], None))
             self.attending.touch(live)
 

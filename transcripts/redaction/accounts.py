@@ -21,16 +21,22 @@ _SSN = re.compile(r"\d{3}-\d{2}-\d{4}", re.ASCII)
 _STRIPPED = ".,;:!?\"'()"
 NATO = {
     word: word[0].upper()
-    for word in (
+    for word in re.findall(
+        r"\w+",
         "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november"
-        " oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
-    ).split()
+        " oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu",
+    )
 }
 
 
-def ibans(parts: Sequence[Part], said: Sequence[Run]) -> Iterator[tuple[int, int]]:
-    """First and last word of each account number; letters are spelled, or stand with figures."""
-    stream = _stream(parts, said)
+def ibans(
+    words: Sequence[str], parts: Sequence[Part], said: Sequence[Run]
+) -> Iterator[tuple[int, int]]:
+    """First and last word of each account number; letters are spelled, capital, or beside figures.
+
+    `parts` and `said`: of the words.
+    """
+    stream = _stream(words, parts, said)
     letters = "".join(one.value for one in stream)
     for at in range(len(letters) - 1):
         length = IBAN_LENGTHS.get(letters[at : at + 2])
@@ -49,9 +55,9 @@ def _checks(number: str) -> bool:
     )
 
 
-def _stream(parts: Sequence[Part], said: Sequence[Run]) -> list[Digit]:
+def _stream(words: Sequence[str], parts: Sequence[Part], said: Sequence[Run]) -> list[Digit]:
     """Letters and digits in the order of the words; a space where a word is neither."""
-    digits = {digit.first: [] for run in said for digit in run}
+    digits: dict[int, list[Digit]] = {digit.first: [] for run in said for digit in run}
     for run in said:
         for digit in run:
             digits[digit.first].append(digit)
@@ -59,20 +65,20 @@ def _stream(parts: Sequence[Part], said: Sequence[Run]) -> list[Digit]:
     for part in parts:
         if part.word in digits:
             found += digits.pop(part.word)
-        elif letters := _letters(part):
+        elif letters := _letters(part, words[part.word]):
             found += [Digit(letter, part.word, part.word) for letter in letters]
         elif part.kind is Kind.OTHER:
             found.append(Digit(" ", part.word, part.word))
     return found
 
 
-def _letters(part: Part) -> str:
+def _letters(part: Part, word: str) -> str:
     value = part.value
     if part.kind is Kind.WEAK or not value.isascii():
         return ""
     if value in NATO:
         return NATO[value]
-    is_code = len(value) <= 2 or any(c.isdigit() for c in value)
+    is_code = len(value) <= 2 or word.isupper() or any(c.isdigit() for c in value)
     if part.kind in (Kind.OTHER, Kind.FILLER) and value.isalnum() and is_code:
         return value.upper()
     return ""

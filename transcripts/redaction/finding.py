@@ -65,6 +65,7 @@ _CODE = re.compile(
     r"|(three|four|last) digits|prüf(ziffer|nummer)|sicherheitscode|auf der rückseite",
     re.IGNORECASE,
 )
+_CODE_AFTER = re.compile(rf"{_CODE.pattern}|\\bcode\\b|\\bzahl\\b", re.IGNORECASE)
 _CODE_ALONE = re.compile(r"\bcvv2?\b|\bcvc2?\b|kartenprüf|card verification", re.IGNORECASE)
 _SSN = re.compile(r"social|\bssn\b", re.IGNORECASE)
 
@@ -102,7 +103,7 @@ def look(
                 numbers[digits] = None
     found += _codes(words, known, before, [one for one in found if one.what is What.CARD])
     said = runs(known, READINGS[0])
-    found += [Found(What.IBAN, *span) for span in accounts.ibans(known, said)]
+    found += [Found(What.IBAN, *span) for span in accounts.ibans(words, known, said)]
     has_ssn = _SSN.search(" ".join(words)) is not None
     found += [Found(What.SSN, *span) for span in accounts.ssns(words, said, has_ssn)]
     return merged(found), tuple(numbers)
@@ -113,10 +114,14 @@ def _cards(run: Run, spoken_of: bool, known: Collection[str]) -> Iterator[tuple[
     for card in cards.cards(digits, spoken_of):
         yield digits[card.start : card.end], _of(run, What.CARD, card.start, card.end)
         if code := cards.security_code(digits[card.end :]):
-            yield digits[card.start : card.end], _of(run, What.CODE, *(card.end + at for at in code))
+            yield (
+                digits[card.start : card.end],
+                _of(run, What.CODE, *(card.end + at for at in code)),
+            )
     for card in cards.repeated(digits, known):
-        yield next(one for one in known if digits[card.start : card.end] in one), _of(
-            run, What.CARD, card.start, card.end
+        yield (
+            next(one for one in known if digits[card.start : card.end] in one),
+            _of(run, What.CARD, card.start, card.end),
         )
 
 
@@ -129,7 +134,9 @@ def _codes(
     words: Sequence[str], known: Sequence[Part], before: Before, found: Sequence[Found]
 ) -> Iterator[Found]:
     """Three or four digits near a name of the security code, where a card was spoken of."""
-    has_card = bool(found) or before.spoken_of or bool(before.known)
+    name = _CODE if before.spoken_of or speaks_of_card(words) else _CODE_ALONE
+    if found or before.known:
+        name = _CODE_AFTER
     said = runs(known, READINGS[0])
     for run in said:
         first, last = run[0].first, run[-1].last
@@ -140,7 +147,6 @@ def _codes(
         followed = any(last < other[0].first <= last + CODE_WORDS_MAX for other in said)
         if not followed:
             near += " " + " ".join(words[last + 1 : last + CODE_WORDS_MAX])
-        name = _CODE if has_card else _CODE_ALONE
         if before.asked_for_code or name.search(near) is not None:
             yield Found(What.CODE, first, last)
 

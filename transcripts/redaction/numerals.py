@@ -37,6 +37,10 @@ class Part:
     word: int
 
 
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 def _numbered(words: str, first: int = 0, step: int = 1) -> dict[str, str]:
     """Spellings of first, first + step, ...: those of one number are divided by a slash."""
     return {
@@ -75,12 +79,12 @@ WEAK = {
     **dict.fromkeys(("sicks", "sex"), "6"),
     **dict.fromkeys(("ate",), "8"),
 }
-FILLERS = frozenset(
+FILLERS = _listed(
     "um uhm uh er erm ah hm hmm mm mhm and then dash hyphen minus space comma next okay ok so like"
     " wait well right yes yeah it's that's is are was sorry again followed by please"
     " let me see hold on you know i mean a the last final other"
     " und äh ähm öh dann strich bindestrich also ja genau moment die das ist sind nochmal"
-    " leerzeichen komma bitte nächsten letzten".split()
+    " leerzeichen komma bitte nächsten letzten"
 )
 GROUP = (
     {"next", "last", "first", "final", "other", "nächsten", "letzten", "ersten"},
