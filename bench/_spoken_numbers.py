@@ -136,7 +136,7 @@ CARDS = (
     "zweiundvierzig zweiundvierzig zweiundvierzig zweiundvierzig zweiundvierzig zweiundvierzig"
     " zweiundvierzig zweiundvierzig",
     "viertausendzweihundertzweiundvierzig 4242 äh 4242 und dann 4242",
-    "doppel fünf doppel fünf doppelfünf doppel fünf doppel fünf doppel fünf doppel vier doppel vier",
+    "doppel fünf doppelfünf doppel fünf doppel fünf doppel fünf doppel fünf doppelvier doppel vier",
     "dreimal die fünf fünf fünf fünf fünf fünf fünf fünf fünf fünf viermal die vier",
     "vier zwei vier zwei strich vier zwei vier zwei strich vier zwei vier zwei strich vier zwei"
     " vier zwei",

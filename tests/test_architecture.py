@@ -69,6 +69,7 @@ SHELLS = {
     "recordings.segments": "reads, punches and sweeps segments",
     "recordings.export": "writes evidence packs",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
+    "transcripts.index": "the search index, a file of its own",
     "runtime.log_key": "the key file that signs the log",
     "runtime.notary": "signs the log once a second, waits before it asks for a stamp again",
     "runtime.timestamps": "the nonce of a query is drawn by its library",

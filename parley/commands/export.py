@@ -7,8 +7,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parley import evidence
-from parley.commands import No, NotLikeThis, finding, place
+from parley.commands import No, NotLikeThis, finding, looks, place
 from recordings import ExportError, PackError, VaultError
+from recordings.access import Looked
 from runtime import checkpoint
 from runtime.log_key import load_or_create
 from sessions.tables import CallState
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
+        looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
         try:
             unreadable = evidence.export(
                 rows,
