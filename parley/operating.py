@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
             return None
         raise NotLikeThis(str(error)) from error
     try:
-        return asyncio.run(_perform(database, asked))
+        # On a thread of its own: whoever calls a command from code may have a loop that runs.
+        with ThreadPoolExecutor(max_workers=1) as alone:
+            return alone.submit(lambda: asyncio.run(_perform(database, asked))).result()
     finally:
         directory.close()
 
