@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench._measure import machine
 from media.units import SAMPLES_PER_MS, pcm
-from parley.caller import CallEvent, CallScript, Press, Say, place
+from parley.caller import CallError, CallEvent, CallScript, Press, Say, place
 from parley.demonstration.server import Server
 from tests.interop.agents import WELCOME
 from tests.interop.speech import agent_speech, caller_speech
@@ -76,20 +76,25 @@ async def _caller(name: str, target: str, until: float, seconds: int, out: Path)
 
 
 def _rss_mb(pid: int | None) -> float:
+    """With its children."""
     if pid is None:
         return 0.0
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(_rss_mb(int(child)) for child in children)
 
 
 def _parley(data: Path, *arguments: str) -> str:
     command = [sys.executable, "-P", "-m", "parley.cli", *arguments]
-    return subprocess.run(
+    done = subprocess.run(
         [*command, "--data", str(data)], capture_output=True, text=True, check=False
-    ).stdout
+    )
+    if done.returncode:
+        print(f"parley {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _watch(server: Server, running: Sequence[BaseProcess], out: Path) -> None:
@@ -117,7 +122,7 @@ def _misalignment_ms(data: Path, call: str, heard: Heard, folder: Path) -> float
         kept = find(agent, load(folder / "audio" / "agent.wav"))
         said = find(speech, load(folder / "audio" / "caller.wav"))
         there = find(agent, load(Path(heard.saved)))
-    except (OSError, ValueError):
+    except (OSError, ValueError, CallError):
         return None
     if min(kept.likeness, said.likeness, there.likeness) <= ALIKE:
         return None

@@ -123,7 +123,10 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
+    """`until`: in microseconds, nothing captured from then on is sealed."""
+
     leg: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +284,8 @@ def _track(item: object) -> Track:
 
 
 def _close_gate(header: Header, payload: bytes) -> Command:
-    return CloseGate(_name(header, "leg"))
+    until = None if header.get("until") is None else _integer(header, "until", TIME_US_MAX)
+    return CloseGate(_name(header, "leg"), until)
 
 
 def _dtmf(header: Header, payload: bytes) -> Command:

@@ -9,7 +9,7 @@ from consent.tables import Basis, ConsentEvent
 from conversation.tables import Action
 from parley import joined, transcript
 from parley.plain import Key, Plain, fields_of, opened
-from recordings.tables import Chunk, Recording
+from recordings.tables import Chunk, ChunkGap, Recording
 from runtime.tables import select
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
@@ -146,7 +146,13 @@ def _recording(rows: apsw.Connection, call: str) -> Plain | None:
     first = min((chunk.first_sample / chunk.rate for chunk in chunks), default=0.0)
     ends = ((chunk.first_sample + chunk.samples) / chunk.rate for chunk in chunks)
     seconds = round(max(ends, default=0.0) - first, 3)
-    return {**fields_of(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
+    gaps = sorted(select(rows, ChunkGap, ("call",), (call,)), key=lambda gap: gap.from_us)
+    return {
+        **fields_of(found[0], "id"),
+        "chunks": len(chunks),
+        "seconds": seconds,
+        "gaps": [fields_of(gap, "id", "call") for gap in gaps],
+    }
 
 
 def _media(rows: apsw.Connection, call: str) -> Plain | None:

@@ -1,6 +1,11 @@
-"""What the caller does, one thing after the other: keys, words, silence."""
+"""What the caller does: keys and silence as they come, words once they are understood.
+
+To understand takes seconds. Who presses a key does not wait for it: a late answer to a key is
+one that a caller has hung up on.
+"""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 from consent.rules import ASKING, LISTENING, PLAYING, State
@@ -23,51 +28,85 @@ AWAY_S = 30.0
 """A caller who says nothing for so long is asked whether they are still there."""
 
 INBOX_MAX = 256
-"""Things that happened to one call and were not looked at yet."""
+"""Keys and silences of one call that were not looked at yet."""
+
+WORDS_MAX = 32
+"""Utterances of one call that were not understood yet."""
 
 Header = dict[str, Any]
+Inbox = asyncio.Queue[tuple[Header, bytes]]
+
+
+@dataclass(slots=True)
+class _Inboxes:
+    """Of one call: each is looked at by a task of its own, one thing after the other."""
+
+    acts: Inbox = field(default_factory=lambda: Inbox(INBOX_MAX))
+    words: Inbox = field(default_factory=lambda: Inbox(WORDS_MAX))
+    tasks: tuple[asyncio.Task[None], ...] = ()
+    unheard: int = 0
+    """Utterances that are not understood yet, the one under way among them."""
+
+    def put(self, header: Header, payload: bytes) -> None:
+        """Raises QueueFull."""
+        is_said = header["event"] == "heard"
+        (self.words if is_said else self.acts).put_nowait((header, payload))
+        self.unheard += is_said
 
 
 class Attending:
-    """One inbox and one task per call; what is about consent goes to `Asking`."""
+    """Two inboxes per call, words and all else; what is about consent goes to `Asking`."""
 
     def __init__(self, house: House, calls: dict[str, LiveCall], asking: Asking) -> None:
         self._house = house
         self._calls = calls
         self._asking = asking
-        self._inboxes: dict[str, asyncio.Queue[tuple[Header, bytes]]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._inboxes: dict[str, _Inboxes] = {}
+        self._unacknowledged: dict[str, str] = {}
+        """Event -> the call it was told of."""
 
     def begin(self, live: LiveCall) -> None:
         """Attend to a call from now on."""
-        self._inboxes[live.id] = asyncio.Queue(INBOX_MAX)
-        self._tasks[live.id] = asyncio.create_task(self._attend(live))
+        inboxes = self._inboxes[live.id] = _Inboxes()
+        inboxes.tasks = (
+            asyncio.create_task(self._attend(live, inboxes.acts)),
+            asyncio.create_task(self._listen(live, inboxes)),
+        )
 
     def leave(self, call: str) -> None:
-        """The call is over and sealed."""
-        self._inboxes.pop(call, None)
-        task = self._tasks.pop(call, None)
-        if task is not None:
+        """The call is over and sealed: what was not looked at will not be."""
+        for event in [event for event, whose in self._unacknowledged.items() if whose == call]:
+            self.acknowledge(event)
+        inboxes = self._inboxes.pop(call, None)
+        for task in inboxes.tasks if inboxes else ():
             task.cancel()
 
     def deliver(self, call: str, header: Header, payload: bytes) -> None:
+        if "id" in header:
+            self._unacknowledged[header["id"]] = call
         try:
-            self._inboxes[call].put_nowait((header, payload))
+            self._inboxes[call].put(header, payload)
         except asyncio.QueueFull:
             self._house.note("more happens to a call than is looked at", call=call)
 
-    async def _attend(self, live: LiveCall) -> None:
-        inbox = self._inboxes[live.id]
+    async def _attend(self, live: LiveCall, inbox: Inbox) -> None:
         while True:
-            header, payload = await inbox.get()
-            try:
-                await self._in_time(live, header, payload)
-            except Refused:
-                # The call ended meanwhile: there is nobody left to answer.
-                self.acknowledge(header.get("id"))
-            except (SpeechError, MediaUnavailable) as error:
-                self._house.note("not understood", call=live.id, why=type(error).__name__)
-                self.acknowledge(header.get("id"))
+            await self._look_at(live, *await inbox.get())
+
+    async def _listen(self, live: LiveCall, inboxes: _Inboxes) -> None:
+        while True:
+            await self._look_at(live, *await inboxes.words.get())
+            inboxes.unheard -= 1
+
+    async def _look_at(self, live: LiveCall, header: Header, payload: bytes) -> None:
+        try:
+            await self._in_time(live, header, payload)
+        except Refused:
+            # The call ended meanwhile: there is nobody left to answer.
+            self.acknowledge(header.get("id"))
+        except (SpeechError, MediaUnavailable) as error:
+            self._house.note("not understood", call=live.id, why=type(error).__name__)
+            self.acknowledge(header.get("id"))
 
     async def _in_time(self, live: LiveCall, header: Header, payload: bytes) -> None:
         """A full queue or disk is waited for: nothing the caller did is dropped."""
@@ -159,8 +198,7 @@ class Attending:
             event=header["id"],
             told=told.id,
         )
-        # Told once more after a crash of ours, or of the media process: it may wait already.
-        ready = [] if turn in live.drafts else keeping.heard(self._house, live, draft)
+        ready = keeping.heard(self._house, live, draft)
         own = next((each for one, each in ready if one is draft), None)
         if state is not State.GRANTED:
             live.drafts.clear()
@@ -168,7 +206,7 @@ class Attending:
             return
         await self._keep(live, [(one, each) for one, each in ready if one is not draft])
         # What waits is acknowledged when it is a row: until then the media process has it.
-        event = None if own is None else header["id"]
+        event = None if turn in live.drafts else header["id"]
         await self._act(live, told.id, "heard", event, kept=own, turn=turn)
         if own is not None:
             await self._kept_with_its_turn(live, draft, own)
@@ -237,7 +275,9 @@ class Attending:
         if event is not None:
             told.unacknowledged[turn] = event
         segment, redacted = kept or (None, None)
-        await self._house.act(
+        # Words are taken out of memory once: whoever commits them waits for a full queue or disk.
+        commit = self._house.act if kept is None else self._house.surely
+        await commit(
             caller_acted,
             told.id,
             request=turn,
@@ -257,6 +297,7 @@ class Attending:
 
     def acknowledge(self, event: str | None) -> None:
         if event is not None:
+            self._unacknowledged.pop(event, None)
             self._house.media.ack([event])
 
     def touch(self, live: LiveCall) -> None:
@@ -270,6 +311,10 @@ class Attending:
             )
 
     async def _away(self, live: LiveCall) -> None:
+        if self._inboxes[live.id].unheard:
+            # They have spoken: what they said is an answer, and silence is none.
+            self.touch(live)
+            return
         state = await self._asking.state(live.id)
         if state in LISTENING:
             await self._asking.silence(live)

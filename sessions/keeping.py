@@ -104,7 +104,12 @@ def _hidden(
 
 
 def heard(house: House, live: LiveCall, draft: Draft) -> list[tuple[Draft, Entry]]:
-    """The party said this: what can be committed now, the oldest first; the rest waits."""
+    """The party said this: what can be committed now, the oldest first; the rest waits.
+
+    What is told once more, by a media process that lost its link, is passed over.
+    """
+    if live.keeping.has_heard(draft.id):
+        return []
     live.drafts[draft.id] = draft
     return _ready(house, live, live.keeping.heard(draft.id, draft.text.split(), house.clock()))
 

@@ -6,6 +6,7 @@ from consent import reducers as consent
 from consent.rules import ASKING, Answer, State
 from consent.wordings import QUESTION
 from conversation import reducers as conversation
+from conversation.tables import Turn
 from recordings import reducers as recordings
 from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
@@ -168,7 +169,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
     if dial is not None and dial.joins is not None:
         if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
             joined.join(ctx, dial.joins, call, dial.part, dial.coached)
-            conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
+            _enter(ctx, call)
         else:
             # Whom it was for has left meanwhile.
             ctx.effect("telephony.hang_up", lane=f"{call}/voice")
@@ -176,6 +177,13 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
         consent.due(ctx, call)
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
     else:
+        _enter(ctx, call)
+
+
+def _enter(ctx: Context, call: str) -> None:
+    """The agent begins, once: after the question, where the party is asked one."""
+    entered = ctx.table(Turn).get(f"{call}:enter") is not None
+    if not entered and not consent.is_asked(ctx, call):
         conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
 
 
@@ -207,8 +215,7 @@ def consent_answered(
     state = consent.state_of(ctx, call)
     if state in ASKING:
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[state])
-    else:
-        conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
+    _enter(ctx, call)
     return grant is not None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from media.client import MediaUnavailable
 from media.recorder import Track
 from recordings import segments
-from recordings.reducers import chunk_sealed, gate_reopened, recording_sealed
+from recordings.reducers import chunk_refused, chunk_sealed, gate_reopened, recording_sealed
 from recordings.tables import Chunk, Recording, RecordingState
 from runtime.errors import Refused, named
 from runtime.outbox import Effect
@@ -76,7 +76,7 @@ class Sealing:
         tracks = [
             Track(party, key_id, self._house.keystore.key(key_id)) for party, key_id in keys.items()
         ]
-        self._house.media.gate(recording.id, recording.id, epoch, recording.granted_us, tracks)
+        self._house.media.gate(recording.id, recording.id, epoch, recording.opened_us, tracks)
 
     async def take(self, header: dict[str, Any]) -> None:
         """Begin to commit a chunk's row, and acknowledge it then; waits while too many are."""
@@ -130,6 +130,9 @@ class Sealing:
         except Refused as why:
             self._house.note("chunk refused", call=call, chunk=name, why=str(why))
             await self._erase_stray(chunk)
+            # Told again, it has a row already.
+            refused = {"request": f"chunk/{name}/refused", "chunk": chunk, "why": str(why)}
+            await self._house.surely(chunk_refused, call, **refused)
 
     async def _erase_stray(self, chunk: Chunk) -> None:
         """Ciphertext that was not let in is no part of a record."""
@@ -195,7 +198,7 @@ class Sealing:
         if not rows or rows[0].state is RecordingState.SEALED:
             return
         if self._house.media.has(live.id):
-            self._house.media.close_gate(live.id)
+            self._house.media.close_gate(live.id, rows[0].suspended_us)
             try:
                 await asyncio.wait_for(live.gate_closed.wait(), GATE_WAIT_S)
             except TimeoutError:

@@ -102,7 +102,7 @@ async def test_an_encrypted_call_outlives_its_media_process_in_both_directions(
     after = speech[len(speech) // 2 :]
     assert share(after, pack.caller, ALIKE) > HEARD_SHARE
     assert share(voiced(agent_speech(BOOKED)), load(saved), ALIKE) > HEARD_SHARE
-    media = server.json("show", call["id"])["media"]
+    media = server.shown(call["id"])["media"]
     assert (media["codec"], bool(media["srtp"])) == (codec, True)
     assert media["quality"]["received"] > 100
 
@@ -143,7 +143,7 @@ async def test_a_recording_goes_on_where_a_reinvite_changes_the_codec(
         assert line.over.done(), "the agent did not hang up"
         heard = from_pcm(phone.heard())
     (call,) = server.sealed(known)
-    told = server.json("show", call["id"])
+    told = server.shown(call["id"])
     assert (call["ended_by"], told["media"]["codec"]) == ("agent", after)
     assert told["recording"]["lost"] is None
     crosses = CODECS[before].rate != CODECS[after].rate

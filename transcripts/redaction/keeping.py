@@ -66,6 +66,10 @@ class Keeping:
         held = [one.at_us for one in self._said if not one.released]
         return min(held) + HOLD_US if held else None
 
+    def has_heard(self, id: str) -> bool:
+        """Whether that utterance is remembered."""
+        return any(one.id == id for one in self._said)
+
     def heard(self, id: str, words: Sequence[str], now_us: int) -> list[Kept]:
         """The party said this. Answers what may be kept now, the oldest first."""
         self._forget(now_us)
