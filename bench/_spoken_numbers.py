@@ -53,7 +53,8 @@ def pairs(number: str) -> str:
 
 def grouped(number: str, between: str) -> str:
     sizes = (4, 6, 5) if len(number) == 15 else (4, 4, 4, len(number) - 12)
-    groups, at = [], 0
+    groups: list[str] = []
+    at = 0
     for size in sizes:
         groups.append(number[at : at + size])
         at += size

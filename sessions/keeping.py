@@ -8,7 +8,7 @@ it is committed, so that after a crash it is told, understood and looked at agai
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from conversation.speech.engines import SpokenWord
 from runtime.errors import Refused
@@ -196,11 +196,10 @@ def keepable_json(live: LiveCall, value: Any) -> Any:
         case int():
             cleared = live.keeping.cleared(str(value))
             return value if cleared == str(value) else cleared
-        case list():
-            return [keepable_json(live, one) for one in value]
-        case tuple():
-            return [keepable_json(live, one) for one in value]
+        case list() | tuple():
+            return [keepable_json(live, one) for one in cast("list[Any]", value)]
         case dict():
-            return {keepable_json(live, k): keepable_json(live, v) for k, v in value.items()}
+            items = cast("dict[Any, Any]", value).items()
+            return {keepable_json(live, name): keepable_json(live, one) for name, one in items}
         case _:
             return value

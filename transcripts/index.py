@@ -8,6 +8,7 @@ and there is no write-ahead log that would keep them.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import apsw
 
@@ -50,7 +51,8 @@ class Index:
 
     def states(self) -> dict[str, str]:
         """The calls that are in it, and what state of each it was."""
-        return dict(self._db.execute("SELECT call, state FROM indexed").fetchall())
+        rows = self._db.execute("SELECT call, state FROM indexed")
+        return {cast(str, call): cast(str, state) for call, state in rows}
 
     def put(self, call: str, state: str, documents: Iterable[Document]) -> None:
         """The call as it is now, in the place of what there was."""
@@ -74,7 +76,7 @@ class Index:
         found = self._db.execute(
             "SELECT segment FROM said WHERE said MATCH ? AND call = ?", (match, call)
         )
-        return [segment for (segment,) in found]
+        return [cast(str, segment) for (segment,) in found]
 
     def empty(self) -> None:
         """Throw all of it away."""

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
@@ -43,6 +42,14 @@ def looks(data: Path) -> list[Access]:
 
 def bytes_of(data: Path) -> bytes:
     return b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+
+
+def names(data: Path) -> set[str]:
+    return {path.name for path in data.iterdir()}
+
+
+def is_readable(path: Path, mode: int) -> bool:
+    return mode != os.W_OK
 
 
 async def call(tmp_path: Path) -> Playing:
@@ -94,13 +101,13 @@ async def test_what_cannot_be_noted_is_shown_and_said_to_be_so(
     tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await call(tmp_path)
-    before = {path.name for path in tmp_path.iterdir()}
+    before = names(tmp_path)
     # Whoever is root may write everywhere: permissions alone would show nothing here.
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr(os, "access", is_readable)
     code, out, err = said("search", "appointment", "--data", tmp_path)
     assert code == 0 and "book an appointment" in out
     assert "not noted in the log" in err
-    assert "index.db" not in before | {path.name for path in tmp_path.iterdir()}
+    assert "index.db" not in before | names(tmp_path)
 
 
 async def test_search_finds_words_and_phrases_between_times(tmp_path: Path, said: Said) -> None:

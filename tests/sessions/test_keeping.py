@@ -106,7 +106,7 @@ class Line:
         async with asyncio.timeout(WAIT_S):
             while True:
                 self.changed.clear()
-                rows = await self.house.store.reader.rows(cls)
+                rows: list[Any] = await self.house.store.reader.rows(cls)
                 if len(rows) >= count:
                     return rows
                 await self.changed.wait()
@@ -120,7 +120,7 @@ async def line(house: House) -> AsyncIterator[Callable[[list[str]], Any]]:
     async def make(texts: list[str]) -> Line:
         words_key, caller_key = await house.prepare_key(), await house.prepare_key()
         who = house.seal("sip:anna@example.org", caller_key)
-        offered = {"line": "sip", "remote": who, "local": who, "agent": "x:Y"}
+        offered: dict[str, Any] = {"line": "sip", "remote": who, "local": who, "agent": "x:Y"}
         await house.act(call_offered, CALL, **offered, words_key=words_key)
         await house.act(call_answered, CALL, policy="ask")
         text = house.seal("May we record this call?", words_key)

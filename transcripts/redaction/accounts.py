@@ -19,7 +19,7 @@ IBAN_LENGTHS = {
 SSN_DIGITS = 9
 _SSN = re.compile(r"\d{3}-\d{2}-\d{4}", re.ASCII)
 _STRIPPED = ".,;:!?\"'()"
-NATO = {
+NATO: dict[str, str] = {
     word: word[0].upper()
     for word in re.findall(
         r"\w+",
