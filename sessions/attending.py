@@ -185,6 +185,11 @@ class Attending:
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
+        if state is not State.GRANTED:
+            # Nothing of it is kept; but a card is known again when the agent passes it on.
+            live.keeping.heard(turn, hearing.text.split(), self._house.clock())
+            await self._act(live, told.id, "heard", header["id"])
+            return
         draft = Draft(
             id=turn,
             party="caller",
@@ -200,10 +205,6 @@ class Attending:
         )
         ready = keeping.heard(self._house, live, draft)
         own = next((each for one, each in ready if one is draft), None)
-        if state is not State.GRANTED:
-            live.drafts.clear()
-            await self._act(live, told.id, "heard", header["id"])
-            return
         await self._keep(live, [(one, each) for one, each in ready if one is not draft])
         # What waits is acknowledged when it is a row: until then the media process has it.
         event = None if turn in live.drafts else header["id"]
