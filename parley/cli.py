@@ -31,6 +31,11 @@ COMMANDS = {
     "supervise": Command("parley.commands.supervise", "call a supervisor into a call that is up"),
     "calls": Command("parley.commands.calls", "list the calls"),
     "show": Command("parley.commands.show", "one call, at any moment of its life"),
+    "transcript": Command("parley.commands.transcript", "what was said in a call"),
+    "search": Command("parley.commands.search", "the calls in which something was said"),
+    "correct": Command("parley.commands.correct", "correct what is written of what was said"),
+    "redact": Command("parley.commands.redact", "hide words of a call from readers"),
+    "index": Command("parley.commands.index", "what `parley search` looks in, built anew"),
     "replay": Command("parley.commands.replay", "run the log again and compare every change"),
     "export": Command("parley.commands.export", "one call: to be verified, passed on, heard"),
     "verify": Command(

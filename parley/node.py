@@ -15,10 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from conversation.speech.client import SpeechClient
 from media.music import hold_music
 from media.pool import MediaPool
 from media.units import pcm
+from parley import searching
 from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
@@ -84,11 +87,15 @@ def _token(value: object) -> str:
     return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
 
 
-async def _sweep(house: House) -> None:
-    """What crashes left of audio is removed, now and from time to time, for ever."""
+async def _sweep(house: House, data: Path, database: Path) -> None:
+    """What crashes left of audio is removed, and what was erased goes from the index, for ever."""
     done: set[str] = set()
     while True:
         await recovery.sweep_audio(house, done)
+        try:
+            await asyncio.to_thread(searching.sweep, data, database, house.keystore.key)
+        except (apsw.Error, OSError) as error:
+            note("the index could not be brought up to date", why=named(error))
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
@@ -133,7 +140,9 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
-        board_tasks["sweep"] = asyncio.create_task(_sweep(board.house))
+        board_tasks["sweep"] = asyncio.create_task(
+            _sweep(board.house, Path(go["data"]), _database(self._config))
+        )
         resolver = Resolver(means(await self._sip_sockets))
         trunks = trunks_of(
             self._config,

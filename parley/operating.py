@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
             return None
         raise NotLikeThis(str(error)) from error
     try:
-        return asyncio.run(_perform(here, database, asked))
+        # On a thread of its own: whoever calls a command from code may have a loop that runs.
+        with ThreadPoolExecutor(max_workers=1) as alone:
+            return alone.submit(lambda: asyncio.run(_perform(here, database, asked))).result()
     finally:
         directory.close()
 

@@ -505,6 +505,11 @@ def the_transcript_is_what_was_sealed(pack: Pack) -> Iterator[str]:
         row["id"]: {**{name: row[name] for name in facts}, "text": unseal(row["text"], pack.keys)}
         for row in pack.rows("segment", ("id",))
     }
+    # What was corrected or redacted later is what a reader is shown.
+    for row in sorted(pack.rows("transcript_revision", ("id",)), key=lambda row: row["n"]):
+        if row["segment"] not in sealed:
+            raise Malformed(f"{row['id']} changes a segment that is not there")
+        sealed[row["segment"]]["text"] = unseal(row["text"], pack.keys)
     items = pack.json("transcript.json", list)
     shown = {item["id"]: item for item in items}
     if len(shown) != len(items):

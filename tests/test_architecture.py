@@ -72,6 +72,7 @@ SHELLS = {
     "recordings.export": "writes evidence packs",
     "recordings.vcon.schema": "reads the pinned schema that lies beside it",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
+    "transcripts.index": "the search index, a file of its own",
     "runtime.log_key": "the key file that signs the log",
     "runtime.notary": "signs the log once a second, waits before it asks for a stamp again",
     "runtime.timestamps": "the nonce of a query is drawn by its library",

@@ -8,8 +8,9 @@ import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parley import evidence, sounding
-from parley.commands import No, NotLikeThis, export_vcon, finding, place
+from parley.commands import No, NotLikeThis, export_vcon, finding, looks, place
 from recordings import ExportError, PackError, VaultError
+from recordings.access import Looked
 from runtime import checkpoint
 from runtime.log_key import load_or_create
 from sessions.tables import Call, CallState
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
+        looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
         try:
             unreadable = _export(args, here, rows, call)
         except (ExportError, OSError) as error:

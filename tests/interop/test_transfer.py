@@ -183,9 +183,7 @@ def test_whom_we_call_is_greeted_and_asked_like_a_caller(server: Server, tmp_pat
     assert [action["tool"] for action in shown["actions"]] == ["book"]
 
 
-def test_whom_we_dial_offers_another_codec_while_it_rings(
-    exchange: Server, tmp_path: Path
-) -> None:
+def test_whom_we_dial_offers_another_codec_while_it_rings(exchange: Server, tmp_path: Path) -> None:
     running, port = sipp_called("called_updates_us", tmp_path)
     call, _ = dial(exchange, port)
     passed(running, tmp_path)
