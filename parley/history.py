@@ -8,6 +8,7 @@ from pathlib import Path
 
 import consent.policy.reducers
 import conversation.reducers
+import recordings.access
 import recordings.reducers
 import runtime.budgets.reducers
 import runtime.effects
@@ -21,8 +22,13 @@ import sessions.joining_reducers
 import sessions.outbound
 import sessions.quality_reducers
 import sessions.reducers
+import sessions.retention.hold_reducers
+import sessions.retention.notice_reducers
+import sessions.retention.reducers
+import sessions.retention.standing_reducers
 import telephony.reducers
 import telephony.trunks.reducers
+import transcripts.reducers
 from runtime import fresh
 from runtime.fresh import ReplayFailed, Tell
 from runtime.replay import NAMED_MAX, Audit, Difference, audit, entries, rebuild
@@ -50,7 +56,9 @@ DECLARING = (
     telephony.reducers,
     telephony.trunks.reducers,
     consent.policy.reducers,
+    transcripts.reducers,
     conversation.reducers,
+    recordings.access,
     recordings.reducers,
     sessions.bridge_reducers,
     sessions.consult_reducers,
@@ -58,6 +66,10 @@ DECLARING = (
     sessions.reducers,
     sessions.outbound,
     sessions.quality_reducers,
+    sessions.retention.hold_reducers,
+    sessions.retention.notice_reducers,
+    sessions.retention.reducers,
+    sessions.retention.standing_reducers,
 )
 
 
