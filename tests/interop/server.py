@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import apsw
+import httpx2
 
 from parley import history, record
 from parley.commands import finding
@@ -170,6 +171,15 @@ class Server:
         """Bytes of memory the process of that role has in use."""
         pages = Path(f"/proc/{self.pids()[role]}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def metric(self, name: str) -> float:
+        """A figure of /metrics, added up over the media processes."""
+        told = httpx2.get(f"{self.url}/metrics").text.splitlines()
+        named = [
+            line.rpartition(" ") for line in told if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        assert named, f"nobody tells {name}"
+        return sum(float(value) for _, _, value in named)
 
     def kill(self, role: str) -> None:
         """As the kernel does when there is no memory left."""

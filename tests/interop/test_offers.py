@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from parley.caller.call import CallEvent, place
+from parley.caller.line import Line
+from parley.caller.reaching import bound, listening
 from parley.caller.script import CallScript
+from telephony.address import Address
+from telephony.flow import Hop, Transport
+from telephony.sdp import AudioParameters, Srtp
+from telephony.tls import contexts
 from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import NO_QUESTION, Server
 
@@ -26,7 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def greeter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One that greets before it answers."""
-    started = Server(tmp_path_factory.mktemp("greeter"), early_media=True)
+    never = '[consent]\npolicy = "never"\n'
+    started = Server(tmp_path_factory.mktemp("greeter"), more=never, early_media=True)
     yield started
     started.stop()
 
@@ -48,13 +55,20 @@ def test_a_caller_negotiates(server: Server, scenario: str, tmp_path: Path) -> N
     passed(sipp(scenario, server.port, tmp_path), tmp_path)
 
 
-@pytest.mark.parametrize("scenario", ["early_media", "early_media_unreliable"])
+@pytest.mark.parametrize("scenario", ["early_media", "early_media_unreliable", "hold_while_early"])
 def test_a_caller_hears_the_greeting_before_the_answer(
     greeter: Server, scenario: str, tmp_path: Path
 ) -> None:
     known = {call["id"] for call in greeter.calls()}
     passed(sipp(scenario, greeter.port, tmp_path), tmp_path)
     greeter.sealed(known)
+
+
+def test_a_caller_offers_another_codec_in_a_prack(greeter: Server, tmp_path: Path) -> None:
+    known = {call["id"] for call in greeter.calls()}
+    passed(sipp("prack_offer", greeter.port, tmp_path), tmp_path)
+    (call,) = greeter.sealed(known)
+    assert greeter.json("show", call["id"])["media"]["codec"] == "PCMA"
 
 
 def test_a_pause_that_is_asked_for_outlives_the_node(server: Server, tmp_path: Path) -> None:
@@ -116,6 +130,37 @@ def test_sessions_are_kept_alive_or_ended(server: Server, tmp_path: Path) -> Non
     ]
     for one, folder in zip(running, folders, strict=True):
         passed(one, folder)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("scenario", ["called_updated", "called_not_updated"])
+async def test_we_offer_another_codec_while_it_rings(scenario: str, tmp_path: Path) -> None:
+    running, port = sipp_called(scenario, tmp_path)
+    there = Address("127.0.0.1", port)
+    hops = [Hop(Transport.UDP, there)]
+    with listening(there.host, hops) as held, bound(there.host) as rtp:
+        line = Line(
+            held,
+            Address(*rtp.getsockname()[:2]),
+            "desk",
+            "",
+            tls=contexts(),
+            lookup=no_names,
+            codecs=("PCMU", "PCMA"),
+            srtp=Srtp.OFF,
+        )
+        line.dial(f"sip:desk@127.0.0.1:{port}", hops)
+        await line.rang.wait()
+        changed = await line.change(("PCMA", "PCMU"))
+        assert changed.codec == "PCMA"
+        assert isinstance(await line.answer, AudioParameters)
+        await line.hang_up()
+        await line.close()
+    passed(running, tmp_path)
+
+
+async def no_names(uri: str) -> list[Hop]:
+    return []
 
 
 @pytest.mark.anyio
