@@ -58,6 +58,11 @@ app = "{app}"
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
 
+    port: int
+    tls_port: int
+    rtp_first: int
+    _http_port: int
+
     def __init__(
         self,
         folder: Path,
