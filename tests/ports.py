@@ -30,7 +30,7 @@ class Block:
 
     def __init__(self, claim: int, ports: range) -> None:
         self._claim = claim
-        self._ports = ports
+        self.ports = ports
         self._next = ports.start
 
     def release(self) -> None:
@@ -38,15 +38,15 @@ class Block:
 
     def take(self, count: int) -> range:
         """So many ports in a row, which nobody has bound; the first is even, as RTP wants it."""
-        for _ in self._ports[count - 1 :]:
+        for _ in self.ports[count - 1 :]:
             first = self._next + self._next % 2
-            if first + count > self._ports.stop:
-                first = self._ports.start
+            if first + count > self.ports.stop:
+                first = self.ports.start
             wanted = range(first, first + count)
             self._next = wanted.stop
             if all(map(is_free, wanted)):
                 return wanted
-        raise AssertionError(f"of {self._ports} no {count} ports in a row are free")
+        raise AssertionError(f"of {self.ports} no {count} ports in a row are free")
 
 
 def free_port() -> int:
@@ -58,6 +58,12 @@ def free_ports(count: int) -> range:
     """As many in a row: a peer that is given one port may take its neighbours too."""
     with LOCK:
         return _own().take(count)
+
+
+def ours() -> range:
+    """All that this process gives: what others on this machine say is between other ports."""
+    with LOCK:
+        return _own().ports
 
 
 def is_free(port: int) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.interop.peers import missing
+from tests.ports import ours
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 10.0
@@ -19,14 +20,27 @@ KILOBYTES_PER_FILE, FILES = 50_000, 4
 
 @contextmanager
 def captured(folder: Path) -> Iterator[Path]:
-    """Write down all of loopback's UDP and TCP; the folder of the files, whole at the end."""
+    """Write down what goes from and to the ports of this process on loopback.
+
+    The folder of the files, whole at the end. What other tests say meanwhile is not looked at.
+    """
     program = shutil.which("dumpcap")
     if program is None:
         missing("tshark is not installed: apt-get install tshark")
         return
     folder.mkdir()
+    ports = ours()
     command = [
-        *(program, "-q", "-i", "lo", "-f", "udp or tcp", "-w", str(folder / "lo.pcapng")),
+        *(
+            program,
+            "-q",
+            "-i",
+            "lo",
+            "-f",
+            f"portrange {ports[0]}-{ports[-1]}",
+            "-w",
+            str(folder / "lo.pcapng"),
+        ),
         *("-b", f"filesize:{KILOBYTES_PER_FILE}", "-b", f"files:{FILES}"),
     ]
     with (folder / "log").open("wb") as log:

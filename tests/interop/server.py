@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import apsw
 import httpx2
 
-from parley import record
+from parley import history, record
 from parley.commands import finding
 from parley.commands.place import Place, reading
 from parley.config import Config
@@ -57,6 +57,11 @@ app = "{app}"
 
 class Server:
     """Made, it runs and answers; `stop` leaves nothing running."""
+
+    port: int
+    tls_port: int
+    rtp_first: int
+    _http_port: int
 
     def __init__(
         self,
@@ -220,6 +225,10 @@ class Server:
         with self._reading() as rows:
             found: dict[str, Any] = _plain(record.record(rows, self._place.keystore().key, call))
         return found
+
+    def replayed(self, call: str | None = None) -> history.Audit:
+        """The reducers run again in a fresh process, as by `parley replay`; of all, or a call."""
+        return history.replay(self._place.database, call)
 
     def until(self, ready: Callable[[], T], what: str) -> T:
         """Look again each 50 ms, until there is something to be seen."""

@@ -1,7 +1,7 @@
 """Starting a program which binds ports that it is told: again on others, where they are taken."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -52,7 +52,7 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", lo
 
 
 @contextmanager
-def ended_if_not(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def ended_if_not(process: "subprocess.Popen[bytes]") -> Generator[None]:
     """Leave nothing running that did not start."""
     try:
         yield

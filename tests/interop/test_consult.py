@@ -1,10 +1,13 @@
 """A colleague is asked, introduced and left with the caller, whatever dies meanwhile."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from sessions.consult_reducers import Consultation, ConsultState
 from telephony.bridge import Bridge, Presence
 from tests.interop import hosts
+from tests.interop.server import Server
 from tests.interop.telephones import Exchange, Telephone, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
@@ -35,12 +38,16 @@ def state(exchange: Exchange) -> ConsultState:
     return consultations(exchange)[0].state
 
 
+@pytest.fixture(scope="module", autouse=True)
+def replayed(desk: Server) -> Iterator[None]:
+    """All that a module's calls left comes out the same once more: of each call, and of all."""
+    yield
+    for call in [None, *(one["id"] for one in desk.calls())]:
+        assert desk.replayed(call).identical, desk.replayed(call)
+
+
 async def over(exchange: Exchange) -> None:
-    """All is sealed, and comes out the same once more."""
     await exchange.sealed(*exchange.ids)
-    for what in (*exchange.ids.values(), "--all"):
-        if what in (*exchange.calls(), "--all"):
-            assert (await exchange.parley("replay", what)).startswith("replay: identical")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +84,7 @@ async def test_a_colleague_accepts_is_introduced_and_left_with_the_caller(
     carol.sound()
     await exchange.hear("ann<carol", "carol<ann")
     assert role or all(one.heard_words(hosts.INTRODUCTION) for one in (ann, carol))
-    shown = await exchange.json("show", exchange.ids["ann"])
+    shown = exchange.server.shown(exchange.ids["ann"])
     assert shown["consultations"][0]["context"] == hosts.CONTEXT
     carol.hang_up()
     await ann.until(ann.over.is_set, "left alone on the line")

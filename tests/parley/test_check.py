@@ -12,6 +12,9 @@ from parley.commands.ports import buffer_bytes
 from parley.config import parse
 from runtime.checkpoint import verifier_key
 from runtime.log_key import ORIGIN, load_or_create
+from tests.ports import free_ports
+
+RTP, SHARED = free_ports(20), free_ports(2)
 
 CORES = len(os.sched_getaffinity(0))
 CONFIG = """\
@@ -20,7 +23,7 @@ listen = "127.0.0.1:{http}"
 [sip]
 listen = ["udp:127.0.0.1:{sip}"]
 [media]
-ports = "23200-23219"
+ports = "{rtp_first}-{rtp_last}"
 [agent]
 app = "{app}"
 """
@@ -28,7 +31,7 @@ app = "{app}"
 
 def configured(folder: Path, sip: int = 0, app: str = "parley.demo:Receptionist") -> list[str]:
     file = folder / "parley.toml"
-    file.write_text(CONFIG.format(http=0, sip=sip, app=app))
+    file.write_text(CONFIG.format(http=0, sip=sip, app=app, rtp_first=RTP[0], rtp_last=RTP[-1]))
     return ["check", "--config", str(file), "--data", str(folder / "data"), "--json"]
 
 
@@ -133,10 +136,12 @@ def test_the_media_processes_and_their_shared_ports_are_shown(
     shown = capsys.readouterr().out
     assert f"ok  media: processes: 1, and a warm spare; cores here: {CORES}\n" in shown
     assert "ok  media: each call has a pair of ports of its own\n" in shown
-    assert "10 pairs of ports of 23200-23219 on 127.0.0.1 are free for RTP and RTCP" in shown
-    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", "23220")
+    assert (
+        f"10 pairs of ports of {RTP[0]}-{RTP[-1]} on 127.0.0.1 are free for RTP and RTCP" in shown
+    )
+    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", str(SHARED[0]))
     cli.main(argv[:-1])
-    assert "shared ports on 127.0.0.1: 23220-23221; " in capsys.readouterr().out
+    assert f"shared ports on 127.0.0.1: {SHARED[0]}-{SHARED[1]}; " in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -160,12 +165,12 @@ def test_more_media_processes_than_cores(
 def test_a_shared_port_that_is_taken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", "23220")
+    monkeypatch.setenv("PARLEY_MEDIA_SHARED_PORT", str(SHARED[0]))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 23221))
+        taken.bind(("127.0.0.1", SHARED[1]))
         code, wrong = checked(configured(tmp_path), capsys)
     assert code == 1
-    assert "127.0.0.1:23221 cannot be bound" in wrong["ports"]
+    assert f"127.0.0.1:{SHARED[1]} cannot be bound" in wrong["ports"]
     assert "change media.shared_port" in wrong["ports"]
 
 

@@ -17,7 +17,8 @@ from runtime.opening import examine
 from tests.interop.server import PARLEY, options
 from tests.parley.a_call import agreed
 from tests.parley.failing_node import CALLS
-from tests.parley.test_keeper import start
+from tests.parley.test_keeper import RTP, start
+from tests.ports import free_ports
 from tests.runtime.damage import sql
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -45,7 +46,7 @@ def sip_port(pid: int) -> int:
     for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
         fields = line.split()
         port = int(fields[1].partition(":")[2], 16)
-        if fields[9] in inodes and not 23_000 <= port < 23_200:
+        if fields[9] in inodes and port not in RTP:
             return port
     raise AssertionError("the keeper holds no SIP socket")
 
@@ -119,9 +120,10 @@ def test_a_flush_that_fails_ends_the_node_and_the_next_one_serves(
 
 def served(folder: Path) -> "subprocess.CompletedProcess[str]":
     """A server that is expected to end by itself."""
+    ports = free_ports(100)
     (folder / "parley.toml").write_text(
         '[sip]\nlisten = ["udp:127.0.0.1:0"]\n[http]\nlisten = "127.0.0.1:0"\n'
-        '[media]\nports = "23200-23299"\n'
+        f'[media]\nports = "{ports[0]}-{ports[-1]}"\n'
     )
     return subprocess.run(
         [*PARLEY, "serve", "--config", folder / "parley.toml", "--data", folder / "data"],

@@ -13,14 +13,16 @@ from typing import Any, TextIO
 import pytest
 
 from parley.keeper.sockets import DESCRIPTORS, raise_descriptor_limit
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0
 BYTES_MAX = 65_536
+RTP, SHARED = free_ports(200), free_ports(4)
 CONFIG: dict[str, dict[str, Any]] = {
     "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 0},
     "http": {"listen": "127.0.0.1:0"},
-    "media": {"ports": "23000-23199"},
+    "media": {"ports": f"{RTP[0]}-{RTP[-1]}"},
 }
 
 DRAINING = {**CONFIG, "sip": {"listen": ["udp:127.0.0.1:0"], "drain_s": 3_600}}
@@ -232,7 +234,7 @@ def test_media_that_is_killed_is_replaced_on_the_same_rtp_sockets(server: Server
     node.told("peer")
     media.ask_keeper(want_rtp=2)
     ports = [media.told("rtp")["rtp"], media.told("rtp")["rtp"]]
-    assert ports == [23000, 23002]
+    assert ports == [RTP[0], RTP[2]]
     server.all_puppets(5)
 
     media.kill()
@@ -277,30 +279,30 @@ def test_speech_that_is_killed_is_started_again(server: Server) -> None:
 def test_rtp_comes_with_its_rtcp_and_both_outlive_the_process(server: Server) -> None:
     _, media, _ = server.all_active()
     media.ask_keeper(want_rtp=1)
-    assert media.told("rtp") == {"rtp": 23000, "rtcp": 23001}
+    assert media.told("rtp") == {"rtp": RTP[0], "rtcp": RTP[1]}
     media.kill()
-    send(23001, "a report sent while nobody listened")
+    send(RTP[1], "a report sent while nobody listened")
     after = server.active("media")
-    assert after.told("rtp") == {"rtp": 23000, "rtcp": 23001}
-    assert after.heard() == {"from": "23001", "heard": "a report sent while nobody listened"}
-    after.ask_keeper(release_rtp=23000)
+    assert after.told("rtp") == {"rtp": RTP[0], "rtcp": RTP[1]}
+    assert after.heard() == {"from": str(RTP[1]), "heard": "a report sent while nobody listened"}
+    after.ask_keeper(release_rtp=RTP[0])
     after.ask_keeper(want_rtp=1)
     after.told("rtp")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         # The other copy of the socket is the child's, which a puppet does not close.
         after.kill()
         server.event("died", role="media", pid=after.pid)
-        free.bind(("127.0.0.1", 23001))
+        free.bind(("127.0.0.1", RTP[1]))
 
 
 def test_a_port_whose_rtcp_is_taken_is_passed_over(server: Server) -> None:
     _, media, _ = server.all_active()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 23001))
+        taken.bind(("127.0.0.1", RTP[1]))
         media.ask_keeper(want_rtp=1)
-        assert media.told("rtp") == {"rtp": 23002, "rtcp": 23003}
+        assert media.told("rtp") == {"rtp": RTP[2], "rtcp": RTP[3]}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 23000))
+        free.bind(("127.0.0.1", RTP[0]))
 
 
 def test_each_media_process_keeps_its_number_its_ports_and_its_link(
@@ -346,26 +348,26 @@ def test_each_media_process_keeps_its_number_its_ports_and_its_link(
 
 
 def test_a_shared_pair_belongs_to_each_media_process(serve: Callable[..., Server]) -> None:
-    server = serve(processes=2, shared_port=23300)
+    server = serve(processes=2, shared_port=SHARED[0])
     first, second = server.active("media", 0), server.active("media", 1)
-    assert first.told("shared") == {"shared": 23300, "rtcp": 23301}
-    assert second.told("shared") == {"shared": 23302, "rtcp": 23303}
+    assert first.told("shared") == {"shared": SHARED[0], "rtcp": SHARED[1]}
+    assert second.told("shared") == {"shared": SHARED[2], "rtcp": SHARED[3]}
     second.kill()
-    send(23302, "a frame of many")
+    send(SHARED[2], "a frame of many")
     after = server.active("media", 1)
-    assert after.told("shared") == {"shared": 23302, "rtcp": 23303}
-    assert after.heard() == {"from": "23302", "heard": "a frame of many"}
+    assert after.told("shared") == {"shared": SHARED[2], "rtcp": SHARED[3]}
+    assert after.heard() == {"from": str(SHARED[2]), "heard": "a frame of many"}
 
 
 def test_a_shared_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 23301))
-        config = {**CONFIG, "media": {**CONFIG["media"], "shared_port": 23300}}
+        taken.bind(("127.0.0.1", SHARED[1]))
+        config = {**CONFIG, "media": {**CONFIG["media"], "shared_port": SHARED[0]}}
         process, log = start(tmp_path, "tests.parley.children", ENVIRON, config)
         with log:
             said = log.read()
     assert process.wait(WAIT_S) == 2
-    assert "udp:127.0.0.1:23300 and the port above it cannot be bound" in said
+    assert f"udp:127.0.0.1:{SHARED[0]} and the port above it cannot be bound" in said
     assert "change media.shared_port" in said
 
 
@@ -401,7 +403,7 @@ def test_a_full_port_range_is_said_and_survived(server: Server) -> None:
     }
     media.kill()
     after = server.active("media")
-    assert [after.told("rtp")["rtp"] for _ in range(100)] == list(range(23000, 23200, 2))
+    assert [after.told("rtp")["rtp"] for _ in range(100)] == list(RTP[::2])
 
 
 @pytest.mark.parametrize("words", ["", "{", "[]", '{"want_rtp":"all"}', '{"release_rtp":null}'])
@@ -410,7 +412,7 @@ def test_what_a_child_says_wrongly_is_ignored(server: Server, words: str) -> Non
     media.say("keeper", words or "null")
     server.event("not_understood", role="media")
     media.ask_keeper(want_rtp=1)
-    assert media.told("rtp") == {"rtp": 23000, "rtcp": 23001}
+    assert media.told("rtp") == {"rtp": RTP[0], "rtcp": RTP[1]}
 
 
 def test_only_media_may_ask_for_rtp(server: Server) -> None:
