@@ -42,9 +42,9 @@ simulate: .venv/dev.stamp ## power cuts, a lost lock, kill -9: SEED=n repeats on
 
 lock: ## renew the lock files (needs uv)
 	$(LOCK) --upgrade --output-file requirements.lock
-	$(LOCK) --upgrade --extra whisper --extra timestamps --group dev \
+	$(LOCK) --upgrade --extra whisper --extra timestamps --extra redaction --group dev \
 		--constraint requirements.lock --output-file requirements-dev.lock
-	$(LOCK) --upgrade --extra whisper --extra timestamps --group dev --group bench \
+	$(LOCK) --upgrade --extra whisper --extra timestamps --extra redaction --group dev --group bench \
 		--constraint requirements-dev.lock --output-file requirements-bench.lock
 	$(subst pyproject.toml --group build,bench/pipecat.in,$(LOCK)) --upgrade --output-file requirements-pipecat.lock
 

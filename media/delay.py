@@ -27,7 +27,7 @@ NEVER = 1 << 62
 
 SHRINK = 0.5 ** (1 / HALF_LIFE)
 
-Slots = NDArray[np.int32]
+Slots = NDArray[np.integer]
 
 
 class Delay:
@@ -52,7 +52,8 @@ class Delay:
         np.minimum.at(self._least, slots, transit_us)
         late = transit_us - np.minimum(self._least, self._least_before)[slots]
         np.multiply.at(self._jitter_us, slots, SHRINK)
-        np.maximum.at(self._jitter_us, slots, late)
+        # A whole number would have numpy take each of them through a general path.
+        np.maximum.at(self._jitter_us, slots, late.astype(np.float64))
         np.add.at(self._seen, slots, 1)
         self._turn(slots[self._seen[slots] >= WINDOW])
 

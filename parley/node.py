@@ -123,8 +123,8 @@ class Node:
             self._tell_damage(damage)
             return 1
         board_tasks = {
-            "media events": asyncio.create_task(board.media_events()),
-            "line events": asyncio.create_task(board.line_events()),
+            "media events": asyncio.create_task(board.media.run()),
+            "line events": asyncio.create_task(board.line.run()),
             "store": asyncio.create_task(_raise(board.house.store.broken)),
             "control": control,
             "stop": asyncio.create_task(self._stop.wait()),
@@ -153,7 +153,7 @@ class Node:
             clock,
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
-            board.media_stats,
+            board.media.stats,
             self._drain.is_set,
         )
         operators = serve_operators(
@@ -247,7 +247,7 @@ class Node:
 
         def told(event: Event) -> None:
             if not trunks.lines.heard(event):
-                board.line.put_nowait(event)
+                board.line.tell(event)
 
         endpoint = SipEndpoint(
             held,

@@ -60,6 +60,8 @@ class Attending:
         self._calls = calls
         self._asking = asking
         self._inboxes: dict[str, _Inboxes] = {}
+        self._unacknowledged: dict[str, str] = {}
+        """Event -> the call it was told of."""
 
     def begin(self, live: LiveCall) -> None:
         """Attend to a call from now on."""
@@ -70,12 +72,16 @@ class Attending:
         )
 
     def leave(self, call: str) -> None:
-        """The call is over and sealed."""
+        """The call is over and sealed: what was not looked at will not be."""
+        for event in [event for event, whose in self._unacknowledged.items() if whose == call]:
+            self.acknowledge(event)
         inboxes = self._inboxes.pop(call, None)
         for task in inboxes.tasks if inboxes else ():
             task.cancel()
 
     def deliver(self, call: str, header: Header, payload: bytes) -> None:
+        if "id" in header:
+            self._unacknowledged[header["id"]] = call
         try:
             self._inboxes[call].put(header, payload)
         except asyncio.QueueFull:
@@ -233,6 +239,7 @@ class Attending:
 
     def acknowledge(self, event: str | None) -> None:
         if event is not None:
+            self._unacknowledged.pop(event, None)
             self._house.media.ack([event])
 
     def touch(self, live: LiveCall) -> None:

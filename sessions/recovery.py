@@ -36,7 +36,7 @@ async def calls(board: Switchboard) -> None:
     recordings = {recording.id for recording in await reader.rows(Recording)}
     for row in await reader.rows(Call):
         if row.state is not CallState.SEALED:
-            live = board.admit(row, memories.get(row.id))
+            live = board.admission.admit(row, memories.get(row.id))
             live.recording = row.id in recordings
     for leg in await reader.rows(Leg):
         if leg.call in board.calls:
@@ -65,7 +65,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     for dialog in unoffered:
         replaces = dialog.replaces or None
         remote = shown(dialog.remote_uri, read_lines(dialog.caller_headers), dialog.trunk)
-        await board.offered(dialog.id, remote, dialog.local_uri, replaces)
+        await board.admission.offered(dialog.id, remote, dialog.local_uri, replaces)
     reader = board.house.store.reader
     orders = await reader.rows(Effect, state=EffectState.OPEN, kind="telephony.dial")
     placing = {canonical.decode(order.args.encode())["call"] for order in orders}

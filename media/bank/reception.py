@@ -13,10 +13,9 @@ from media.bank.former import Former
 from media.bank.lines import Line, Lines
 from media.bank.memory import Slots, ranks
 from media.bank.reports import Reports
-from media.bank.routes import NOBODY
 from media.codecs import Decoder
 from media.codecs.g711 import DECODE, LAWS
-from media.net import unpack
+from media.net import same, unpack
 from media.rtp import RtpPacket
 from media.rtp_headers import FIXED_BYTES, Headers, parse
 from media.units import Samples
@@ -53,7 +52,7 @@ class Reception:
         """Take the rows of a batch that are of these slots, in by `now`. None is believed yet."""
         headers = parse(datagrams.data, datagrams.lengths)
         lines = self._lines
-        believed = (lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
+        believed = same(lines.latched[slots], datagrams.sources[rows])
         plain = (
             believed
             & (headers.payload_type[rows] == lines.voice[slots])
@@ -97,8 +96,9 @@ class Reception:
         """One packet after the other: keys, codecs with a memory, and who is not known."""
         if not rows.size:
             return
-        known = (self._lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
-        kept = known | (ranks(np.where(known, NOBODY, slots)) < STRANGERS_A_LEG_MAX)
+        known = same(self._lines.latched[slots], datagrams.sources[rows])
+        kept = known.copy()
+        kept[~known] = ranks(slots[~known]) < STRANGERS_A_LEG_MAX
         np.add.at(self._lines.strangers, slots[~kept], 1)
         voices = {rate: Voices() for rate in self._banks}
         for row, slot in zip(rows[kept].tolist(), slots[kept].tolist(), strict=True):
@@ -193,5 +193,8 @@ def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots]:
     In an order in which those of each leg stay as they came.
     """
     keys = ranks(slots) * KINDS_MAX + kinds
+    if (keys == keys[0]).all():
+        yield np.arange(len(keys))
+        return
     for key in np.unique(keys).tolist():
         yield np.flatnonzero(keys == key)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.bank.memory import Slots
-from media.net import SOCKADDR_BYTES, key
+from media.net import SOCKADDR_BYTES, key, same
 
 NOBODY = -1
 SHARED = -2
@@ -79,8 +79,8 @@ class Routes:
         keys = key(sources) ^ ssrcs.astype(np.uint64) * MIX
         places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         # Keys may collide by somebody's will: the whole row has to be the same.
-        same = (self._ssrcs[places] == ssrcs) & (self._rows[places] == sources).all(axis=1)
-        return np.where(same, self._slots[places], NOBODY)
+        is_it = (self._ssrcs[places] == ssrcs) & same(self._rows[places], sources)
+        return np.where(is_it, self._slots[places], NOBODY)
 
     def _bind(self, source: bytes, ssrc: int) -> bool:
         """A source speaks under a new SSRC: it must be clear which leg that is."""

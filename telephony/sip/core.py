@@ -52,8 +52,16 @@ class Fork:
 
     state: DialogState
     rseq: int = 0
-    # What it reliably answered our offer with.
+    # What it reliably answered our offer with; and our latest offer, if an UPDATE made it.
     sdp: bytes = b""
+    offer: bytes = b""
+    # PRACKs of ours which it has not answered.
+    pracks: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether offer and answer are exchanged, and both sides know it."""
+        return bool(self.sdp) and not self.pracks
 
 
 @dataclass(slots=True)
@@ -80,6 +88,8 @@ class Dialog:
     reoffer: bytes | None = None
     reoffers: int = 0
     is_refreshing: bool = False
+    # The offer which an UPDATE of ours carries, until that is answered.
+    updating: bytes = b""
     # A REFER of the peer which waits for an answer.
     referral: Request | None = None
 

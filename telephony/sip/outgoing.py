@@ -244,6 +244,12 @@ class OutgoingCalls:
                 self._core.end(dialog, now)
                 self._core.tell(rejected)
 
+    def pracked(self, client: Client, response: Response) -> None:
+        """Take a response to one of our PRACKs."""
+        dialog = self._core.dialog(client.owner)
+        if dialog is not None and response.status >= 200:
+            self._early.acknowledged(dialog, response.to.tag)
+
     def _for_longer(self, dialog: Dialog, response: Response, now: float) -> bool:
         """Ask once more, with a session timer as long as they want it (RFC 4028 section 7.3)."""
         least = session_timer.least(response)
@@ -279,9 +285,10 @@ class OutgoingCalls:
         self, client: Client, dialog: Dialog, response: Response, flow: Flow, now: float
     ) -> None:
         core = self._core
-        sdp = response.body or self._early.answer_of(dialog, response.to.tag)
+        sdp = self._early.answer_of(dialog, response)
         # What was sent since the INVITE has used up numbers.
         row = replace(_row_of(client), local_cseq=dialog.state.local_cseq)
+        row = self._early.offered_to(row, dialog, response.to.tag)
         state = extensions.introduced(established(row, response, flow), response)
         timer = session_timer.agreed(response)
         state = session_timer.running(state, timer, session_timer.UAC, now)

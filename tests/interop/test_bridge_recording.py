@@ -1,7 +1,7 @@
 """A third joins two who are recorded: not one frame of what they have not agreed to is kept."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +30,10 @@ OPEN, SUSPENDED = RecordingState.OPEN, RecordingState.SUSPENDED
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("asking"), "tests.interop.hosts:Host")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("desk"), "tests.interop.hosts:Host")
     yield started
     started.stop()
-
-
-@pytest.fixture
-async def exchange(asking: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
-    made = Exchange(asking, tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agree(

@@ -123,7 +123,7 @@ async def test_an_encrypted_call_outlives_its_media_process_in_both_directions(
     kept, said = share(after, pack.caller, CODED_ALIKE), share(booked, load(saved), CODED_ALIKE)
     print(f"{codec}: {kept:.2f} of the caller kept, {said:.2f} of the agent heard")
     assert min(kept, said) > CODED_SHARES[codec]
-    media = server.json("show", call["id"])["media"]
+    media = server.shown(call["id"])["media"]
     assert (media["codec"], bool(media["srtp"])) == (codec, True)
     assert media["quality"]["received"] > 100
 
@@ -164,7 +164,7 @@ async def test_a_recording_goes_on_where_a_reinvite_changes_the_codec(
         assert line.over.done(), "the agent did not hang up"
         heard = from_pcm(phone.heard())
     (call,) = server.sealed(known)
-    told = server.json("show", call["id"])
+    told = server.shown(call["id"])
     assert (call["ended_by"], told["media"]["codec"]) == ("agent", after)
     assert told["recording"]["lost"] is None
     crosses = CODECS[before].rate != CODECS[after].rate
