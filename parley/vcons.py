@@ -123,7 +123,7 @@ def gather(
         record=found,
         turns=[fields_of(turn) for turn in turns],
         tracks=tracks,
-        gaps=_gaps(chunks, opened),
+        gaps=[*_gaps(chunks, opened), *_refused(found)],
         proof=proof,
         passport=_passport(found),
     )
@@ -173,6 +173,15 @@ def _gaps(chunks: list[vault.Chunk], opened: Vault) -> list[Gap]:
             gap.why,
         )
         for gap in joined(silences(chunks, opened))
+    ]
+
+
+def _refused(found: Plain) -> list[Gap]:
+    """Pieces of audio that came and were not taken."""
+    recording = found["recording"] or {"gaps": ()}
+    return [
+        Gap(gap["party"], gap["from_us"], gap["until_us"] - gap["from_us"], "not_taken", gap["why"])
+        for gap in recording["gaps"]
     ]
 
 
