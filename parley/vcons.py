@@ -20,6 +20,7 @@ from recordings.audio_files import MEDIATYPES, SUFFIXES, WRITERS
 from recordings.heard import CLOCK, Vault, joined, silences
 from recordings.vcon.conversation import Body, Conversation, Gap, LogProof, Track
 from recordings.vcon.values import base64url, hash_token
+from runtime.keystore import KeyDestroyed
 from runtime.tables import select
 
 INLINE_BYTES_MAX = 64 * 1024 * 1024
@@ -126,6 +127,7 @@ def gather(
         gaps=[*_gaps(chunks, opened), *_refused(found)],
         proof=proof,
         passport=_passport(found),
+        are_words_gone=_is_gone(key, found["call"]["words_key"]),
     )
     return Gathered(told, silent, sorted(opened.unreadable), unproved)
 
@@ -193,6 +195,14 @@ def _proof(
     except proving.NotProved as why:
         return None, str(why)
     return LogProof(proof.text, verifier_key, proof.stamp), None
+
+
+def _is_gone(key: Key, key_id: str) -> bool:
+    try:
+        key(key_id)
+    except KeyDestroyed:
+        return True
+    return False
 
 
 def _passport(found: Plain) -> str | None:

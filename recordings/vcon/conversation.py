@@ -83,6 +83,8 @@ class Conversation:
     proof: LogProof | None
     passport: str | None = None
     """Who signs for the caller's number (a PASSporT, RFC 8225)."""
+    are_words_gone: bool = False
+    """Whether the key of what was said and pressed is destroyed."""
 
     @property
     def call(self) -> Record:

@@ -218,6 +218,17 @@ async def test_an_erased_call_is_exported_without_what_was_erased(
     assert "was erased" in exported(said, tmp_path, kind="wav")[1][2]
 
 
+async def test_words_may_be_erased_alone(tmp_path: Path, said: Any) -> None:
+    call = await agreed(tmp_path)
+    Keystore(tmp_path / "keys").destroy(call.words_key)
+    path, (code, _, _) = exported(said, tmp_path)
+    vcon = shown(said, path)["vcon"]
+    assert [one["type"] for one in vcon["analysis"]] == ["agent_trace"]
+    assert not any(word in json.dumps(vcon) for word in ("monday", "Monday", "4 8 2 1"))
+    buttons = {event.get("button") for event in vcon["dialog"][0]["party_history"]}
+    assert (code, buttons, len(vcon["dialog"])) == (0, {None, "*"}, 3)
+
+
 async def test_one_leg_may_be_erased_alone(tmp_path: Path, said: Any) -> None:
     call = await agreed(tmp_path)
     Keystore(tmp_path / "keys").destroy(call.granted["caller"])

@@ -159,6 +159,11 @@ def test_keys_of_words_that_were_forgotten_are_hidden() -> None:
     assert "dtmf:5" not in json.dumps(vcon)
 
 
+def test_keys_of_words_that_were_erased_are_hidden() -> None:
+    told = replace(conversation(turns=[turn("dtmf:5", 12)]), are_words_gone=True)
+    assert {button for _, _, button in history(built(told))} == {None, "*"}
+
+
 def test_who_joined_is_a_party_without_a_number() -> None:
     member = {"part": "talks", "coached": None, "joined_us": at(6), "left_us": None, "since_us": 0}
     us, them = member | {"call": "call_1"}, member | {"call": "call_2"}
