@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from recordings.heard import Why
 from recordings.vcon import building, checking
-from recordings.vcon.conversation import Gap, LogProof
+from recordings.vcon.conversation import GAP_REASONS, Gap, LogProof
 from recordings.vcon.values import content_hash, uuid8
 from tests.recordings.conversations import (
     BEGIN_US,
@@ -209,6 +210,10 @@ def test_gaps_say_why_they_are_silent() -> None:
     (attachment,) = of_purpose(built(gaps=[gap]), "recording_gaps")
     (told,) = attachment["body"]
     assert (told["party"], told["duration"], told["reason"]) == (0, 0.5, "gate_closed")
+
+
+def test_every_silence_has_its_words() -> None:
+    assert {*Why} <= GAP_REASONS.keys()
 
 
 def test_the_proof_of_the_log_and_its_stamp_go_with_it() -> None:
