@@ -15,10 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from conversation.speech.client import SpeechClient
 from media.music import hold_music
 from media.pool import MediaPool
 from media.units import pcm
+from parley import searching
 from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
@@ -33,6 +36,7 @@ from parley.reach import (
     means,
     specified,
 )
+from parley.retaining import Retaining, retention
 from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
@@ -83,11 +87,15 @@ def _token(value: object) -> str:
     return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
 
 
-async def _sweep(house: House) -> None:
-    """What crashes left of audio is removed, now and from time to time, for ever."""
+async def _sweep(house: House, data: Path, database: Path) -> None:
+    """What crashes left of audio is removed, and what was erased goes from the index, for ever."""
     done: set[str] = set()
     while True:
         await recovery.sweep_audio(house, done)
+        try:
+            await asyncio.to_thread(searching.sweep, data, database, house.keystore.key)
+        except (apsw.Error, OSError) as error:
+            note("the index could not be brought up to date", why=named(error))
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
@@ -122,6 +130,7 @@ class Node:
         except StoreDamaged as damage:
             self._tell_damage(damage)
             return 1
+        retaining = self._retaining(board.house, Path(go["data"]))
         board_tasks = {
             "media events": asyncio.create_task(board.media.run()),
             "line events": asyncio.create_task(board.line.run()),
@@ -131,7 +140,9 @@ class Node:
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
-        board_tasks["sweep"] = asyncio.create_task(_sweep(board.house))
+        board_tasks["sweep"] = asyncio.create_task(
+            _sweep(board.house, Path(go["data"]), _database(self._config))
+        )
         resolver = Resolver(means(await self._sip_sockets))
         trunks = trunks_of(
             self._config,
@@ -159,7 +170,7 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, **Calling(board.house).operations},
+            {**OPERATIONS, **Calling(board.house).operations, **retaining.operations},
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
@@ -174,6 +185,12 @@ class Node:
                 self._tell_damage(task.exception())
         # At once: nothing may act on what failed, and no thread may keep the process from ending.
         os._exit(1)
+
+    def _retaining(self, house: House, data: Path) -> Retaining:
+        """What is done about retention; its effects are performed from now on."""
+        retaining = retention(house.store, data, house.keystore, house.settings.recordings)
+        retaining.join(house.performer)
+        return retaining
 
     def _tell_damage(self, error: BaseException | None) -> None:
         """The keeper must know: a successor would find the same store."""

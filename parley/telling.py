@@ -103,7 +103,9 @@ def _consent(event: Plain, zero_us: int) -> str:
 
 def _segment(segment: Plain, zero_us: int) -> str:
     said = words.speech(segment["text"], segment["kind"])
-    return f"{moment.after(segment['start_us'], zero_us):>8}  {segment['party']}: {said}"
+    changes: list[Plain] = segment["revisions"]
+    changed = f" ({changes[-1]['change']} by {changes[-1]['by']})" if changes else ""
+    return f"{moment.after(segment['start_us'], zero_us):>8}  {segment['party']}: {said}{changed}"
 
 
 def _action(action: Plain) -> Iterator[str]:

@@ -15,11 +15,13 @@ from conversation.speech.engines import ONCE, Hearing, SpeechError
 from conversation.speech.grammars import EVERYDAY, listen_for
 from media.client import MediaUnavailable
 from runtime.errors import NotNow, Refused
+from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
 from sessions.house import House
+from sessions.keeping import Draft, Entry
 from sessions.live import LiveCall
 from sessions.reducers import caller_acted
-from sessions.turns import REFERRED
+from sessions.turns import PRESSED, REFERRED
 from transcripts.tables import Segment
 
 AWAY_S = 30.0
@@ -120,6 +122,8 @@ class Attending:
                 await self._pressed(live, header["digit"], header.get("id"))
             case "silence":
                 await self._away(live)
+            case "keep":
+                await self._keep(live, keeping.due(self._house, live))
             case _:
                 await self._said(live, header, payload)
 
@@ -129,15 +133,24 @@ class Attending:
         if state in LISTENING or state in PLAYING or state in ASKING:
             return False
         try:
-            await self._act(live, live.id, REFERRED, None, None)
+            await self._act(live, live.id, REFERRED, None)
         except (Refused, NotNow):
             return False
         return True
 
     async def _pressed(self, live: LiveCall, digit: str, event: str | None) -> None:
         self.touch(live)
-        if not await self._asking.key(live, digit, event):
-            await self._act(live, live.keys_to, f"dtmf:{digit}", event, None)
+        if await self._asking.key(live, digit, event):
+            return
+        told = self._calls.get(live.keys_to or "")
+        if told is None:
+            self.acknowledge(event)
+            return
+        turn = self._turn_id(live, event)
+        future = told.pressed.setdefault(turn, asyncio.get_running_loop().create_future())
+        if not future.done():
+            future.set_result(digit)
+        await self._act(live, told.id, PRESSED, event, turn=turn)
 
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
@@ -172,20 +185,60 @@ class Attending:
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
-        segment = None
-        if state is State.GRANTED:
-            segment = Segment(
-                id=turn,
-                call=live.id,
-                party="caller",
-                text=self._house.seal(hearing.text, live.words_key),
-                start_us=header["at_us"],
-                end_us=header["end_us"],
-                engine=hearing.engine,
-                kind=hearing.kind,
-                confidence_permille=hearing.confidence_permille,
-            )
-        await self._act(live, told.id, "heard", header["id"], segment)
+        if state is not State.GRANTED:
+            # Nothing of it is kept; but a card is known again when the agent passes it on.
+            live.keeping.heard(turn, hearing.text.split(), self._house.clock())
+            await self._act(live, told.id, "heard", header["id"])
+            return
+        draft = Draft(
+            id=turn,
+            party="caller",
+            text=hearing.text,
+            words=hearing.words,
+            start_us=header["at_us"],
+            end_us=header["end_us"],
+            engine=hearing.engine,
+            kind=hearing.kind,
+            confidence_permille=hearing.confidence_permille,
+            event=header["id"],
+            told=told.id,
+        )
+        ready = keeping.heard(self._house, live, draft)
+        own = next((each for one, each in ready if one is draft), None)
+        await self._keep(live, [(one, each) for one, each in ready if one is not draft])
+        # What waits is acknowledged when it is a row: until then the media process has it.
+        event = None if turn in live.drafts else header["id"]
+        await self._act(live, told.id, "heard", event, kept=own, turn=turn)
+        if own is not None:
+            await self._kept_with_its_turn(live, draft, own)
+        self._keep_in_time(live)
+
+    async def _kept_with_its_turn(self, live: LiveCall, draft: Draft, own: Entry) -> None:
+        """The turn may be one of before a crash, when these words were held back yet."""
+        if not await self._house.store.reader.rows(Segment, id=draft.id):
+            await keeping.keep(self._house, live, draft, own)
+
+    async def _keep(self, live: LiveCall, ready: list[tuple[Draft, Entry]]) -> None:
+        """Commit what has waited, and acknowledge what brought it once its turn is done, too."""
+        for draft, each in ready:
+            await keeping.keep(self._house, live, draft, each)
+            told = self._calls.get(draft.told)
+            if told is not None and draft.id not in told.completed and draft.event is not None:
+                told.unacknowledged[draft.id] = draft.event
+            else:
+                self.acknowledge(draft.event)
+        await keeping.hide_late(self._house, live)
+
+    def _keep_in_time(self, live: LiveCall) -> None:
+        """Nothing is held back for longer than it takes to say a number."""
+        due_us = live.keeping.wake_at_us
+        if due_us is not None:
+            wait_s = max(0, due_us - self._house.clock()) / 1e6
+            asyncio.get_running_loop().call_later(wait_s, self._keep_due, live.id)
+
+    def _keep_due(self, call: str) -> None:
+        if call in self._inboxes:
+            self.deliver(call, {"event": "keep"}, b"")
 
     async def _understood(self, told: LiveCall, pcm: bytes, rate: int) -> Hearing:
         """The phrases that the agent expects first, free dictation last."""
@@ -207,7 +260,9 @@ class Attending:
         whose: str | None,
         cause: str,
         event: str | None,
-        segment: Segment | None,
+        *,
+        kept: Entry | None = None,
+        turn: str = "",
     ) -> None:
         """Give the agent of a call its turn; the event is acknowledged when that is completed.
 
@@ -217,10 +272,13 @@ class Attending:
         if told is None:
             self.acknowledge(event)
             return
-        turn = self._turn_id(live, event)
+        turn = turn or self._turn_id(live, event)
         if event is not None:
             told.unacknowledged[turn] = event
-        await self._house.act(
+        segment, redacted = kept or (None, None)
+        # Words are taken out of memory once: whoever commits them waits for a full queue or disk.
+        commit = self._house.act if kept is None else self._house.surely
+        await commit(
             caller_acted,
             told.id,
             request=turn,
@@ -228,6 +286,7 @@ class Attending:
             cause=cause,
             segment=segment,
             speaker=_speaker(live, told),
+            redacted=redacted,
         )
         if turn in told.completed:
             self.acknowledge(told.unacknowledged.pop(turn, None))
@@ -266,7 +325,7 @@ class Attending:
             # They are with somebody: one who only listens is not away.
             self.touch(live)
         else:
-            await self._act(live, live.id, "silence", None, None)
+            await self._act(live, live.id, "silence", None)
 
 
 def _speaker(live: LiveCall, told: LiveCall) -> str:

@@ -18,7 +18,7 @@ from sessions import hold_reducers as holds
 from sessions.tables import Call, CallState, DialState, Leg
 from telephony.sdp.directions import INACTIVE, RECVONLY
 from transcripts import reducers as transcripts
-from transcripts.tables import Segment
+from transcripts.tables import Revised, Segment
 
 MODULE = "module:"
 """Before the name of a deployed module: its agent answers."""
@@ -221,7 +221,14 @@ def consent_answered(
 
 @reducer
 def caller_acted(
-    ctx: Context, *, call: str, turn: str, cause: str, segment: Segment | None, speaker: str = ""
+    ctx: Context,
+    *,
+    call: str,
+    turn: str,
+    cause: str,
+    segment: Segment | None,
+    speaker: str = "",
+    redacted: Revised | None = None,
 ) -> None:
     """The caller spoke, pressed a key or stayed silent: the agent has something to answer.
 
@@ -233,10 +240,23 @@ def caller_acted(
     if not joined.is_told(ctx, call, whose):
         raise Refused(f"{whose} is not heard by the agent of {call}")
     if segment is not None:
-        if segment.call != whose or consent.state_of(ctx, whose) is not State.GRANTED:
-            raise Refused("words are kept only of a caller who agreed to it")
-        transcripts.add(ctx, segment)
+        _keep(ctx, whose, segment, redacted)
     conversation.begin_turn(ctx, turn, cause, segment.id if segment else None, speaker)
+
+
+@reducer
+def words_kept(ctx: Context, call: str, segment: Segment, redacted: Revised | None) -> None:
+    """Words that were held back, for they might have begun a card number."""
+    row = ctx.table(Call).one(call)
+    if row.state not in (CallState.ANSWERED, CallState.ENDED):
+        raise Refused(f"{call} is {row.state}: its record is complete")
+    _keep(ctx, call, segment, redacted)
+
+
+def _keep(ctx: Context, call: str, segment: Segment, redacted: Revised | None) -> None:
+    if segment.call != call or consent.state_of(ctx, call) is not State.GRANTED:
+        raise Refused("words are kept only of a caller who agreed to it")
+    transcripts.add(ctx, segment, redacted)
 
 
 @reducer
@@ -248,11 +268,12 @@ def utterance_ended(
     total_ms: int,
     interrupted: bool,
     heard: Segment | None,
+    redacted: Revised | None = None,
 ) -> None:
     """The agent's words ended or were cut off; the transcript keeps only what was played."""
     conversation.end(ctx, utterance, played_ms, total_ms, interrupted)
     if heard is not None:
-        transcripts.add(ctx, heard)
+        transcripts.add(ctx, heard, redacted)
 
 
 @reducer

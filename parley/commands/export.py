@@ -8,8 +8,9 @@ import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parley import evidence, sounding
-from parley.commands import No, NotLikeThis, export_vcon, finding, place
+from parley.commands import No, NotLikeThis, export_vcon, finding, looks, place
 from recordings import ExportError, PackError, VaultError
+from recordings.access import Looked
 from runtime import checkpoint
 from runtime.log_key import load_or_create
 from sessions.tables import Call, CallState
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
+        looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
         try:
             unreadable = _export(args, here, rows, call)
         except (ExportError, OSError) as error:
@@ -80,7 +82,7 @@ def _export(
     now_us = time.time_ns() // 1_000
     key = here.keystore().key
     if args.format == "vcon":
-        return export_vcon.write(args, here, rows, call.id, now_us=now_us, log_key=_log_key(here))
+        return export_vcon.write(args, here, rows, call.id, now_us=now_us, log_key=log_key(here))
     if args.format != "pack":
         return sounding.write(
             rows, call.id, key=key, recordings=here.recordings, kind=args.format, path=args.to
@@ -89,7 +91,7 @@ def _export(
         rows,
         call,
         key=key,
-        log_key=_log_key(here),
+        log_key=log_key(here),
         recordings=here.recordings,
         directory=args.to,
         now_us=now_us,
@@ -106,8 +108,8 @@ def _held(path: Path) -> str:
     return text
 
 
-def _log_key(here: place.Place) -> Ed25519PrivateKey:
-    """A key made now would sign a log it never saw: only the one that is there will do."""
+def log_key(here: place.Place) -> Ed25519PrivateKey:
+    """What signs the log. One made now would sign a log it never saw: only that which is there."""
     if not here.log_key.exists():
         raise NotLikeThis(f"there is no log key at {here.log_key}: put it back from your backup")
     try:

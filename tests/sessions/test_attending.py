@@ -114,9 +114,9 @@ async def test_a_key_does_not_wait_for_words_that_are_still_being_understood(des
     desk.says("m-1")
     await desk.recogniser.asked()
     desk.presses("5", "m-2")
-    assert await desk.turns(2) == ["enter", "dtmf:5"]
+    assert await desk.turns(2) == ["enter", "dtmf"]
     await desk.recogniser.answer("hello")
-    assert await desk.turns(3) == ["enter", "dtmf:5", "heard"]
+    assert await desk.turns(3) == ["enter", "dtmf", "heard"]
 
 
 async def test_a_key_answers_the_question_though_a_voice_is_still_being_understood(
@@ -130,7 +130,7 @@ async def test_a_key_answers_the_question_though_a_voice_is_still_being_understo
     assert await desk.asking.state(CALL) is State.REFUSED
     await desk.recogniser.answer("yes")
     desk.presses("7", "m-3")
-    assert await desk.turns(2) == ["enter", "dtmf:7"]
+    assert await desk.turns(2) == ["enter", "dtmf"]
     assert await desk.asking.state(CALL) is State.REFUSED
 
 
