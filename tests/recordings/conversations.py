@@ -94,6 +94,7 @@ def words(party: str, text: str | None, seconds: float) -> dict[str, Any]:
         "engine": "an engine",
         "kind": "dictation",
         "confidence_permille": 800,
+        "words": None,
         "erased": text is None,
     }
 

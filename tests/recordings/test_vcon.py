@@ -195,6 +195,22 @@ def test_the_transcript_leaves_out_what_was_erased() -> None:
     assert "wtf_transcription" in vcon["extensions"]
 
 
+def test_words_have_times_where_the_engine_told_them() -> None:
+    timed = {"words": [["good", 0, 300, 900], ["day", 400, 700, None]]}
+    spoken = [words("caller", "hello", 6), words("agent", "good day", 8) | timed]
+    (analysis, _) = built(transcript=spoken)["analysis"]
+    assert [one["words"] for one in analysis["body"]["segments"]] == [[], [0, 1]]
+    _, day = analysis["body"]["words"]
+    assert day == {
+        "id": 1,
+        "text": "day",
+        "start": 8.4,
+        "end": 8.7,
+        "confidence": 0.8,
+        "speaker": "agent",
+    }
+
+
 def test_the_trace_has_turns_words_tool_calls_and_results() -> None:
     spoken = [words("caller", "hello", 6), words("agent", "good day", 8)]
     vcon = built(transcript=spoken, turns=[turn("heard", 7)], actions=[transfer("sip:a@b", 9)])
