@@ -93,6 +93,9 @@ def reading(place: Place) -> Generator[apsw.Connection, None, None]:
     try:
         integrity.check_tail(connection)
         yield connection
+    except apsw.SQLError as error:
+        why = "it is of an older release, and the server brings it up to date: start it once"
+        raise No(f"{path} lacks what is asked for ({error}): {why}") from error
     except StoreDamaged as damage:
         raise No(f"{path}: {damage}") from damage
     except integrity.UNREADABLE as error:
