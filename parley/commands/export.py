@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parley import evidence
+from parley import evidence, keeping
 from parley.commands import No, NotLikeThis, finding, place
 from recordings import ExportError, PackError, VaultError
 from runtime import checkpoint
@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="one that the recipient has: prove growth"
     )
+    parser.add_argument(
+        "--claim", action="store_true", help="also a restricted call: for a legal claim, or a lock"
+    )
     parser.epilog = "example:\n  parley export last --to evidence/ && parley verify evidence/"
 
 
@@ -32,6 +35,12 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
+        until_us = keeping.restricted_until_us(rows, call.id)
+        if until_us is not None and not args.claim:
+            raise No(
+                f"{call.id} is restricted until {keeping.day(until_us)} (GDPR Art 18): it is kept"
+                " only because the law asks; --claim if that, or a legal claim, is what it is for"
+            )
         try:
             unreadable = evidence.export(
                 rows,

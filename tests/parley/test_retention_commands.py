@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import sqlite3
 import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parley import cli
+from parley import cli, history
 from tests.parley.a_call import BEGIN_US, agreed
 
 ANNA = "sip:anna@example.org"
@@ -35,6 +36,7 @@ def data(tmp_path: Path) -> Path:
 
 
 async def _called(folder: Path) -> None:
+    assert history.DECLARING, "with the tables of the whole house, as a server makes its store"
     await agreed(folder, "call_one")
     await agreed(folder, "call_two", BEGIN_US + 3_600_000_000)
 
@@ -139,6 +141,26 @@ def test_policies_are_shown_with_their_sources(data: Path, said: Any) -> None:
     assert code == 0
     assert "line sip: gdpr, outbound; edition 2026-11-21" in out
     assert "16 CFR 310.5(a)" in out and "PCI DSS v4.0.1" in out
+
+
+def test_a_locked_call_is_restricted(
+    data: Path, said: Any, people: list[Path], tmp_path: Path
+) -> None:
+    locked = ("hold", "lock", "call_one", "--until", "2099-01-01", "--source", "the authority")
+    assert said(*locked)[0] == 0
+    erased(said, people, "call_one")
+    assert "waiting until 2099-01-01" in said("retention", "list")[1]
+    code, _, err = said("export", "call_one", "--to", tmp_path / "pack")
+    assert code == 1 and "restricted until 2099-01-01 (GDPR Art 18)" in err
+    assert said("export", "call_one", "--to", tmp_path / "pack", "--claim")[0] == 0
+
+
+def test_a_store_of_an_older_release_says_what_to_do(data: Path, said: Any) -> None:
+    store = sqlite3.connect(data / "parley.db")
+    store.execute("DROP TABLE erasure")
+    store.close()
+    code, _, err = said("retention", "list")
+    assert code == 1 and "of an older release" in err
 
 
 def test_a_subject_gets_their_own_and_nobody_elses(data: Path, said: Any, tmp_path: Path) -> None:
