@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consent.rules import Answer, State, fold, meaning, next_state
+from consent.rules import Answer, State, fold, is_open, meaning, next_state
 from consent.tables import ConsentEvent, Kind, Scope
 from runtime import Context, Refused
 
@@ -24,6 +24,11 @@ class Grant:
 def state_of(ctx: Context, call: str) -> State:
     """Where the caller stands about being recorded."""
     return fold(_story(ctx, call))
+
+
+def is_asked(ctx: Context, call: str) -> bool:
+    """Whether the caller is, or will be, to answer a question."""
+    return is_open(state_of(ctx, call))
 
 
 def due(ctx: Context, call: str) -> None:

@@ -100,6 +100,11 @@ LISTENING = (State.ASKED, State.CONFIRMING, State.REASKED)
 """States in which an answer counts."""
 
 
+def is_open(state: State) -> bool:
+    """Whether a question is due, being heard, or waits for its answer."""
+    return state in (*ASKING, *PLAYING, *LISTENING)
+
+
 def next_state(state: State, kind: Kind) -> State | None:
     """Where `kind` leads from `state`, or None where it means nothing."""
     return NEXT[state].get(kind)

@@ -57,8 +57,8 @@ class Action:
 class Turn:
     """One piece of the agent's work: entering, or an answer to what the caller did.
 
-    `cause` is "enter", "heard", "dtmf:5" or "silence"; `segment` names the words it answers,
-    where they may be kept.
+    `cause` is "enter", "heard", "dtmf" or "silence"; `segment` names the words it answers, where
+    they may be kept. Which key was pressed is kept nowhere: it may be a card's.
     """
 
     id: str

@@ -216,8 +216,9 @@ class MediaClient:
             }
         )
 
-    def close_gate(self, leg: str) -> None:
-        self._send({"cmd": "close_gate", "leg": leg})
+    def close_gate(self, leg: str, until_us: int | None = None) -> None:
+        """Nothing captured from `until_us` on, or from now on, is sealed."""
+        self._send({"cmd": "close_gate", "leg": leg, "until": until_us})
 
     def dtmf(self, leg: str, digits: str, duration_ms: int = 160) -> None:
         self._send({"cmd": "dtmf", "leg": leg, "digits": digits, "duration_ms": duration_ms})

@@ -63,6 +63,12 @@ class Open:
     gate_epoch: int | None = None
     dtmf_clock_rate: int = SAMPLE_RATE
 
+    @property
+    def reports_from(self) -> Address:
+        """Where the other end has its RTCP, as it was signalled (RFC 3605, RFC 3550 section 11)."""
+        host, port = self.remote
+        return host, self.rtcp_port or min(port + 1, 0xFFFF)
+
 
 @dataclass(frozen=True, slots=True)
 class Play:
@@ -123,7 +129,10 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
+    """`until`: in microseconds, nothing captured from then on is sealed."""
+
     leg: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +290,8 @@ def _track(item: object) -> Track:
 
 
 def _close_gate(header: Header, payload: bytes) -> Command:
-    return CloseGate(_name(header, "leg"))
+    until = None if header.get("until") is None else _integer(header, "until", TIME_US_MAX)
+    return CloseGate(_name(header, "leg"), until)
 
 
 def _dtmf(header: Header, payload: bytes) -> Command:

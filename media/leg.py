@@ -101,7 +101,8 @@ class Leg:
             case OpenGate():
                 self._open_gate(command, now)
             case CloseGate():
-                self._close_gate(now, CLOSED)
+                until = now if command.until is None else min(now, command.until)
+                self._close_gate(until, CLOSED)
             case Press():
                 self._press(command)
             case _:

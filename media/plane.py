@@ -158,7 +158,8 @@ class Plane:
             case OpenGate():
                 self._gates.open(line, command, now)
             case CloseGate():
-                self._gates.close(line, now, CLOSED)
+                until = now if command.until is None else min(now, command.until)
+                self._gates.close(line, until, CLOSED)
             case Press():
                 if line.opening.dtmf_payload_type is None:
                     raise ValueError("the leg has no payload type for DTMF")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Slots = NDArray[np.int32]
+Slots = NDArray[np.integer]
 
 DROPOUT_MAX = 3_000
 MISORDER_MAX = 100
@@ -46,6 +46,7 @@ class Statistics:
     """Counters for each of `slots` legs. Who sees another SSRC on a leg resets its slot."""
 
     def __init__(self, slots: int) -> None:
+        self._row = np.zeros(slots, np.int64)
         self._first = np.zeros(slots, np.int64)
         self._highest = np.zeros(slots, np.int64)
         self._next_if_restarted = np.zeros(slots, np.int32)
@@ -87,12 +88,20 @@ class Statistics:
         (RFC 4733 section 2.2.1). True comes back for each packet that belongs to its stream and
         came for the first time.
         """
-        extended, belongs = self._place(slots, sequence)
-        fresh = belongs & ~self._came_before(slots, extended, belongs)
-        np.add.at(self._duplicated, slots[belongs & ~fresh], 1)
-        self._note(slots[fresh], extended[fresh])
-        timed = timed & fresh
-        self._time(slots[timed], arrival[timed] - timestamp[timed])
+        first = self._is_first(slots)
+        if first.all():
+            return self._observe(slots, sequence, timestamp, arrival, timed, distinct=True)
+        # What takes long is to look for others of the same slot: here it is done for few.
+        fresh = np.empty(len(slots), np.bool_)
+        for some, distinct in ((first, True), (~first, False)):
+            fresh[some] = self._observe(
+                slots[some],
+                sequence[some],
+                timestamp[some],
+                arrival[some],
+                timed[some],
+                distinct=distinct,
+            )
         return fresh
 
     def received(self, slot: int) -> Received:
@@ -115,6 +124,37 @@ class Statistics:
         lost = since - (arrived - int(self._arrived_reported[slot]))
         self._expected_reported[slot], self._arrived_reported[slot] = expected, arrived
         return 0 if since <= 0 or lost <= 0 else min(255, (lost << 8) // since)
+
+    def _is_first(self, slots: Slots) -> NDArray[np.bool_]:
+        """Which packets are the first of their slots."""
+        rows = np.arange(len(slots))
+        # Of several packets of a slot the first one counts: it is written last.
+        self._row[slots[::-1]] = rows[::-1]
+        return np.asarray(self._row[slots] == rows)
+
+    def _observe(
+        self,
+        slots: Slots,
+        sequence: NDArray[np.uint16],
+        timestamp: NDArray[np.uint32],
+        arrival: NDArray[np.int64],
+        timed: NDArray[np.bool_],
+        *,
+        distinct: bool,
+    ) -> NDArray[np.bool_]:
+        """`distinct`: no slot is there twice."""
+        extended, belongs = self._place(slots, sequence)
+        before = self._came_before(slots, extended)
+        if not distinct:
+            before |= _is_again(slots, extended)
+        fresh = belongs & ~before
+        np.add.at(self._duplicated, slots[belongs & before], 1)
+        heard = slots[fresh]
+        self._note(heard, extended[fresh], heard if distinct else np.unique(heard))
+        timed = timed & fresh
+        transit = (arrival - timestamp)[timed]
+        (self._time if distinct else self._time_runs)(slots[timed], transit)
+        return fresh
 
     def _begin(self, slots: Slots) -> None:
         self._received[slots] = 0
@@ -154,25 +194,16 @@ class Statistics:
         self._begin(new)
         self._start(slots, sequence)
 
-    def _came_before(
-        self, slots: Slots, extended: NDArray[np.int64], belongs: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
+    def _came_before(self, slots: Slots, extended: NDArray[np.int64]) -> NDArray[np.bool_]:
         age = self._highest[slots] - extended
         known = (age >= 0) & (age < SEEN)
         bits = self._seen[slots] >> np.where(known, age, 0).astype(np.uint64)
-        before = (age >= SEEN) | known & (bits & np.uint64(1) > 0)
-        # The same packet twice in one batch: the first of them is the one that came.
-        _, first = np.unique((slots.astype(np.int64) << 32) + extended, return_index=True)
-        if len(first) < len(slots):
-            again = np.ones(len(slots), np.bool_)
-            again[first] = False
-            before |= again
-        return before & belongs
+        return (age >= SEEN) | known & (bits & np.uint64(1) > 0)
 
-    def _note(self, slots: Slots, extended: NDArray[np.int64]) -> None:
+    def _note(self, slots: Slots, extended: NDArray[np.int64], heard: Slots) -> None:
+        """`heard`: each of the slots once."""
         np.add.at(self._received, slots, 1)
         np.minimum.at(self._first, slots, extended)
-        heard = np.unique(slots)
         before = self._highest[heard]
         np.maximum.at(self._highest, slots, extended)
         shift = self._highest[heard] - before
@@ -185,7 +216,17 @@ class Statistics:
         np.bitwise_or.at(self._seen, slots[recent], bits)
 
     def _time(self, slots: Slots, transit: NDArray[np.int64]) -> None:
-        """RFC 3550 appendix A.8, for runs of packets of a slot in one step.
+        """RFC 3550 appendix A.8, for one packet of each slot."""
+        # Timestamps wrap around, and so do their differences.
+        difference = np.abs((transit - self._transit[slots]).astype(np.int32).astype(np.float64))
+        difference[~self._is_timed[slots]] = 0
+        kept = self._jitter[slots] * (1 - JITTER_GAIN)
+        self._jitter[slots] = kept + JITTER_GAIN * difference
+        self._transit[slots] = transit
+        self._is_timed[slots] = True
+
+    def _time_runs(self, slots: Slots, transit: NDArray[np.int64]) -> None:
+        """The same, for runs of packets of a slot in one step.
 
         A run of m differences d leaves J (1-g)^m + g (|d1| (1-g)^(m-1) + ... + |dm|).
         """
@@ -206,3 +247,11 @@ class Statistics:
         ends = starts + runs - 1
         self._transit[slots[ends]] = transit[ends]
         self._is_timed[slots[ends]] = True
+
+
+def _is_again(slots: Slots, extended: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The same packet twice in one batch: the first of them is the one that came."""
+    _, first = np.unique((slots.astype(np.int64) << 32) + extended, return_index=True)
+    again = np.ones(len(slots), np.bool_)
+    again[first] = False
+    return again

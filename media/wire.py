@@ -12,6 +12,9 @@ PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 
 LENGTHS = struct.Struct(">II")
 
+TO_JSON = json.JSONEncoder(separators=(",", ":"))
+"""Made once: it takes a fifth of the time that one event does."""
+
 
 class WireError(ValueError):
     """The peer's bytes are no frames: the stream cannot be trusted any further."""
@@ -19,7 +22,7 @@ class WireError(ValueError):
 
 def encode(header: Mapping[str, object], payload: bytes = b"") -> bytes:
     """One frame. WireError if the header or the payload exceeds its limit."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = TO_JSON.encode(header).encode()
     _check_lengths(len(text), len(payload))
     return LENGTHS.pack(len(text), len(payload)) + text + payload
 

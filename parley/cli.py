@@ -31,11 +31,17 @@ COMMANDS = {
     "supervise": Command("parley.commands.supervise", "call a supervisor into a call that is up"),
     "calls": Command("parley.commands.calls", "list the calls"),
     "show": Command("parley.commands.show", "one call, at any moment of its life"),
+    "transcript": Command("parley.commands.transcript", "what was said in a call"),
+    "search": Command("parley.commands.search", "the calls in which something was said"),
+    "correct": Command("parley.commands.correct", "correct what is written of what was said"),
+    "redact": Command("parley.commands.redact", "hide words of a call from readers"),
+    "index": Command("parley.commands.index", "what `parley search` looks in, built anew"),
     "replay": Command("parley.commands.replay", "run the log again and compare every change"),
-    "export": Command("parley.commands.export", "write the evidence pack of a call"),
+    "export": Command("parley.commands.export", "one call: to be verified, passed on, heard"),
     "verify": Command(
         "parley.commands.verify", "verify an evidence pack or a certificate, offline"
     ),
+    "vcon": Command("parley.commands.vcon", "verify and read a vCon of others, offline"),
     "hold": Command("parley.commands.hold", "legal holds: nothing of these calls is destroyed"),
     "erase": Command("parley.commands.erase", "destroy what is kept of a call or of a caller"),
     "approve": Command("parley.commands.approve", "say yes or no at a gate, or see what waits"),
@@ -50,6 +56,7 @@ COMMANDS = {
     "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
     "restore": Command("parley.commands.restore", "go on from a backup"),
     "module": Command("parley.commands.module", "code that is deployed in versions, with an agent"),
+    "policy": Command("parley.commands.policy", "what the law asks of a call, and why"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }
 

@@ -6,7 +6,9 @@ declared: to import this is to import all that declare one.
 
 from pathlib import Path
 
+import consent.policy.reducers
 import conversation.reducers
+import recordings.access
 import recordings.reducers
 import runtime.budgets.reducers
 import runtime.effects
@@ -26,6 +28,7 @@ import sessions.retention.reducers
 import sessions.retention.standing_reducers
 import telephony.reducers
 import telephony.trunks.reducers
+import transcripts.reducers
 from runtime import fresh
 from runtime.fresh import ReplayFailed, Tell
 from runtime.replay import NAMED_MAX, Audit, Difference, audit, entries, rebuild
@@ -52,7 +55,10 @@ DECLARING = (
     runtime.restored,
     telephony.reducers,
     telephony.trunks.reducers,
+    consent.policy.reducers,
+    transcripts.reducers,
     conversation.reducers,
+    recordings.access,
     recordings.reducers,
     sessions.bridge_reducers,
     sessions.consult_reducers,

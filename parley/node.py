@@ -15,10 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from conversation.speech.client import SpeechClient
 from media.music import hold_music
 from media.pool import MediaPool
 from media.units import pcm
+from parley import searching
 from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
@@ -84,11 +87,15 @@ def _token(value: object) -> str:
     return f"{value!r}" if isinstance(value, Sealed) else f"<{type(value).__name__}>"
 
 
-async def _sweep(house: House) -> None:
-    """What crashes left of audio is removed, now and from time to time, for ever."""
+async def _sweep(house: House, data: Path, database: Path) -> None:
+    """What crashes left of audio is removed, and what was erased goes from the index, for ever."""
     done: set[str] = set()
     while True:
         await recovery.sweep_audio(house, done)
+        try:
+            await asyncio.to_thread(searching.sweep, data, database, house.keystore.key)
+        except (apsw.Error, OSError) as error:
+            note("the index could not be brought up to date", why=named(error))
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
@@ -125,15 +132,17 @@ class Node:
             return 1
         retaining = self._retaining(board.house, Path(go["data"]))
         board_tasks = {
-            "media events": asyncio.create_task(board.media_events()),
-            "line events": asyncio.create_task(board.line_events()),
+            "media events": asyncio.create_task(board.media.run()),
+            "line events": asyncio.create_task(board.line.run()),
             "store": asyncio.create_task(_raise(board.house.store.broken)),
             "control": control,
             "stop": asyncio.create_task(self._stop.wait()),
         }
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
-        board_tasks["sweep"] = asyncio.create_task(_sweep(board.house))
+        board_tasks["sweep"] = asyncio.create_task(
+            _sweep(board.house, Path(go["data"]), _database(self._config))
+        )
         resolver = Resolver(means(await self._sip_sockets))
         trunks = trunks_of(
             self._config,
@@ -155,7 +164,7 @@ class Node:
             clock,
             secrets.token_bytes,
             load_secret(Path(go["data"]) / "logins.secret"),
-            board.media_stats,
+            board.media.stats,
             self._drain.is_set,
         )
         operators = serve_operators(
@@ -255,7 +264,7 @@ class Node:
 
         def told(event: Event) -> None:
             if not trunks.lines.heard(event):
-                board.line.put_nowait(event)
+                board.line.tell(event)
 
         endpoint = SipEndpoint(
             held,

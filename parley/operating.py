@@ -2,7 +2,10 @@
 
 import asyncio
 import secrets
+import shutil
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,8 @@ from parley.commands import No, NotLikeThis
 from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
-from parley.retaining import policies_of, retention
-from recordings.retention.policy_file import PolicyError
-from runtime.errors import Refused, StoreBroken
+from parley.retaining import retention
+from runtime.errors import NotNow, Refused, StoreBroken
 from runtime.store import Store
 
 WAIT_SECONDS_MAX = 15.0
@@ -52,10 +54,14 @@ def _told(here: Place, asked: dict[str, Any]) -> dict[str, Any]:
         if told is not None:
             return told
         if time.monotonic() > deadline:
-            raise No(
-                f"a server holds {here.data} and does not answer: see what it says, or stop it"
-            )
+            raise No(_why_not(here))
         time.sleep(RETRY_SECONDS)
+
+
+def _why_not(here: Place) -> str:
+    if not shutil.disk_usage(here.data).free:
+        return f"the disk of {here.data} is full: free some space; what is stored can be read"
+    return f"a server holds {here.data} and does not answer: see what it says, or stop it"
 
 
 def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -68,7 +74,9 @@ def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
             return None
         raise NotLikeThis(str(error)) from error
     try:
-        return asyncio.run(_perform(here, database, asked))
+        # On a thread of its own: whoever calls a command from code may have a loop that runs.
+        with ThreadPoolExecutor(max_workers=1) as alone:
+            return alone.submit(lambda: asyncio.run(_perform(here, database, asked))).result()
     finally:
         directory.close()
 
@@ -79,15 +87,15 @@ async def _perform(here: Place, database: Path, asked: dict[str, Any]) -> dict[s
     except (Refused, StoreBroken, apsw.Error) as error:
         raise No(f"{database} cannot be opened: {error}") from error
     try:
-        policies_of(here.data)
         retaining = retention(store, here.data, here.keystore(), here.recordings)
         doing = {**operations.OPERATIONS, **retaining.operations}
         told = await operations.answer(store, asked, doing)
         # What people have decided is done here as well: no server is there to do it.
-        await retaining.carry_out()
+        try:
+            await retaining.carry_out()
+        except NotNow as later:
+            print(f"parley: what was decided is left for later: {later}", file=sys.stderr)
         return told
-    except PolicyError as error:
-        raise NotLikeThis(str(error)) from error
     finally:
         await store.close()
 

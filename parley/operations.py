@@ -9,6 +9,8 @@ from typing import Any
 from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
 from parley.calling import basis_withdraw, needs_a_server
 from parley.deployments import module_deploy, module_rollback, pause, resume
+from parley.looking import access_note, transcript_revise
+from parley.policies import policy_propose
 from runtime.identities.reducers import (
     identity_activated,
     identity_registered,
@@ -82,6 +84,7 @@ async def identity_revoke(store: Store, asked: Args) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "access.note": access_note,
     "basis.record": needs_a_server,
     "basis.withdraw": basis_withdraw,
     "call.dial": needs_a_server,
@@ -94,6 +97,8 @@ OPERATIONS: dict[str, Operation] = {
     "module.rollback": module_rollback,
     "module.pause": pause,
     "module.resume": resume,
+    "policy.propose": policy_propose,
+    "transcript.revise": transcript_revise,
 }
 
 

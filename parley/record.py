@@ -7,15 +7,14 @@ import apsw
 
 from consent.tables import Basis, ConsentEvent
 from conversation.tables import Action
-from parley import joined
+from parley import joined, transcript
 from parley.plain import Key, Plain, fields_of, opened
-from recordings.tables import Chunk, Recording
+from recordings.tables import Chunk, ChunkGap, Recording
 from runtime.tables import select
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
 from telephony.sip.dialog import read_lines
 from telephony.tables import Dialog, state_of
-from transcripts.tables import Segment
 
 LAST = "last"
 LIVE = (CallState.OFFERED, CallState.ANSWERED)
@@ -62,12 +61,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "joinings": joined.joinings(rows, call),
         "consultations": joined.consultations(rows, key, call),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
-        "transcript": [
-            _segment(segment, key)
-            for segment in sorted(
-                select(rows, Segment, ("call",), (call,)), key=lambda one: (one.start_us, one.id)
-            )
-        ],
+        "transcript": transcript.segments(rows, key, call),
         "actions": [
             _action(action, key)
             for action in sorted(
@@ -134,11 +128,6 @@ def _consent(event: ConsentEvent) -> Plain:
     return fields_of(event, "call")
 
 
-def _segment(segment: Segment, key: Key) -> Plain:
-    text = opened(segment.text, key)
-    return {**fields_of(segment, "call"), "text": text, "erased": text is None}
-
-
 def _action(action: Action, key: Key) -> Plain:
     args = opened(action.args, key)
     return {
@@ -157,7 +146,13 @@ def _recording(rows: apsw.Connection, call: str) -> Plain | None:
     first = min((chunk.first_sample / chunk.rate for chunk in chunks), default=0.0)
     ends = ((chunk.first_sample + chunk.samples) / chunk.rate for chunk in chunks)
     seconds = round(max(ends, default=0.0) - first, 3)
-    return {**fields_of(found[0], "id"), "chunks": len(chunks), "seconds": seconds}
+    gaps = sorted(select(rows, ChunkGap, ("call",), (call,)), key=lambda gap: gap.from_us)
+    return {
+        **fields_of(found[0], "id"),
+        "chunks": len(chunks),
+        "seconds": seconds,
+        "gaps": [fields_of(gap, "id", "call") for gap in gaps],
+    }
 
 
 def _media(rows: apsw.Connection, call: str) -> Plain | None:

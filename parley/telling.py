@@ -45,7 +45,7 @@ def told(record: Plain) -> Iterator[str]:
     yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
-    yield from _part("Recording", _recording(record["recording"]))
+    yield from _part("Recording", _recording(record["recording"], zero_us))
     yield from _part("Media", list(media_told(record["media"])))
 
 
@@ -103,7 +103,9 @@ def _consent(event: Plain, zero_us: int) -> str:
 
 def _segment(segment: Plain, zero_us: int) -> str:
     said = words.speech(segment["text"], segment["kind"])
-    return f"{moment.after(segment['start_us'], zero_us):>8}  {segment['party']}: {said}"
+    changes: list[Plain] = segment["revisions"]
+    changed = f" ({changes[-1]['change']} by {changes[-1]['by']})" if changes else ""
+    return f"{moment.after(segment['start_us'], zero_us):>8}  {segment['party']}: {said}{changed}"
 
 
 def _action(action: Plain) -> Iterator[str]:
@@ -113,12 +115,19 @@ def _action(action: Plain) -> Iterator[str]:
     yield f"  idempotency key {action['id']}"
 
 
-def _recording(recording: Plain | None) -> list[str]:
+def _recording(recording: Plain | None, zero_us: int) -> list[str]:
     if recording is None:
         return []
     length = f"{recording['seconds']:.1f} s in {recording['chunks']} encrypted chunks"
     lost = [f"with a gap: {recording['lost']}"] if recording["lost"] else []
-    return [f"{recording['state']}, {length}", *lost]
+    gaps = [_gap(gap, zero_us) for gap in recording["gaps"]]
+    return [f"{recording['state']}, {length}", *lost, *gaps]
+
+
+def _gap(gap: Plain, zero_us: int) -> str:
+    since = moment.after(gap["from_us"], zero_us)
+    seconds = (gap["until_us"] - gap["from_us"]) / 1_000_000
+    return f"{since:>8}  {seconds:.1f} s of the {gap['party']} not kept: {gap['why']}"
 
 
 def media_told(media: Plain | None) -> Iterator[str]:

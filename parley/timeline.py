@@ -74,7 +74,7 @@ def _acted(args: Plain, key: Key) -> str:
     cause, _, detail = args["cause"].partition(":")
     if cause == "heard":
         return "spoke; the words are not kept"
-    return f"pressed {detail}" if cause == "dtmf" else "is silent"
+    return f"pressed {detail or 'a key'}" if cause == "dtmf" else "is silent"
 
 
 def _ended(args: Plain, key: Key) -> str:

@@ -29,14 +29,16 @@ verify.py with a copy from elsewhere, or read it; it is one file.
 Proved by verification
   entries.jsonl      every log entry of the call, one to a line, canonical JSON (RFC 8785)
   proofs.json        that each entry is in the signed log (RFC 6962 inclusion proofs)
+  order/             the same for a call of ours: who ordered it, and why its party may be called
   checkpoint.txt     size and root of the log, signed (C2SP tlog-checkpoint)
   stamp/             an earlier checkpoint and the time it was stamped with (RFC 3161), if any
   consistency.json   that the log extends each earlier checkpoint (RFC 6962 consistency proofs)
   log.vkey           the public key of the log (C2SP signed-note verifier key)
-  keys.json          keys of the sealed audio, of the text, and of who called, base64
+  keys.json          keys of the sealed audio, of the text, and of who called whom, base64
   chunks/            the sealed audio as it was recorded, each file named by its SHA-256
   audio/             caller.wav, agent.wav and stereo.wav (caller left), from those chunks
-  transcript.json    the words, from the sealed segments of the entries
+  transcript.json    the words, from the sealed segments of the entries as they were last
+                     corrected or redacted
   callers.json       who called whom, from what is sealed of it in the entries
   manifest.json      size and SHA-256 of every file here
   manifest.sig       Ed25519 signature of manifest.json by the log key, base64
@@ -47,6 +49,9 @@ For reading only, signed but not derived again
 
 What a pack cannot show: what happened after its last entry, and the words, audio or callers
 whose key was destroyed. For those, entries and hashes remain and the verifier names them.
+
+Card numbers were taken out before anything was kept; the label in their place is all there is.
+Words that were only redacted are not shown, but keys.json opens them, and audio/ may hold them.
 """
 
 
@@ -63,15 +68,29 @@ def instant(at_us: int) -> str:
     return (_EPOCH + timedelta(microseconds=at_us)).isoformat()
 
 
+GAP_US = 10_000_000
+"""Where nothing was kept for so long, the subtitles say so."""
+
+
 def webvtt(transcript: Iterable[Mapping[str, Any]], begins_us: int) -> bytes:
-    """Subtitles of the tracks whose sample 0 was heard at `begins_us`."""
-    cues = [
-        f"{_cue_time(item['start_us'] - begins_us)} --> {_cue_time(item['end_us'] - begins_us)}\n"
-        f"<v {_cue_text(item['party'])}>{_cue_text(item['text'])}\n"
-        for item in transcript
-        if item["text"] is not None
-    ]
-    return "\n".join(["WEBVTT\n", *cues]).encode()
+    """Subtitles (W3C WebVTT) of the tracks whose sample 0 was heard at `begins_us`.
+
+    Where there are no words, or none that can be read, a NOTE says so.
+    """
+    blocks = ["WEBVTT\n"]
+    end_us = begins_us
+    for item in sorted(transcript, key=lambda item: int(item["start_us"])):
+        start = _cue_time(item["start_us"] - begins_us)
+        if item["start_us"] - end_us >= GAP_US:
+            blocks.append(f"NOTE no words from {_cue_time(end_us - begins_us)} to {start}\n")
+        end_us = max(end_us, item["end_us"])
+        end = _cue_time(item["end_us"] - begins_us)
+        if item["text"] is None:
+            blocks.append(f"NOTE words from {start} to {end} were erased\n")
+            continue
+        voice = _cue_text(item["party"]).capitalize()
+        blocks.append(f"{start} --> {end}\n<v {voice}>{_cue_text(item['text'])}\n")
+    return "\n".join(blocks).encode()
 
 
 def record(

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from consent.reducers import Grant
 from consent.tables import ConsentEvent, Kind
-from recordings.tables import Chunk, Recording, RecordingState
+from recordings import rules
+from recordings.tables import Chunk, ChunkGap, Recording, RecordingState
 from runtime import Context, Refused, reducer
 
 
@@ -21,9 +22,17 @@ def begin(ctx: Context, grant: Grant) -> None:
             began_us=ctx.now,
             lost=None,
             sealed_us=None,
+            opened_us=ctx.now,
+            first_epoch=grant.epoch,
         )
     )
     ctx.effect("recordings.open_gate", lane=f"{grant.call}/gate")
+
+
+def is_going_on(ctx: Context, call: str) -> bool:
+    """Whether the call is recorded, or will be again."""
+    recording = ctx.table(Recording).get(call)
+    return recording is not None and recording.state is not RecordingState.SEALED
 
 
 def suspend(ctx: Context, call: str) -> None:
@@ -39,8 +48,14 @@ def resume(ctx: Context, call: str) -> None:
     """Open a suspended gate again, under the next epoch: no nonce serves twice."""
     recording = ctx.table(Recording).get(call)
     if recording is not None and recording.state is RecordingState.SUSPENDED:
+        epoch = recording.epoch + 1
         again = replace(
-            recording, state=RecordingState.OPEN, epoch=recording.epoch + 1, suspended_us=None
+            recording,
+            state=RecordingState.OPEN,
+            epoch=epoch,
+            first_epoch=epoch,
+            opened_us=ctx.now,
+            suspended_us=None,
         )
         ctx.table(Recording).replace(again)
         ctx.effect("recordings.open_gate", lane=f"{call}/gate", scope=call)
@@ -77,11 +92,27 @@ def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
     if chunk.captured_from_us < grants[-1].at_us:
         raise Refused(f"chunk {chunk.id} began before its grant")
     recording = ctx.table(Recording).one(chunk.call)
-    if chunk.epoch > recording.epoch or recording.state is RecordingState.SEALED:
-        raise Refused(f"no gate is open under epoch {chunk.epoch} of {chunk.call}")
-    if recording.suspended_us is not None and chunk.captured_from_us >= recording.suspended_us:
-        raise Refused(f"chunk {chunk.id} began after the recording was suspended")
+    if why := rules.why_not(recording, chunk):
+        raise Refused(why)
     ctx.table(Chunk).insert(replace(chunk, at_us=ctx.now))
+
+
+@reducer
+def chunk_refused(ctx: Context, chunk: Chunk, why: str) -> None:
+    """A piece of ciphertext was not taken and is erased: the record says what it lacks."""
+    ctx.table(ChunkGap).insert(
+        ChunkGap(
+            id=chunk.id,
+            call=chunk.call,
+            party=chunk.party,
+            epoch=chunk.epoch,
+            n=chunk.n,
+            from_us=chunk.captured_from_us,
+            until_us=rules.ends_us(chunk),
+            why=why,
+            at_us=ctx.now,
+        )
+    )
 
 
 @reducer

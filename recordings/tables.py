@@ -4,6 +4,15 @@ from enum import StrEnum
 
 from runtime import table
 
+ADMITTED = """EXISTS (
+    SELECT 1 FROM recording AS r
+    WHERE r.id = NEW.call AND r.state != 'sealed'
+    AND NEW.epoch BETWEEN r.first_epoch AND r.epoch
+    AND NEW.captured_from_us >= r.opened_us
+    AND (r.suspended_us IS NULL
+        OR NEW.captured_from_us + NEW.samples * 1000000 / NEW.rate <= r.suspended_us))"""
+"""What `rules.why_not` says of a chunk, held by the store against whoever adds one."""
+
 
 class RecordingState(StrEnum):
     """A recording is open while its gate is, sealed once its last chunk is a row.
@@ -34,9 +43,13 @@ class Recording:
     sealed_us: int | None
     suspended_us: int | None = None
     """Since when it is suspended: nothing captured from then on is taken."""
+    opened_us: int = 0
+    """Since when it is open without a pause: nothing captured before is taken any more."""
+    first_epoch: int = 0
+    """The epoch under which it was opened then; `epoch` rises without a pause, too."""
 
 
-@table(name="chunk", index=(("call",), ("path",)), append_only=True)
+@table(name="chunk", index=(("call",), ("path",)), append_only=True, admits=ADMITTED)
 class Chunk:
     """One piece of ciphertext: about a second of one party (16-bit samples, `rate` a second).
 
@@ -59,3 +72,18 @@ class Chunk:
     at_us: int
     offset: int = 0
     rate: int = 8_000
+
+
+@table(name="chunk_gap", index=(("call",),), append_only=True)
+class ChunkGap:
+    """A chunk that was not taken: so much of one party is missing, and why. Its place is erased."""
+
+    id: str
+    call: str
+    party: str
+    epoch: int
+    n: int
+    from_us: int
+    until_us: int
+    why: str
+    at_us: int

@@ -25,6 +25,8 @@ class Schema:
     key: tuple[str, ...]
     index: tuple[tuple[str, ...], ...]
     append_only: bool
+    admits: str = ""
+    """A condition of SQL over the row NEW, and other tables: no other row can be added."""
 
     # -- what SQLite is told --
 
@@ -42,7 +44,8 @@ class Schema:
             f" ON {self.name} ({', '.join(columns)})"
             for columns in self.index
         ]
-        return lines + (self._append_only_triggers() if self.append_only else [])
+        lines += self._append_only_triggers() if self.append_only else []
+        return lines + ([self._admission_trigger()] if self.admits else [])
 
     def column(self, name: str) -> str:
         """The definition of one column; a field's default is the column's."""
@@ -73,6 +76,13 @@ class Schema:
             f"{start}_no_replace BEFORE INSERT ON {self.name}"
             f" WHEN EXISTS (SELECT 1 FROM {self.name} WHERE {same}) BEGIN {guard}; END",
         ]
+
+    def _admission_trigger(self) -> str:
+        return (
+            f"CREATE TRIGGER IF NOT EXISTS {self.name}_admitted BEFORE INSERT ON {self.name}"
+            f" WHEN NOT ({self.admits})"
+            f" BEGIN SELECT RAISE(ABORT, 'this {self.name} is not admitted'); END"
+        )
 
     # -- the statements --
 

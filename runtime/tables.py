@@ -31,11 +31,13 @@ def table(
     index: tuple[tuple[str, ...], ...] = (),
     name: str = "",
     append_only: bool = False,
+    admits: str = "",
 ) -> Callable[[type[R]], type[R]]:
     """Make a class a table: its rows are frozen, its name is the class's in snake case.
 
     A frozen dataclass of pure code can be made a table from outside, so that the code need
     not know where its state is kept. A field with a default can be added in a later version.
+    `admits` is for the house's own tables: SQL that each row NEW has to fulfil.
     """
 
     def declare(cls: type[R]) -> type[R]:
@@ -44,7 +46,9 @@ def table(
         own_name = name or _snake(cls.__name__)
         if prefix and not own_name.startswith(f"{prefix}_"):
             own_name = f"{prefix}_{own_name}"  # A module's tables do not meet the house's.
-        schema = Schema(own_name, row, key, index, append_only)
+        if prefix and admits:
+            raise TypeError(f"{own_name}: conditions in SQL are for the tables of the house")
+        schema = Schema(own_name, row, key, index, append_only, admits)
         known = current().schemas
         assert schema.name not in known, f"two tables are called {schema.name}"
         _SCHEMAS[row] = known[schema.name] = schema

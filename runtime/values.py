@@ -163,9 +163,8 @@ def to_column(value: Any) -> str | int | bytes | None:
     return _dump(value) if isinstance(value, (dict, list)) else cast("str | int | bytes", value)
 
 
-@cache
 def without_none(annotation: Any) -> Any:
-    """`X` for `X | None`, else the annotation itself."""
+    """`X` for `X | None`, else the annotation itself: the same object, not only an equal one."""
     if typing.get_origin(annotation) not in (types.UnionType, typing.Union):
         return annotation
     (base,) = [one for one in typing.get_args(annotation) if one is not type(None)]

@@ -1,14 +1,16 @@
 """Asking for consent: the question, its must-hear mark, the answer, the silence."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from consent.reducers import PARTIES
-from consent.rules import ASKING, LISTENING, PLAYING, Answer, State, fold
+from consent.rules import LISTENING, PLAYING, Answer, State, fold, is_open
 from consent.tables import ConsentEvent
 from consent.wordings import WORDINGS
 from conversation.speech.grammars import YES_NO, meaning
 from conversation.tables import Utterance
+from media.client import MediaUnavailable
 from runtime.errors import Refused
 from runtime.outbox import Effect
 from runtime.performer import Closing
@@ -39,7 +41,7 @@ class Asking:
 
     async def is_asked(self, call: str) -> bool:
         """Whether the caller is, or will be, to answer a question."""
-        return await self.state(call) in (*ASKING, *PLAYING, *LISTENING)
+        return is_open(await self.state(call))
 
     async def ask(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Put a question and hear it out."""
@@ -117,8 +119,14 @@ class Asking:
 
     async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
+        # Known before the commit: the next question may be under way when that is done.
+        question = live.question
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
         keys = {party: await self._house.prepare_key() for party in PARTIES if sure}
+        if question in live.playing:
+            # Before the commit that lets others hear this line.
+            with suppress(MediaUnavailable):
+                self._house.media.stop(live.id, question)
         try:
             granted = await self._house.surely(
                 consent_answered, live.id, answer=answer, method=method, keys=keys
@@ -128,9 +136,8 @@ class Asking:
         # Where a crash comes first, the sweep at the next start destroys them.
         for key_id in () if granted else keys.values():
             await self._house.discard_key(key_id)
-        question, live.question = live.question, None
-        if question in live.playing:
-            self._house.media.stop(live.id, question)
+        if live.question == question:
+            live.question = None
 
     def _soon(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

@@ -1,6 +1,11 @@
-"""What the caller does, one thing after the other: keys, words, silence."""
+"""What the caller does: keys and silence as they come, words once they are understood.
+
+To understand takes seconds. Who presses a key does not wait for it: a late answer to a key is
+one that a caller has hung up on.
+"""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 from consent.rules import ASKING, LISTENING, PLAYING, State
@@ -10,62 +15,98 @@ from conversation.speech.engines import ONCE, Hearing, SpeechError
 from conversation.speech.grammars import EVERYDAY, listen_for
 from media.client import MediaUnavailable
 from runtime.errors import NotNow, Refused
+from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
 from sessions.house import House
+from sessions.keeping import Draft, Entry
 from sessions.live import LiveCall
 from sessions.reducers import caller_acted
-from sessions.turns import REFERRED
+from sessions.turns import PRESSED, REFERRED
 from transcripts.tables import Segment
 
 AWAY_S = 30.0
 """A caller who says nothing for so long is asked whether they are still there."""
 
 INBOX_MAX = 256
-"""Things that happened to one call and were not looked at yet."""
+"""Keys and silences of one call that were not looked at yet."""
+
+WORDS_MAX = 32
+"""Utterances of one call that were not understood yet."""
 
 Header = dict[str, Any]
+Inbox = asyncio.Queue[tuple[Header, bytes]]
+
+
+@dataclass(slots=True)
+class _Inboxes:
+    """Of one call: each is looked at by a task of its own, one thing after the other."""
+
+    acts: Inbox = field(default_factory=lambda: Inbox(INBOX_MAX))
+    words: Inbox = field(default_factory=lambda: Inbox(WORDS_MAX))
+    tasks: tuple[asyncio.Task[None], ...] = ()
+    unheard: int = 0
+    """Utterances that are not understood yet, the one under way among them."""
+
+    def put(self, header: Header, payload: bytes) -> None:
+        """Raises QueueFull."""
+        is_said = header["event"] == "heard"
+        (self.words if is_said else self.acts).put_nowait((header, payload))
+        self.unheard += is_said
 
 
 class Attending:
-    """One inbox and one task per call; what is about consent goes to `Asking`."""
+    """Two inboxes per call, words and all else; what is about consent goes to `Asking`."""
 
     def __init__(self, house: House, calls: dict[str, LiveCall], asking: Asking) -> None:
         self._house = house
         self._calls = calls
         self._asking = asking
-        self._inboxes: dict[str, asyncio.Queue[tuple[Header, bytes]]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._inboxes: dict[str, _Inboxes] = {}
+        self._unacknowledged: dict[str, str] = {}
+        """Event -> the call it was told of."""
 
     def begin(self, live: LiveCall) -> None:
         """Attend to a call from now on."""
-        self._inboxes[live.id] = asyncio.Queue(INBOX_MAX)
-        self._tasks[live.id] = asyncio.create_task(self._attend(live))
+        inboxes = self._inboxes[live.id] = _Inboxes()
+        inboxes.tasks = (
+            asyncio.create_task(self._attend(live, inboxes.acts)),
+            asyncio.create_task(self._listen(live, inboxes)),
+        )
 
     def leave(self, call: str) -> None:
-        """The call is over and sealed."""
-        self._inboxes.pop(call, None)
-        task = self._tasks.pop(call, None)
-        if task is not None:
+        """The call is over and sealed: what was not looked at will not be."""
+        for event in [event for event, whose in self._unacknowledged.items() if whose == call]:
+            self.acknowledge(event)
+        inboxes = self._inboxes.pop(call, None)
+        for task in inboxes.tasks if inboxes else ():
             task.cancel()
 
     def deliver(self, call: str, header: Header, payload: bytes) -> None:
+        if "id" in header:
+            self._unacknowledged[header["id"]] = call
         try:
-            self._inboxes[call].put_nowait((header, payload))
+            self._inboxes[call].put(header, payload)
         except asyncio.QueueFull:
             self._house.note("more happens to a call than is looked at", call=call)
 
-    async def _attend(self, live: LiveCall) -> None:
-        inbox = self._inboxes[live.id]
+    async def _attend(self, live: LiveCall, inbox: Inbox) -> None:
         while True:
-            header, payload = await inbox.get()
-            try:
-                await self._in_time(live, header, payload)
-            except Refused:
-                # The call ended meanwhile: there is nobody left to answer.
-                self.acknowledge(header.get("id"))
-            except (SpeechError, MediaUnavailable) as error:
-                self._house.note("not understood", call=live.id, why=type(error).__name__)
-                self.acknowledge(header.get("id"))
+            await self._look_at(live, *await inbox.get())
+
+    async def _listen(self, live: LiveCall, inboxes: _Inboxes) -> None:
+        while True:
+            await self._look_at(live, *await inboxes.words.get())
+            inboxes.unheard -= 1
+
+    async def _look_at(self, live: LiveCall, header: Header, payload: bytes) -> None:
+        try:
+            await self._in_time(live, header, payload)
+        except Refused:
+            # The call ended meanwhile: there is nobody left to answer.
+            self.acknowledge(header.get("id"))
+        except (SpeechError, MediaUnavailable) as error:
+            self._house.note("not understood", call=live.id, why=type(error).__name__)
+            self.acknowledge(header.get("id"))
 
     async def _in_time(self, live: LiveCall, header: Header, payload: bytes) -> None:
         """A full queue or disk is waited for: nothing the caller did is dropped."""
@@ -81,6 +122,8 @@ class Attending:
                 await self._pressed(live, header["digit"], header.get("id"))
             case "silence":
                 await self._away(live)
+            case "keep":
+                await self._keep(live, keeping.due(self._house, live))
             case _:
                 await self._said(live, header, payload)
 
@@ -90,15 +133,24 @@ class Attending:
         if state in LISTENING or state in PLAYING or state in ASKING:
             return False
         try:
-            await self._act(live, live.id, REFERRED, None, None)
+            await self._act(live, live.id, REFERRED, None)
         except (Refused, NotNow):
             return False
         return True
 
     async def _pressed(self, live: LiveCall, digit: str, event: str | None) -> None:
         self.touch(live)
-        if not await self._asking.key(live, digit, event):
-            await self._act(live, live.keys_to, f"dtmf:{digit}", event, None)
+        if await self._asking.key(live, digit, event):
+            return
+        told = self._calls.get(live.keys_to or "")
+        if told is None:
+            self.acknowledge(event)
+            return
+        turn = self._turn_id(live, event)
+        future = told.pressed.setdefault(turn, asyncio.get_running_loop().create_future())
+        if not future.done():
+            future.set_result(digit)
+        await self._act(live, told.id, PRESSED, event, turn=turn)
 
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
@@ -133,20 +185,60 @@ class Attending:
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
-        segment = None
-        if state is State.GRANTED:
-            segment = Segment(
-                id=turn,
-                call=live.id,
-                party="caller",
-                text=self._house.seal(hearing.text, live.words_key),
-                start_us=header["at_us"],
-                end_us=header["end_us"],
-                engine=hearing.engine,
-                kind=hearing.kind,
-                confidence_permille=hearing.confidence_permille,
-            )
-        await self._act(live, told.id, "heard", header["id"], segment)
+        if state is not State.GRANTED:
+            # Nothing of it is kept; but a card is known again when the agent passes it on.
+            live.keeping.heard(turn, hearing.text.split(), self._house.clock())
+            await self._act(live, told.id, "heard", header["id"])
+            return
+        draft = Draft(
+            id=turn,
+            party="caller",
+            text=hearing.text,
+            words=hearing.words,
+            start_us=header["at_us"],
+            end_us=header["end_us"],
+            engine=hearing.engine,
+            kind=hearing.kind,
+            confidence_permille=hearing.confidence_permille,
+            event=header["id"],
+            told=told.id,
+        )
+        ready = keeping.heard(self._house, live, draft)
+        own = next((each for one, each in ready if one is draft), None)
+        await self._keep(live, [(one, each) for one, each in ready if one is not draft])
+        # What waits is acknowledged when it is a row: until then the media process has it.
+        event = None if turn in live.drafts else header["id"]
+        await self._act(live, told.id, "heard", event, kept=own, turn=turn)
+        if own is not None:
+            await self._kept_with_its_turn(live, draft, own)
+        self._keep_in_time(live)
+
+    async def _kept_with_its_turn(self, live: LiveCall, draft: Draft, own: Entry) -> None:
+        """The turn may be one of before a crash, when these words were held back yet."""
+        if not await self._house.store.reader.rows(Segment, id=draft.id):
+            await keeping.keep(self._house, live, draft, own)
+
+    async def _keep(self, live: LiveCall, ready: list[tuple[Draft, Entry]]) -> None:
+        """Commit what has waited, and acknowledge what brought it once its turn is done, too."""
+        for draft, each in ready:
+            await keeping.keep(self._house, live, draft, each)
+            told = self._calls.get(draft.told)
+            if told is not None and draft.id not in told.completed and draft.event is not None:
+                told.unacknowledged[draft.id] = draft.event
+            else:
+                self.acknowledge(draft.event)
+        await keeping.hide_late(self._house, live)
+
+    def _keep_in_time(self, live: LiveCall) -> None:
+        """Nothing is held back for longer than it takes to say a number."""
+        due_us = live.keeping.wake_at_us
+        if due_us is not None:
+            wait_s = max(0, due_us - self._house.clock()) / 1e6
+            asyncio.get_running_loop().call_later(wait_s, self._keep_due, live.id)
+
+    def _keep_due(self, call: str) -> None:
+        if call in self._inboxes:
+            self.deliver(call, {"event": "keep"}, b"")
 
     async def _understood(self, told: LiveCall, pcm: bytes, rate: int) -> Hearing:
         """The phrases that the agent expects first, free dictation last."""
@@ -168,7 +260,9 @@ class Attending:
         whose: str | None,
         cause: str,
         event: str | None,
-        segment: Segment | None,
+        *,
+        kept: Entry | None = None,
+        turn: str = "",
     ) -> None:
         """Give the agent of a call its turn; the event is acknowledged when that is completed.
 
@@ -178,10 +272,13 @@ class Attending:
         if told is None:
             self.acknowledge(event)
             return
-        turn = self._turn_id(live, event)
+        turn = turn or self._turn_id(live, event)
         if event is not None:
             told.unacknowledged[turn] = event
-        await self._house.act(
+        segment, redacted = kept or (None, None)
+        # Words are taken out of memory once: whoever commits them waits for a full queue or disk.
+        commit = self._house.act if kept is None else self._house.surely
+        await commit(
             caller_acted,
             told.id,
             request=turn,
@@ -189,6 +286,7 @@ class Attending:
             cause=cause,
             segment=segment,
             speaker=_speaker(live, told),
+            redacted=redacted,
         )
         if turn in told.completed:
             self.acknowledge(told.unacknowledged.pop(turn, None))
@@ -200,6 +298,7 @@ class Attending:
 
     def acknowledge(self, event: str | None) -> None:
         if event is not None:
+            self._unacknowledged.pop(event, None)
             self._house.media.ack([event])
 
     def touch(self, live: LiveCall) -> None:
@@ -213,6 +312,10 @@ class Attending:
             )
 
     async def _away(self, live: LiveCall) -> None:
+        if self._inboxes[live.id].unheard:
+            # They have spoken: what they said is an answer, and silence is none.
+            self.touch(live)
+            return
         state = await self._asking.state(live.id)
         if state in LISTENING:
             await self._asking.silence(live)
@@ -222,7 +325,7 @@ class Attending:
             # They are with somebody: one who only listens is not away.
             self.touch(live)
         else:
-            await self._act(live, live.id, "silence", None, None)
+            await self._act(live, live.id, "silence", None)
 
 
 def _speaker(live: LiveCall, told: LiveCall) -> str:

@@ -7,6 +7,7 @@ agreed, recording goes on under the next epoch.
 
 from consent import reducers as consent
 from consent.rules import State
+from consent.wordings import QUESTION
 from recordings import reducers as recordings
 from runtime import Context, Refused, reducer
 from sessions.tables import Call, CallState
@@ -37,7 +38,7 @@ def take_part(ctx: Context, call: str, other: str, part: Part, coached: str | No
     bridge = _bridge(ctx, call)
     if all(member.call != other for member in bridging.members_of(ctx, bridge.id)):
         raise Refused(f"{other} is not in bridge {bridge.id}")
-    bridging.took_part(ctx, bridge, other, part, coached)
+    _took_part(ctx, bridge, other, part, coached)
     _follow(ctx, bridge)
 
 
@@ -66,8 +67,8 @@ def join(ctx: Context, call: str, other: str, part: Part, coached: str | None) -
     """`other` joins `call`. Answers the bridge. Refused where one of them cannot."""
     if why := why_not(ctx, call, other, part, coached):
         raise Refused(why)
-    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
-    bridging.took_part(ctx, bridge, other, part, coached)
+    bridge = bridging.bridge_of(ctx, call) or _opened(ctx, call)
+    _took_part(ctx, bridge, other, part, coached)
     _follow(ctx, bridge)
     return bridge.id
 
@@ -88,8 +89,8 @@ def why_not(ctx: Context, call: str, other: str, part: Part, coached: str | None
 
 def hold(ctx: Context, call: str) -> None:
     """The party of `call` hears music, and nobody hears them."""
-    bridge = bridging.bridge_of(ctx, call) or bridging.opened(ctx, call)
-    bridging.took_part(ctx, bridge, call, Part.HELD, None)
+    bridge = bridging.bridge_of(ctx, call) or _opened(ctx, call)
+    _took_part(ctx, bridge, call, Part.HELD, None)
     _follow(ctx, bridge)
 
 
@@ -98,7 +99,7 @@ def unhold(ctx: Context, call: str) -> None:
     bridge = bridging.bridge_of(ctx, call)
     if bridge is None:
         return
-    bridging.took_part(ctx, bridge, call, Part.TALKS, None)
+    _took_part(ctx, bridge, call, Part.TALKS, None)
     if len(bridging.members_of(ctx, bridge.id)) == 1:
         bridging.closed(ctx, bridge)
     _follow(ctx, bridge)
@@ -116,9 +117,12 @@ def ended(ctx: Context, call: str) -> None:
 
 
 def consent_settled(ctx: Context, call: str) -> None:
-    """A party agreed or refused: what was suspended for them may go on, or must stay."""
+    """A party answered: who agreed or refused is with the others again, and what was suspended
+    for them may go on, or must stay.
+    """
     bridge = bridging.bridge_of(ctx, call)
     if bridge is not None:
+        bridging.asked(ctx, bridge, call, consent.is_asked(ctx, call))
         _follow(ctx, bridge)
 
 
@@ -131,6 +135,15 @@ def is_told(ctx: Context, call: str, speaker: str) -> bool:
         return False
     members = bridging.members_of(ctx, bridge.id)
     return any(is_attended(bridge, member) for member in members if member.call == speaker)
+
+
+def _opened(ctx: Context, call: str) -> Bridge:
+    return bridging.opened(ctx, call, is_asked=consent.is_asked(ctx, call))
+
+
+def _took_part(ctx: Context, bridge: Bridge, call: str, part: Part, coached: str | None) -> None:
+    """Who is asked for their consent is alone with the question until they have answered."""
+    bridging.took_part(ctx, bridge, call, part, coached, is_asked=consent.is_asked(ctx, call))
 
 
 def _part(ctx: Context, bridge: Bridge, call: str) -> None:
@@ -155,8 +168,29 @@ def _end_if_nobody_talks(ctx: Context, bridge: Bridge) -> None:
 
 def _follow(ctx: Context, bridge: Bridge) -> None:
     """Recording and media follow the rows."""
+    _ask(ctx, bridge)
     _settle(ctx, bridge)
     ctx.effect("telephony.hear", lane=f"{bridge.id}/hear", bridge=bridge.id)
+
+
+def _ask(ctx: Context, bridge: Bridge) -> None:
+    """Who comes to be heard beside a recording, and was never asked, is asked now.
+
+    A supervisor who speaks is a party like any other.
+    """
+    members = bridging.members_of(ctx, bridge.id)
+    if not any(recordings.is_going_on(ctx, member.call) for member in members):
+        return
+    for member in members:
+        if member.part in HEARD and consent.state_of(ctx, member.call) is State.UNRESOLVED:
+            consent.due(ctx, member.call)
+            bridging.asked(ctx, bridge, member.call, True)
+            ctx.effect(
+                "sessions.ask",
+                lane=f"{member.call}/voice",
+                scope=member.call,
+                wording=QUESTION[State.ASK_DUE],
+            )
 
 
 def _settle(ctx: Context, bridge: Bridge) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from conversation.attendants import Attendant
 from media.client import MediaUnavailable
-from recordings.tables import Recording, RecordingState
+from recordings.tables import Recording
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.asking import Asking
@@ -58,7 +58,7 @@ class Bridging:
         lives = [self._calls[one.call] for one in members if one.call in self._calls]
         # Not one frame of the joined conversation may get into a recording that it suspends.
         for live in lives:
-            if await self._is_suspended(live):
+            if await self._suspended_us(live) is not None:
                 await self.gate_closed(live)
         for live in lives:
             await self.follow(live)
@@ -140,18 +140,19 @@ class Bridging:
             self._house.media.stop(live.id, name)
         live.music = on
 
-    async def _is_suspended(self, live: LiveCall) -> bool:
+    async def _suspended_us(self, live: LiveCall) -> int | None:
+        """Since when its recording is suspended; none where it is not."""
         rows = await self._house.store.reader.rows(Recording, id=live.id)
-        return bool(rows) and rows[0].state is RecordingState.SUSPENDED
+        return rows[0].suspended_us if rows else None
 
     async def gate_closed(self, live: LiveCall) -> None:
-        """Close it, and wait for that.
+        """Close it, as of the moment in which the recording was suspended, and wait for that.
 
         Raises MediaUnavailable where it cannot be known yet: the effect is tried again.
         """
         if live.gate_closed.is_set() or live.ended.is_set():
             return
-        self._house.media.close_gate(live.id)
+        self._house.media.close_gate(live.id, await self._suspended_us(live))
         try:
             async with asyncio.timeout(GATE_WAIT_S):
                 await live.gate_closed.wait()

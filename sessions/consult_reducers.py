@@ -101,9 +101,10 @@ def consult_given_up(ctx: Context, call: str) -> None:
 def supervision_dialled(
     ctx: Context, call: str, basis: str, part: Part = Part.LISTENS, coached: str | None = None
 ) -> str:
-    """A supervisor is called, and joins `call` when they answer; they are not asked anything.
+    """A supervisor is called, and joins `call` when they answer. Answers the id of that call.
 
-    They listen, whisper to `coached`, or barge. Answers the id of the call to them.
+    They listen, whisper to `coached`, or barge. Who is heard beside a recording is asked first
+    whether they may be recorded, like any party; who only listens is asked nothing.
     """
     _answered(ctx, call)
     joins = dials.Joining(call, part, coached)

@@ -173,7 +173,7 @@ class Lines:
             return await self.agreed(live, dialog.remote_sdp)
         agreed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         live.reoffer = agreed
-        self._sip.do(lambda ua, now: ua.reinvite(live.id, body, now))
+        self._sip.do(lambda ua, now: ua.reoffer(live.id, body, now))
         try:
             async with asyncio.timeout(REOFFER_WAIT_S):
                 return await agreed

@@ -6,11 +6,13 @@ What is waited for, where playout stands, words that may not be kept. All else i
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from conversation.agent import Agent, ChatMessage
 from conversation.speech.engines import Speech
 from conversation.tables import Utterance
 from telephony.bridge import Presence
+from transcripts.redaction.keeping import Keeping, Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,18 @@ class LiveCall:
     heard: dict[str, asyncio.Future[ChatMessage]] = field(
         default_factory=dict[str, "asyncio.Future[ChatMessage]"]
     )
+    keeping: Keeping = field(default_factory=Keeping)
+    """What the party said that may yet turn out to be a card number."""
+    drafts: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Utterances that are held back, by their id: each a `sessions.keeping.Draft`."""
+    late: dict[str, Kept] = field(default_factory=dict[str, Kept])
+    """What was kept, and turned out to be part of a number afterwards."""
+    clear: dict[str, str] = field(default_factory=dict[str, str])
+    """Words and arguments of the agent's as they were, of which the rows have less."""
+    pressed: dict[str, asyncio.Future[str]] = field(
+        default_factory=dict[str, "asyncio.Future[str]"]
+    )
+    """Turn -> the key that was pressed. Keys are no part of any row: they may be a card's."""
     unacknowledged: dict[str, str] = field(default_factory=dict[str, str])
     """Turn -> the media event that caused it, acknowledged when the turn is completed."""
     measured: asyncio.Event = field(default_factory=asyncio.Event)

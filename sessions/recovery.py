@@ -6,10 +6,12 @@ from consent.rules import LISTENING
 from consent.tables import Basis, ConsentEvent
 from conversation.tables import Memory
 from recordings import segments, vault
+from recordings.access import Access
 from recordings.tables import Recording, RecordingState
 from runtime import canonical
 from runtime.keystore import KeystoreError
 from runtime.outbox import Effect, EffectState
+from runtime.tables import schema_of
 from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
@@ -27,6 +29,10 @@ STRAY_AGE_US = 60_000_000
 
 RECORDING = f"SELECT id FROM recording WHERE state != '{RecordingState.SEALED.value}'"
 NAMED = "SELECT path, offset, bytes FROM chunk WHERE path = ?"
+SEARCHES = (
+    """SELECT DISTINCT json_extract(query, '$."$sealed"[0]')"""
+    f" FROM {schema_of(Access).name} WHERE query IS NOT NULL"
+)
 ALONE = "SELECT path FROM chunk WHERE call = ?"
 
 
@@ -37,7 +43,7 @@ async def calls(board: Switchboard) -> None:
     recordings = {recording.id for recording in await reader.rows(Recording)}
     for row in await reader.rows(Call):
         if row.state is not CallState.SEALED:
-            live = board.admit(row, memories.get(row.id))
+            live = board.admission.admit(row, memories.get(row.id))
             live.recording = row.id in recordings
     for leg in await reader.rows(Leg):
         if leg.call in board.calls:
@@ -66,7 +72,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     for dialog in unoffered:
         replaces = dialog.replaces or None
         remote = shown(dialog.remote_uri, read_lines(dialog.caller_headers), dialog.trunk)
-        await board.offered(dialog.id, remote, dialog.local_uri, replaces)
+        await board.admission.offered(dialog.id, remote, dialog.local_uri, replaces)
     reader = board.house.store.reader
     orders = await reader.rows(Effect, state=EffectState.OPEN, kind="telephony.dial")
     placing = {canonical.decode(order.args.encode())["call"] for order in orders}
@@ -104,6 +110,7 @@ async def sweep(house: House) -> None:
     asked = await reader.rows(Erasure)
     keys += [erasure.reason.key_id for erasure in asked if erasure.reason is not None]
     buried = [key.id for key in await reader.rows(KeyDestroyed)]
+    keys += [key_id for (key_id,) in await reader.sql(SEARCHES)]
     try:
         # A keystore that came back from a copy may hold what was destroyed since.
         await asyncio.to_thread(house.keystore.destroy_all, buried)

@@ -6,6 +6,7 @@ from consent import reducers as consent
 from consent.rules import ASKING, Answer, State
 from consent.wordings import QUESTION
 from conversation import reducers as conversation
+from conversation.tables import Turn
 from recordings import reducers as recordings
 from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
@@ -17,7 +18,7 @@ from sessions import hold_reducers as holds
 from sessions.tables import Call, CallState, DialState, Leg
 from telephony.sdp.directions import INACTIVE, RECVONLY
 from transcripts import reducers as transcripts
-from transcripts.tables import Segment
+from transcripts.tables import Revised, Segment
 
 MODULE = "module:"
 """Before the name of a deployed module: its agent answers."""
@@ -168,7 +169,7 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
     if dial is not None and dial.joins is not None:
         if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
             joined.join(ctx, dial.joins, call, dial.part, dial.coached)
-            conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
+            _enter(ctx, call)
         else:
             # Whom it was for has left meanwhile.
             ctx.effect("telephony.hang_up", lane=f"{call}/voice")
@@ -176,6 +177,13 @@ def call_answered(ctx: Context, call: str, policy: str) -> None:
         consent.due(ctx, call)
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
     else:
+        _enter(ctx, call)
+
+
+def _enter(ctx: Context, call: str) -> None:
+    """The agent begins, once: after the question, where the party is asked one."""
+    entered = ctx.table(Turn).get(f"{call}:enter") is not None
+    if not entered and not consent.is_asked(ctx, call):
         conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
 
 
@@ -207,14 +215,20 @@ def consent_answered(
     state = consent.state_of(ctx, call)
     if state in ASKING:
         ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[state])
-    else:
-        conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
+    _enter(ctx, call)
     return grant is not None
 
 
 @reducer
 def caller_acted(
-    ctx: Context, *, call: str, turn: str, cause: str, segment: Segment | None, speaker: str = ""
+    ctx: Context,
+    *,
+    call: str,
+    turn: str,
+    cause: str,
+    segment: Segment | None,
+    speaker: str = "",
+    redacted: Revised | None = None,
 ) -> None:
     """The caller spoke, pressed a key or stayed silent: the agent has something to answer.
 
@@ -226,10 +240,23 @@ def caller_acted(
     if not joined.is_told(ctx, call, whose):
         raise Refused(f"{whose} is not heard by the agent of {call}")
     if segment is not None:
-        if segment.call != whose or consent.state_of(ctx, whose) is not State.GRANTED:
-            raise Refused("words are kept only of a caller who agreed to it")
-        transcripts.add(ctx, segment)
+        _keep(ctx, whose, segment, redacted)
     conversation.begin_turn(ctx, turn, cause, segment.id if segment else None, speaker)
+
+
+@reducer
+def words_kept(ctx: Context, call: str, segment: Segment, redacted: Revised | None) -> None:
+    """Words that were held back, for they might have begun a card number."""
+    row = ctx.table(Call).one(call)
+    if row.state not in (CallState.ANSWERED, CallState.ENDED):
+        raise Refused(f"{call} is {row.state}: its record is complete")
+    _keep(ctx, call, segment, redacted)
+
+
+def _keep(ctx: Context, call: str, segment: Segment, redacted: Revised | None) -> None:
+    if segment.call != call or consent.state_of(ctx, call) is not State.GRANTED:
+        raise Refused("words are kept only of a caller who agreed to it")
+    transcripts.add(ctx, segment, redacted)
 
 
 @reducer
@@ -241,11 +268,12 @@ def utterance_ended(
     total_ms: int,
     interrupted: bool,
     heard: Segment | None,
+    redacted: Revised | None = None,
 ) -> None:
     """The agent's words ended or were cut off; the transcript keeps only what was played."""
     conversation.end(ctx, utterance, played_ms, total_ms, interrupted)
     if heard is not None:
-        transcripts.add(ctx, heard)
+        transcripts.add(ctx, heard, redacted)
 
 
 @reducer

@@ -8,11 +8,12 @@ from typing import Any
 from media.client import MediaUnavailable
 from media.recorder import Track
 from recordings import segments
-from recordings.reducers import chunk_sealed, gate_reopened, recording_sealed
+from recordings.reducers import chunk_refused, chunk_sealed, gate_reopened, recording_sealed
 from recordings.tables import Chunk, Recording, RecordingState
 from runtime.errors import Refused, named
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions import keeping
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.quality_reducers import leg_measured
@@ -58,9 +59,13 @@ class Sealing:
     async def reopen_gate(self, live: LiveCall, why: str) -> None:
         """The gate was lost: open one under the next epoch, and let the record say why."""
         rows = await self._house.store.reader.rows(Recording, id=live.id)
-        if rows and rows[0].state is RecordingState.OPEN:
+        if not rows:
+            return
+        try:
             epoch = await self._house.surely(gate_reopened, live.id, why=why)
-            self._open(live, rows[0], epoch)
+        except Refused:
+            return  # It is suspended, or was closed meanwhile.
+        self._open(live, rows[0], epoch)
 
     async def gate_lost(self, live: LiveCall, why: str) -> None:
         """The media process could not write and closed the gate by itself: try again, later."""
@@ -75,7 +80,7 @@ class Sealing:
         tracks = [
             Track(party, key_id, self._house.keystore.key(key_id)) for party, key_id in keys.items()
         ]
-        self._house.media.gate(recording.id, recording.id, epoch, recording.granted_us, tracks)
+        self._house.media.gate(recording.id, recording.id, epoch, recording.opened_us, tracks)
 
     async def take(self, header: dict[str, Any]) -> None:
         """Begin to commit a chunk's row, and acknowledge it then; waits while too many are."""
@@ -129,6 +134,9 @@ class Sealing:
         except Refused as why:
             self._house.note("chunk refused", call=call, chunk=name, why=str(why))
             await self._erase_stray(chunk)
+            # Told again, it has a row already.
+            refused = {"request": f"chunk/{name}/refused", "chunk": chunk, "why": str(why)}
+            await self._house.surely(chunk_refused, call, **refused)
 
     async def _erase_stray(self, chunk: Chunk) -> None:
         """Ciphertext that was not let in is no part of a record."""
@@ -147,12 +155,22 @@ class Sealing:
             return None
         await self._turns_done(live)
         await self._turns.leave(live)
+        await self._keep_words(live)
         await self._seal_recording(live)
         await self._close_leg(live)
         agreed = await self._house.store.reader.rows(Recording, id=live.id)
         if not agreed:
             await self._house.destroy_key(live.words_key)
         return Closing(call_sealed, {"call": live.id, "forgotten": not agreed})
+
+    async def _keep_words(self, live: LiveCall) -> None:
+        """What was held back is kept: nothing goes on any more."""
+        for draft, ready in keeping.due(self._house, live):
+            await keeping.keep(self._house, live, draft, ready)
+            if draft.event is not None:
+                with suppress(MediaUnavailable):
+                    self._house.media.ack([draft.event])
+        await keeping.hide_late(self._house, live)
 
     async def _close_leg(self, live: LiveCall) -> None:
         """Close the leg, and wait a little to be told what it was like."""
@@ -184,7 +202,7 @@ class Sealing:
         if not rows or rows[0].state is RecordingState.SEALED:
             return
         if self._house.media.has(live.id):
-            self._house.media.close_gate(live.id)
+            self._house.media.close_gate(live.id, rows[0].suspended_us)
             try:
                 await asyncio.wait_for(live.gate_closed.wait(), GATE_WAIT_S)
             except TimeoutError:

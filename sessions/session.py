@@ -30,6 +30,7 @@ from sessions.consult_reducers import (
 )
 from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
+from sessions.keeping import keepable, keepable_json
 from sessions.live import LiveCall, Referral
 from sessions.outbound import call_dialled, keys_pressed, transfer_asked
 from sessions.parties import callable_uri, is_same
@@ -94,6 +95,9 @@ class Session:
 
     async def say(self, text: str, *, allow_interruptions: bool = True) -> Speaking:
         utterance = self._step("say")
+        kept = keepable(self._live, text)
+        if kept != text:
+            self._live.clear[utterance] = text
         ended: asyncio.Future[Utterance] = asyncio.get_running_loop().create_future()
         self._live.spoken[utterance] = ended
         await self._house.surely(
@@ -101,7 +105,7 @@ class Session:
             self._live.id,
             request=utterance,
             utterance=utterance,
-            text=self._house.seal(text, self._live.words_key),
+            text=self._house.seal(kept, self._live.words_key),
             interruptible=allow_interruptions,
         )
         (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
@@ -124,12 +128,15 @@ class Session:
         """Have an action done, and wait for its result. Raises ToolError."""
         finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._live.acted[action] = finished
+        kept = keepable_json(self._live, args)
+        if kept != args:
+            self._live.clear[action] = json.dumps(args)
         await self._house.surely(
             reducer,
             self._live.id,
             request=action,
             action=action,
-            args=self._house.seal(json.dumps(args), self._live.words_key),
+            args=self._house.seal(json.dumps(kept), self._live.words_key),
             **kind,
         )
         (row,) = await self._house.store.reader.rows(Action, id=action)
@@ -157,9 +164,9 @@ class Session:
         """Text that the reducer wants sealed, sealed."""
         hints = {} if isinstance(reducer, str) else find(reducer).hints
         return {
-            name: self._house.seal(value, self._live.words_key)
+            name: self._house.seal(keepable(self._live, value), self._live.words_key)
             if hints.get(name) in (Sealed[str], Sealed[str] | None) and isinstance(value, str)
-            else value
+            else keepable_json(self._live, value)
             for name, value in args.items()
         }
 
@@ -211,8 +218,10 @@ class Session:
             self._step("consult"),
             {"to": uri},
             basis=basis,
-            brief=self._house.seal(brief, key),
-            context=self._house.seal(json.dumps(context), key) if context else None,
+            brief=self._house.seal(keepable(self._live, brief), key),
+            context=self._house.seal(json.dumps(keepable_json(self._live, context)), key)
+            if context
+            else None,
         )
         return ConsultOutcome(**json.loads(told))
 

@@ -9,6 +9,7 @@ from conversation.tables import Action, ActionState
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
+from sessions.keeping import NOT_KEPT, is_whole
 from sessions.live import LiveCall
 from sessions.tables import Leg
 from telephony import dtmf_info, sip
@@ -89,7 +90,10 @@ class Transferring:
             return None
         if not await self._house.act(action_started, live.id, action=row.id):
             return self._closing(row, ActionState.UNKNOWN, {})
-        keys: str = json.loads(self._house.unseal(row.args))["keys"]
+        given = live.clear.pop(row.id, "") or self._house.unseal(row.args)
+        if not is_whole(given):
+            return self._closing(row, ActionState.FAILED, {"why": NOT_KEPT})
+        keys: str = json.loads(given)["keys"]
         (leg,) = await self._house.store.reader.rows(Leg, id=live.id)
         if leg.dtmf_payload_type is not None:
             self._house.media.dtmf(live.id, keys, KEY_MS)

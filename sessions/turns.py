@@ -26,6 +26,7 @@ from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
+from sessions.keeping import NOT_KEPT, is_whole, keepable, keepable_json
 from sessions.live import LiveCall
 from sessions.referring import Referring
 from sessions.session import Session
@@ -36,6 +37,9 @@ WORDS_WAIT_S = 20.0
 
 EXIT_S = 20.0
 """How long `on_exit` may take."""
+
+PRESSED = "dtmf"
+"""The cause of a turn: a key was pressed. Which one is in memory only."""
 
 REFERRED = "referred"
 """The cause of a turn: the other side asks us to call somebody."""
@@ -98,8 +102,11 @@ class Turns:
         cause, _, detail = turn.cause.partition(":")
         if cause == "enter":
             await live.agent.on_enter()
-        elif cause == "dtmf":
-            await live.agent.on_dtmf_received(detail)
+        elif cause == PRESSED:
+            # A store of before keys were kept out of it names the key.
+            digit = detail or await self._digit(live, turn)
+            if digit is not None:
+                await live.agent.on_dtmf_received(digit)
         elif cause == "silence":
             await live.agent.on_user_away()
         elif cause == REFERRED:
@@ -145,8 +152,17 @@ class Turns:
         except TimeoutError:
             return None  # They died with the media process.
 
+    async def _digit(self, live: LiveCall, turn: Turn) -> str | None:
+        """The key that was pressed. After a crash the media process tells it again."""
+        loop = asyncio.get_running_loop()
+        waiting = live.pressed.setdefault(turn.id, loop.create_future())
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), WORDS_WAIT_S)
+        except TimeoutError:
+            return None  # It died with the media process, or came in a message of the line.
+
     def _completed(self, live: LiveCall, turn: str, failure: str | None) -> dict[str, Any]:
-        userdata = json.dumps(live.agent.session.userdata)
+        userdata = json.dumps(keepable_json(live, live.agent.session.userdata))
         return {
             "turn": turn,
             "userdata": self._house.seal(userdata, live.words_key),
@@ -162,19 +178,23 @@ class Turns:
         may = await self._house.act(action_started, live.id, action=row.id)
         if not may:
             text = "the outcome is unknown: the process died while the tool ran"
-            return self._finished(row, ActionState.UNKNOWN, text)
+            return self._finished(live, row, ActionState.UNKNOWN, text)
         try:
-            result = await _call(live.agent, row, json.loads(self._house.unseal(row.args)))
+            given = live.clear.pop(row.id, "") or self._house.unseal(row.args)
+            if not is_whole(given):
+                raise ToolError(NOT_KEPT)
+            result = await _call(live.agent, row, json.loads(given))
         except ToolError as error:
-            return self._finished(row, ActionState.FAILED, str(error))
+            return self._finished(live, row, ActionState.FAILED, str(error))
         except KeyDestroyed:
             raise
         except Exception as error:  # The tool's code is not ours: commit what went wrong.
-            return self._finished(row, ActionState.FAILED, f"{type(error).__name__}: {error}")
-        return self._finished(row, ActionState.FINISHED, result)
+            why = f"{type(error).__name__}: {error}"
+            return self._finished(live, row, ActionState.FAILED, why)
+        return self._finished(live, row, ActionState.FINISHED, result)
 
-    def _finished(self, row: Action, state: ActionState, result: str) -> Closing:
-        sealed = self._house.seal(result, row.args.key_id)
+    def _finished(self, live: LiveCall, row: Action, state: ActionState, result: str) -> Closing:
+        sealed = self._house.seal(keepable(live, result), row.args.key_id)
         return Closing(action_finished, {"action": row.id, "state": state, "result": sealed})
 
 

@@ -9,10 +9,10 @@ from conversation.tables import Utterance, UtteranceState
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
+from sessions.keeping import Draft, Entry, entry
 from sessions.live import LiveCall, Played, Playing
 from sessions.reducers import greeting_put, utterance_ended
 from telephony.bridge import Presence
-from transcripts.tables import Segment
 
 VOICE = "espeak-ng"
 SURE = 1_000
@@ -37,9 +37,10 @@ class Voice:
         self, live: LiveCall, row: Utterance, progress: Callable[[int], None] | None = None
     ) -> Closing:
         """Play a planned utterance; answers the action that commits what was heard of it."""
-        text = self._house.unseal(row.text)
+        text = live.clear.pop(row.id, None) or self._house.unseal(row.text)
         speech = await self._house.speech.say(text)
         played = await self._play(live, row, speech, progress)
+        segment, redacted = self._heard(live, row, text, speech, played)
         return Closing(
             utterance_ended,
             {
@@ -47,7 +48,8 @@ class Voice:
                 "played_ms": played.played_ms,
                 "total_ms": played.total_ms,
                 "interrupted": played.interrupted,
-                "heard": self._heard(live, row, text, speech, played),
+                "heard": segment,
+                "redacted": redacted,
             },
         )
 
@@ -91,24 +93,25 @@ class Voice:
 
     def _heard(
         self, live: LiveCall, row: Utterance, text: str, speech: Speech, played: Played
-    ) -> Segment | None:
+    ) -> Entry | tuple[None, None]:
         """The words that were played, as a segment; None where not one was."""
         whole = not played.interrupted and played.played_ms >= played.total_ms
         heard = text if whole else " ".join(w.text for w in speech.heard(played.played_ms))
         if not heard:
-            return None
+            return None, None
         now = self._house.clock()
-        return Segment(
+        draft = Draft(
             id=row.id,
-            call=live.id,
             party="agent",
-            text=self._house.seal(heard, live.words_key),
+            text=heard,
+            words=speech.words if whole else speech.heard(played.played_ms),
             start_us=now - played.played_ms * 1_000,
             end_us=now,
             engine=VOICE,
             kind="spoken",
             confidence_permille=SURE,
         )
+        return entry(self._house, live, draft, live.keeping.asked(heard.split()))
 
 
 def play_again(house: House, live: LiveCall) -> None:

@@ -77,6 +77,8 @@ class Member:
     left_us: int | None
     since_us: int = 0
     """Since when it has this part."""
+    is_asked: bool = False
+    """Whether the house asks them something: that is between the two, and they are with nobody."""
 
 
 @table(name="hearing", index=(("bridge",), ("listener",)))
@@ -101,8 +103,8 @@ class Heard:
 
 
 def hearing(bridge: Bridge, members: Iterable[Member]) -> list[Heard]:
-    """Who hears whom. Nobody hears themselves, and the held hear nobody."""
-    here = [member for member in members if member.left_us is None]
+    """Who hears whom. Nobody hears themselves; who is held or asked something hears nobody."""
+    here = [member for member in members if member.left_us is None and not member.is_asked]
     listeners = [member.call for member in here if member.part is not Part.HELD]
     speakers = [member.call for member in here if member.part in SPEAKS]
     heard = [

@@ -8,18 +8,26 @@ from runtime import Context, Refused
 from telephony.bridge import Bridge, Hearing, Member, Part, Presence, hearing, refusal
 
 
-def opened(ctx: Context, call: str) -> Bridge:
+def opened(ctx: Context, call: str, *, is_asked: bool = False) -> Bridge:
     """A bridge that this call leads, its party talking and its agent present."""
     if (there := bridge_of(ctx, call)) is not None:
         raise Refused(f"{call} is in bridge {there.id} already")
     bridge = ctx.table(Bridge).insert(
         Bridge(ctx.new_id("bridge"), call, Presence.PRESENT, opened_us=ctx.now, closed_us=None)
     )
-    took_part(ctx, bridge, call, Part.TALKS, None)
+    took_part(ctx, bridge, call, Part.TALKS, None, is_asked=is_asked)
     return bridge
 
 
-def took_part(ctx: Context, bridge: Bridge, call: str, part: Part, coached: str | None) -> None:
+def took_part(
+    ctx: Context,
+    bridge: Bridge,
+    call: str,
+    part: Part,
+    coached: str | None,
+    *,
+    is_asked: bool = False,
+) -> None:
     """A call joins, or takes another part."""
     if bridge.closed_us is not None:
         raise Refused(f"bridge {bridge.id} is closed")
@@ -31,9 +39,18 @@ def took_part(ctx: Context, bridge: Bridge, call: str, part: Part, coached: str 
     members = ctx.table(Member)
     name = f"{bridge.id}/{call}"
     if (member := members.get(name)) is None:
-        members.insert(Member(name, bridge.id, call, part, coached, ctx.now, None, ctx.now))
+        joined = Member(name, bridge.id, call, part, coached, ctx.now, None, ctx.now, is_asked)
+        members.insert(joined)
     else:
-        members.replace(replace(member, part=part, coached=coached, left_us=None, since_us=ctx.now))
+        again = replace(member, part=part, coached=coached, left_us=None, since_us=ctx.now)
+        members.replace(replace(again, is_asked=is_asked))
+    rejoined(ctx, bridge)
+
+
+def asked(ctx: Context, bridge: Bridge, call: str, is_asked: bool) -> None:
+    """The house begins or ends to ask the party of a call something."""
+    member = ctx.table(Member).one(f"{bridge.id}/{call}")
+    ctx.table(Member).replace(replace(member, is_asked=is_asked))
     rejoined(ctx, bridge)
 
 

@@ -13,6 +13,7 @@ from telephony.certificates import proves
 from telephony.flow import Flow
 from telephony.occupancy import Limits
 from telephony.sip.framing import PONG, Framer, FramingError, KeepAlive
+from telephony.tls_stream import TlsStream
 
 # What a peer does not read waits here; beyond this it is too slow to be talked with.
 WRITE_BYTES_MAX = 262_144
@@ -68,6 +69,7 @@ class Connection(asyncio.Protocol):
         *,
         is_ours: bool,
         is_known: bool = True,
+        tls: TlsStream | None = None,
     ) -> None:
         """`is_ours`: we have made it, so the other end need not say anything to stay.
 
@@ -82,7 +84,11 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._clock = clock
         self._framer = Framer()
+        self._tls = tls
         self._transport: asyncio.Transport | None = None
+        # Whether it can be sent by: connected, and its TLS agreed on.
+        self._is_open = False
+        self._settled = asyncio.Event()
         self._waiting = bytearray()
         self._is_paused = False
         # Whether the other end has begun something with us, or we with it.
@@ -100,14 +106,32 @@ class Connection(asyncio.Protocol):
             return
         self._used_at = self._clock()
         self._has_spoken = True
-        if self._transport is None:
-            self._waiting += data
-            queued = len(self._waiting)
-        else:
-            self._transport.write(data)
-            queued = self._transport.get_write_buffer_size()
-        if queued > WRITE_BYTES_MAX:
+        if self._transport is not None and self._is_open:
+            self._seal(self._transport, data)
+            return
+        self._waiting += data
+        if len(self._waiting) > WRITE_BYTES_MAX:
             self.abort()
+
+    def _seal(self, transport: asyncio.Transport, data: bytes) -> None:
+        if self._tls is None:
+            self._write(transport, data)
+            return
+        try:
+            self._tls.seal(data)
+        except ssl.SSLError:
+            self.abort()
+            return
+        self._write(transport, self._tls.pending())
+
+    def _write(self, transport: asyncio.Transport, data: bytes) -> None:
+        transport.write(data)
+        if transport.get_write_buffer_size() > WRITE_BYTES_MAX:
+            self.abort()
+
+    async def settled(self) -> None:
+        """Wait until it can be sent by, or is over."""
+        await self._settled.wait()
 
     def overdue(self, limits: Limits) -> bool:
         """Whether the peer has kept us waiting for longer than anybody may."""
@@ -131,48 +155,92 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End it once everything is sent."""
+        tls, transport = self._tls, self._transport
+        if tls is not None and transport is not None:
+            tls.say_goodbye()
+            transport.write(tls.pending())
         self._end()
-        if self._transport is not None:
-            self._transport.close()
+        if transport is not None:
+            transport.close()
 
     def abort(self) -> None:
         """End it at once."""
+        transport = self._transport
         self._end()
-        if self._transport is not None:
-            self._transport.abort()
+        if transport is not None:
+            transport.abort()
 
     def _end(self) -> None:
         if not self.is_closed:
             self.is_closed = True
+            self._settled.set()
             self._owner.lost(self)
 
     # --- what asyncio tells -------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        if self.is_closed or not self._is_trusted():
+        self._transport = made = cast("asyncio.Transport", transport)
+        if self.is_closed:
             self.abort()
             return
-        made: socket.socket = transport.get_extra_info("socket")
+        bound: socket.socket = transport.get_extra_info("socket")
         for level, option, value in SOCKET_OPTIONS:
-            made.setsockopt(level, option, value)
+            bound.setsockopt(level, option, value)
         if self._is_paused:
             self.pause(paused=True)
+        if self._tls is None:
+            self._open(made)
+        elif self.is_ours:
+            try:
+                self._tls.begin()
+            except (ssl.SSLError, ValueError):
+                # No name that TLS could ask for.
+                self.abort()
+                return
+            self._write(made, self._tls.pending())
+
+    def _open(self, transport: asyncio.Transport) -> None:
+        if not self._is_trusted():
+            self.abort()
+            return
+        self._is_open = True
+        self._settled.set()
         self._owner.opened(self)
-        self._transport.write(bytes(self._waiting))
+        self._seal(transport, bytes(self._waiting))
         self._waiting.clear()
 
     def _is_trusted(self) -> bool:
         """Whether a server which we asked for by name is it (RFC 5922 section 7.1)."""
-        assert self._transport is not None, "asked once it is open"
-        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
-        if tls is None or tls.server_side:
+        if self._tls is None or not self.is_ours:
             return True
-        wanted = self.flow.name or self.flow.remote.host
-        return proves(tls.getpeercert() or {}, wanted)
+        return proves(self._tls.peer_certificate, self.flow.name or self.flow.remote.host)
 
     def data_received(self, data: bytes) -> None:
         self._used_at = self._clock()
+        if self._tls is None:
+            self._read(data)
+        elif self._transport is not None:
+            try:
+                self._decrypt(self._tls, self._transport, data)
+            except ssl.SSLError:
+                # They are told why.
+                self._transport.write(self._tls.pending())
+                self.abort()
+
+    def _decrypt(self, tls: TlsStream, transport: asyncio.Transport, data: bytes) -> None:
+        for plain in tls.feed(data):
+            # A peer may ask for answers without end (RFC 8446 section 4.6.3), and not read them.
+            self._write(transport, tls.pending())
+            if tls.is_open and not self._is_open and not self.is_closed:
+                self._open(transport)
+            if not self.is_closed:
+                self._read(plain)
+            if self.is_closed:
+                return
+        if tls.is_over:
+            self.close()
+
+    def _read(self, data: bytes) -> None:
         try:
             for item in self._framer.feed(data):
                 self._take(item)
@@ -199,3 +267,5 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
+        # What a lost connection holds is given back now, and not when garbage is looked for.
+        self._tls = self._transport = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,16 +12,13 @@ from telephony.connection import Connection
 from telephony.flow import Flow, Transport
 from telephony.occupancy import LIMITS, Limits, Occupancy
 from telephony.tls import Tls
+from telephony.tls_stream import TlsStream
 
 ACCEPTS_PER_WAKE_MAX = 64
 # How soon to accept again when the process has no descriptor left.
 ACCEPT_RETRY_S = 1.0
 # How often connections are looked at for having kept us waiting.
 SWEEP_S = 5.0
-# How long the peer has to agree that a TLS connection is over.
-GOODBYE_S = 2.0
-# Of a domain (RFC 1035 section 2.3.4).
-NAME_BYTES_MAX = 253
 
 End = tuple[Transport, Address, str]
 Received = Callable[[bytes, Flow], None]
@@ -94,23 +90,18 @@ class Connections:
         if not has_room or (is_secure and context is None):
             made.close()
             return
-        connection = self._add(flow, is_ours=False, is_known=is_known)
+        tls = TlsStream(context, None) if context else None
+        connection = self._add(flow, is_ours=False, is_known=is_known, tls=tls)
         self._theirs.enter(remote.host, is_known=is_known)
-        task = self._soon(connection, lambda: self._serve(connection, made, context))
+        task = self._soon(connection, lambda: self._serve(connection, made))
         # A task which is cancelled before its first step closes nothing.
         task.add_done_callback(lambda _: None if connection.is_begun else made.close())
 
-    async def _serve(
-        self, connection: Connection, made: socket.socket, context: ssl.SSLContext | None
-    ) -> None:
+    async def _serve(self, connection: Connection, made: socket.socket) -> None:
         connection.is_begun = True
         made.setblocking(False)
-        await self._loop.connect_accepted_socket(
-            lambda: connection,
-            made,
-            ssl=context,
-            ssl_shutdown_timeout=GOODBYE_S if context else None,
-        )
+        await self._loop.connect_accepted_socket(lambda: connection, made)
+        await connection.settled()
 
     # --- ours ---------------------------------------------------------------------------
 
@@ -133,26 +124,21 @@ class Connections:
         is_full = len(self._all) - self._theirs.total >= self._limits.total
         if is_full or (is_secure and context is None):
             return None
-        connection = self._add(flow, is_ours=True)
-        self._soon(connection, lambda: self._connect(connection, context))
+        tls = TlsStream(context, flow.name or flow.remote.host) if context else None
+        connection = self._add(flow, is_ours=True, tls=tls)
+        self._soon(connection, lambda: self._connect(connection))
         return connection
 
-    async def _connect(self, connection: Connection, context: ssl.SSLContext | None) -> None:
+    async def _connect(self, connection: Connection) -> None:
         flow = connection.flow
-        name = flow.name or flow.remote.host
-        if len(name.encode("idna")) > NAME_BYTES_MAX:
-            # Found out later, it would leave a socket behind.
-            raise ValueError("not a name that TLS can ask for")
         await self._loop.create_connection(
             lambda: connection,
             flow.remote.host,
             flow.remote.port,
-            ssl=context,
-            ssl_shutdown_timeout=GOODBYE_S if context else None,
-            server_hostname=name if context else None,
             # Peers who know us by our address must see the one which they know.
             local_addr=(flow.local.host, 0) if flow.local.host else None,
         )
+        await connection.settled()
 
     # --- both ---------------------------------------------------------------------------
 
@@ -188,8 +174,12 @@ class Connections:
         again = self._all and not self._is_closed
         self._sweeper = self._loop.call_later(SWEEP_S, self.sweep) if again else None
 
-    def _add(self, flow: Flow, *, is_ours: bool, is_known: bool = True) -> Connection:
-        connection = Connection(flow, self, self._loop.time, is_ours=is_ours, is_known=is_known)
+    def _add(
+        self, flow: Flow, *, is_ours: bool, is_known: bool = True, tls: TlsStream | None = None
+    ) -> Connection:
+        connection = Connection(
+            flow, self, self._loop.time, is_ours=is_ours, is_known=is_known, tls=tls
+        )
         connection.pause(paused=self._is_paused)
         self._all.add(connection)
         if is_ours:
@@ -209,7 +199,7 @@ class Connections:
             async with asyncio.timeout(self._limits.connect_s):
                 await opening()
         except (OSError, TimeoutError, ValueError):
-            # Refused, not there, not in time, no TLS that we could believe; or no name for TLS.
+            # Refused, not there, not in time; or no name of a host.
             connection.abort()
 
     # --- what a connection tells --------------------------------------------------------

@@ -1,5 +1,8 @@
 """What was said, and what was heard, in the order of the call."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 from runtime import Sealed, table
 
 
@@ -19,3 +22,45 @@ class Segment:
     engine: str
     kind: str
     confidence_permille: int
+    words: Sealed[str] | None = None
+    """JSON: [word, start, end, confidence] of each, in ms from `start_us`, and in permille or null.
+    None where the engine tells no times."""
+    destroyed: tuple[str, ...] = ()
+    """What was never kept, as "card:3": a label stands for it, the third word of `text`."""
+    permit: str = ""
+    """Why it may be kept; empty where none was given."""
+
+
+class Change(StrEnum):
+    CORRECTED = "corrected"
+    REDACTED = "redacted"
+
+
+@table(name="transcript_revision", index=(("call",), ("segment",)), append_only=True)
+class Revision:
+    """A segment's words as readers see them from now on; the `n`th change of them, from 1.
+
+    `text` is the whole of it, under the key of the segment's own. `spans` are words of the text
+    before, "iban:4-9": what kind, from the fourth to the ninth, both included, counted from 0.
+    """
+
+    id: str
+    call: str
+    segment: str
+    n: int
+    change: Change
+    by: str
+    why: Sealed[str]
+    spans: tuple[str, ...]
+    text: Sealed[str]
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """What a revision says, before it has a place in the log."""
+
+    by: str
+    why: Sealed[str]
+    spans: tuple[str, ...]
+    text: Sealed[str]

@@ -52,6 +52,9 @@ def application(desk: Desk) -> FastAPI:
             lines.append(f"# TYPE parley_media_{name} counter")
             for process, stats in sorted(desk.media_stats.items()):
                 lines.append(f'parley_media_{name}{{process="{process}"}} {stats[name]}')
+        lines.append("# TYPE parley_media_unacknowledged gauge")
+        for process, stats in sorted(desk.media_stats.items()):
+            lines.append(f'parley_media_unacknowledged{{process="{process}"}} {stats["kept"]}')
         lines.append("# TYPE parley_media_tick_microseconds gauge")
         for process, stats in sorted(desk.media_stats.items()):
             for part, us in stats["tick_us"].items():

@@ -18,6 +18,8 @@ class SpokenWord:
     text: str
     start_ms: int
     end_ms: int
+    confidence_permille: int | None = None
+    """Of a word that was heard, where the engine says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Hearing:
     engine: str
     accepted: bool
     kind: HearingKind
+    words: tuple[SpokenWord, ...] = ()
+    """From the start of the audio; empty where the engine does not say."""
 
 
 SURE = 4

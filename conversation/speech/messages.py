@@ -141,6 +141,10 @@ def hearing_answer(req: int, hearing: Hearing) -> Header:
         "engine": hearing.engine,
         "accepted": hearing.accepted,
         "kind": hearing.kind,
+        "heard": [
+            [word.text, word.start_ms, word.end_ms, word.confidence_permille]
+            for word in hearing.words
+        ],
     }
 
 
@@ -167,6 +171,8 @@ def _word(one: object) -> SpokenWord:
     match one:
         case [str() as text, int() as start, int() as end]:
             return SpokenWord(text, start, end)
+        case [str() as text, int() as start, int() as end, (int() | None) as confidence]:
+            return SpokenWord(text, start, end, confidence)
         case _:
             raise SpeechError("a word of the answer makes no sense")
 
@@ -179,4 +185,5 @@ def _hearing(header: Mapping[str, object]) -> Hearing:
         raise SpeechError("the answer makes no sense")
     if kind not in known:
         raise SpeechError("the answer is of an unknown kind")
-    return Hearing(text, confidence, engine, header.get("accepted") is True, known[kind])
+    words = _words(header.get("heard", []))
+    return Hearing(text, confidence, engine, header.get("accepted") is True, known[kind], words)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from conversation.speech.endpoints import Frames, cut, levels, loud, speech_span
-from conversation.speech.engines import RATE, SURE, Grammar, Hearing, SpeechError
+from conversation.speech.engines import RATE, SURE, Grammar, Hearing, SpeechError, SpokenWord
 from conversation.speech.grammars import meaning, normal
 from conversation.speech.looks import LOOKS, Look, widened
 from conversation.speech.phrases import arcs_of, is_said
-from conversation.speech.sphinx_library import HeardWord, SphinxDecoder
+from conversation.speech.sphinx_library import FRAME_MS, HeardWord, SphinxDecoder
 
 NAME = "pocketsphinx"
 UTTERANCE_SECONDS_MAX = 15
@@ -56,6 +56,7 @@ class _Seen:
 
     text: str | None
     unexplained: int
+    words: tuple[SpokenWord, ...] = ()
 
 
 class Sphinx:
@@ -86,26 +87,27 @@ class Sphinx:
         self._phrases.use(search.name)
         seen: list[_Seen] = []
         for look in LOOKS:
-            seen.append(self._look(search, cut(pcm, span, look.margin_ms), look))
+            seen.append(self._look(search, pcm, span, look))
             if search.agreeing == SURE and not _may_pass(_texts(seen), SURE):
                 break
         verdict = _verdict(_texts(seen), search.agreeing)
         if verdict.accepted or search.agreeing == SURE:
-            return verdict
+            return _timed(verdict, seen)
         # A long fricative lies outside its word: where nearly all looks agree, it may.
         verdict = _verdict(_texts(seen, UNEXPLAINED_FRAMES_AGREED), SURE)
-        return replace(
-            verdict, confidence_permille=min(verdict.confidence_permille, UNSURE_PERMILLE)
-        )
+        unsure = min(verdict.confidence_permille, UNSURE_PERMILLE)
+        return _timed(replace(verdict, confidence_permille=unsure), seen)
 
-    def _look(self, search: _Searched, pcm: bytes, look: Look) -> "_Seen":
+    def _look(self, search: _Searched, whole: bytes, span: tuple[int, int], look: Look) -> "_Seen":
         """What was heard in one way of looking."""
+        pcm = cut(whole, span, look.margin_ms)
         assert self._phrases is not None, "the search was added to it"
         speech = loud(levels(pcm))
         words = audible(self._phrases.hear(widened(pcm, look)), speech)
         texts = [word.text for word in words]
         is_phrase = search.accepts(texts) and not any(is_too_long(word, speech) for word in words)
-        return _Seen(" ".join(texts) if is_phrase else None, unexplained(words, speech))
+        text = " ".join(texts) if is_phrase else None
+        return _Seen(text, unexplained(words, speech), _spoken(words, span, look))
 
     def _dictate(self, pcm: bytes, span: tuple[int, int]) -> Hearing:
         if self._dictation is None:
@@ -114,7 +116,8 @@ class Sphinx:
         words = self._dictation.hear(widened(utterance, DICTATION_LOOK))
         text = " ".join(word.text for word in words)
         confidence = DICTATION_CONFIDENCE_PERMILLE if text else 0
-        return Hearing(text, confidence, NAME, bool(text), "dictation")
+        spoken = _spoken(words, span, DICTATION_LOOK)
+        return Hearing(text, confidence, NAME, bool(text), "dictation", spoken)
 
     def _search(self, grammars: tuple[Grammar, ...]) -> _Searched:
         """The search for these grammars, built if it is not among the last used."""
@@ -171,6 +174,27 @@ def unexplained(words: Sequence[HeardWord], speech: Frames) -> int:
     for word in words:
         explained[max(0, word.start - EDGE_FRAMES_BEFORE) : word.end + 1 + EDGE_FRAMES_AFTER] = True
     return int(np.count_nonzero(speech & ~explained))
+
+
+def _spoken(
+    words: Sequence[HeardWord], span: tuple[int, int], look: Look
+) -> tuple[SpokenWord, ...]:
+    """The words by the clock of the whole utterance: what was looked at began before the speech."""
+    begin_ms = max(0, span[0] * FRAME_MS - look.margin_ms)
+    return tuple(
+        SpokenWord(
+            word.text,
+            begin_ms + word.start * FRAME_MS,
+            begin_ms + (word.end + 1) * FRAME_MS,
+            word.confidence_permille,
+        )
+        for word in words
+    )
+
+
+def _timed(verdict: Hearing, seen: Sequence[_Seen]) -> Hearing:
+    """With the words' times, as the first look that heard the same has them."""
+    return replace(verdict, words=next((one.words for one in seen if one.text == verdict.text), ()))
 
 
 def _texts(seen: Sequence[_Seen], most: int = UNEXPLAINED_FRAMES_MAX) -> list[str | None]:

@@ -34,6 +34,7 @@ class _Segment(Protocol):
     word: str
     start_frame: int
     end_frame: int
+    prob: float
 
 
 class _Decoder(Protocol):
@@ -55,12 +56,16 @@ class _Module(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """A word, its first and last frame of FRAME_MS, and how many phones it is made of."""
+    """A word, its first and last frame of FRAME_MS, and how many phones it is made of.
+
+    Its posterior probability is known of free words only.
+    """
 
     text: str
     start: int
     end: int
     phones: int
+    confidence_permille: int | None = None
 
 
 class SphinxDecoder:
@@ -74,6 +79,7 @@ class SphinxDecoder:
         if not free:
             settings |= {"lm": None, **_BEAMS}
         self._decoder = module.Decoder(**settings)
+        self._free = free
 
     def knows(self, word: str) -> bool:
         return self._decoder.lookup_word(word) is not None
@@ -102,4 +108,5 @@ class SphinxDecoder:
         """Without the number of the pronunciation."""
         text = re.sub(r"\(\d+\)$", "", segment.word)
         phones = (self._decoder.lookup_word(text) or "").split()
-        return HeardWord(text, segment.start_frame, segment.end_frame, len(phones))
+        confidence = round(1_000 * segment.prob) if self._free else None
+        return HeardWord(text, segment.start_frame, segment.end_frame, len(phones), confidence)

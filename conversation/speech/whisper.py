@@ -3,14 +3,15 @@
 import importlib
 import importlib.util
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conversation.speech.engines import RATE, Grammar, Hearing, SpeechError
+from conversation.speech.engines import RATE, Grammar, Hearing, SpeechError, SpokenWord
 from conversation.speech.grammars import normal
 from conversation.speech.resample import resample
 
@@ -25,15 +26,29 @@ CACHE = Path.home() / ".cache" / "huggingface" / "hub"
 CACHED = "models--*faster-whisper*/snapshots/*"
 
 
+class _Word(Protocol):
+    word: str
+    start: float
+    end: float
+    probability: float
+
+
 class _Segment(Protocol):
     text: str
     avg_logprob: float
     no_speech_prob: float
+    words: Sequence[_Word] | None
 
 
 class _Model(Protocol):
     def transcribe(
-        self, audio: NDArray[np.float32], *, language: str, beam_size: int, temperature: float
+        self,
+        audio: NDArray[np.float32],
+        *,
+        language: str,
+        beam_size: int,
+        temperature: float,
+        word_timestamps: bool,
     ) -> tuple[Iterable[_Segment], object]: ...
 
 
@@ -73,10 +88,15 @@ class Whisper:
         wide = np.frombuffer(resample(pcm, RATE, MODEL_RATE), dtype="<i2").astype(np.float32)
         # One beam at one temperature: an answer in bounded time, the same each time.
         segments, _ = model.transcribe(
-            wide / np.float32(32_768), language="en", beam_size=1, temperature=0.0
+            wide / np.float32(32_768),
+            language="en",
+            beam_size=1,
+            temperature=0.0,
+            word_timestamps=True,
         )
         heard = [one for one in segments if 1 - one.no_speech_prob >= SPEECH_PROBABILITY_MIN]
-        return judged(" ".join(one.text.strip() for one in heard), _confidence(heard), grammars)
+        text = " ".join(one.text.strip() for one in heard)
+        return replace(judged(text, _confidence(heard), grammars), words=_spoken(heard))
 
     def _load(self) -> _Model:
         if self._model is None:
@@ -109,3 +129,16 @@ def judged(text: str, confidence: int, grammars: tuple[Grammar, ...]) -> Hearing
 def _confidence(segments: list[_Segment]) -> int:
     """The geometric mean probability of a token, of the worst segment, in permille."""
     return min((round(1000 * math.exp(one.avg_logprob)) for one in segments), default=0)
+
+
+def _spoken(segments: list[_Segment]) -> tuple[SpokenWord, ...]:
+    return tuple(
+        SpokenWord(
+            word.word.strip(),
+            round(1000 * word.start),
+            round(1000 * word.end),
+            round(1000 * word.probability),
+        )
+        for one in segments
+        for word in one.words or ()
+    )

@@ -57,7 +57,7 @@ class Bank:
         self.placements.open(slot, clock_rate)
         self.speech.open(slot)
         self.stage.open(slot)
-        self.delay.reset(np.array([slot], np.int32))
+        self.delay.reset(np.array([slot]))
         self.concealed[slot] = self._noise[slot] = 0
         self._lost[slot] = plc.LOST_FRAMES_MAX
         self._waits[slot] = self._wanted(np.array([slot]))[0]
@@ -80,7 +80,7 @@ class Bank:
             )
         for n in np.flatnonzero(moved).tolist():
             self.rings.align(int(slots[n]), int(positions[n]))
-        self.delay.observe(slots.astype(np.int32), (arrived - positions) * US // self.rate)
+        self.delay.observe(slots, (arrived - positions) * US // self.rate)
         return positions
 
     def put(self, slots: Slots, positions: Slots, samples: Frames) -> None:
@@ -102,15 +102,16 @@ class Bank:
         for slot in ready[due[ready] - cursor[ready] >= self.rings.ahead].tolist():
             self.rings.skip(slot, int(due[slot]))
         found: Found = []
-        speaking: list[Slots] = [NOBODY]
+        speaking = NOBODY
         slots, frames = NOBODY, np.empty((0, self.frame), np.int16)
         while (ready := ready[cursor[ready] <= due[ready]]).size:
             positions, frames = self._release(ready)
             heard, talking = self.speech.push(ready, positions, frames)
             found += heard
-            speaking.append(talking)
+            # More than one frame of a leg is due where we were late.
+            speaking = np.union1d(speaking, talking) if speaking.size else talking
             slots = ready
-        return Heard(found, np.unique(np.concatenate(speaking)), slots, frames)
+        return Heard(found, speaking, slots, frames)
 
     def _adapt(self, slots: Slots) -> None:
         """Wait longer at once, and less by a frame at a time, while nothing is heard."""
@@ -123,7 +124,7 @@ class Bank:
 
     def _wanted(self, slots: Slots) -> Slots:
         """How long received sound waits, in samples: whole frames."""
-        frames = -(-self.delay.target(slots.astype(np.int32)) // FRAME_MS)
+        frames = -(-self.delay.target(slots) // FRAME_MS)
         return frames.astype(np.int64) * self.frame
 
     def _release(self, slots: Slots) -> tuple[Slots, Frames]:

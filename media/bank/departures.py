@@ -84,10 +84,11 @@ class Departures:
         for law in range(len(LAWS)):
             chosen = laws == law
             if chosen.all():
-                self._rows[rows, HEADER_BYTES : HEADER_BYTES + FRAME_BYTES] = ENCODE[law][unsigned]
+                octets = np.take(ENCODE[law], unsigned)
+                self._rows[rows, HEADER_BYTES : HEADER_BYTES + FRAME_BYTES] = octets
                 return
             if chosen.any():
-                octets = ENCODE[law][unsigned[chosen]]
+                octets = np.take(ENCODE[law], unsigned[chosen])
                 self._rows[rows[chosen], HEADER_BYTES : HEADER_BYTES + FRAME_BYTES] = octets
 
     def put(self, slot: int, payload: bytes) -> None:

@@ -42,7 +42,9 @@ def windows(matrix: Frames, width: int) -> Frames:
 
 
 def ranks(values: Slots) -> Slots:
-    """How many equal values come before each one."""
+    """How many equal values, none below 0, come before each one."""
+    if values.size and np.bincount(values).max() == 1:
+        return np.zeros(len(values), np.int64)
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     places = np.arange(len(values))

@@ -55,9 +55,8 @@ class News:
     def _tell_progress(self, turn: Slots) -> None:
         for rate, bank in self._banks.items():
             mine = turn[self._lines.rate[turn] == rate]
-            for slot in mine[bank.stage.playing_now(mine)].tolist():
-                if (playing := bank.stage.playing(slot)) is not None:
-                    self.progress.append((self._lines.by_slot[slot], *playing))
+            for slot, utterance, samples in bank.stage.playing_now(mine):
+                self.progress.append((self._lines.by_slot[slot], utterance, samples))
 
     def _tell_silence(self, slots: Slots, slot_us: int) -> None:
         lines = self._lines

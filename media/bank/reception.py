@@ -13,10 +13,9 @@ from media.bank.former import Former
 from media.bank.lines import Line, Lines
 from media.bank.memory import Slots, ranks
 from media.bank.reports import Reports
-from media.bank.routes import NOBODY
 from media.codecs import Decoder
 from media.codecs.g711 import DECODE, LAWS
-from media.net import unpack
+from media.net import same, unpack
 from media.rtp import RtpPacket
 from media.rtp_headers import FIXED_BYTES, Headers, parse
 from media.units import Samples
@@ -53,7 +52,7 @@ class Reception:
         """Take the rows of a batch that are of these slots, in by `now`. None is believed yet."""
         headers = parse(datagrams.data, datagrams.lengths)
         lines = self._lines
-        believed = (lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
+        believed = same(lines.latched[slots], datagrams.sources[rows])
         plain = (
             believed
             & (headers.payload_type[rows] == lines.voice[slots])
@@ -65,8 +64,9 @@ class Reception:
         if not plain.all():
             # What a leg has in one batch stays in order.
             plain &= ~np.isin(slots, slots[~plain])
-        self._hear_rarer(datagrams, rows[~plain], slots[~plain], now)
-        self._hear_plain(datagrams, headers, rows[plain], slots[plain], now)
+            self._hear_rarer(datagrams, rows[~plain], slots[~plain], now)
+            rows, slots = rows[plain], slots[plain]
+        self._hear_plain(datagrams, headers, rows, slots, now)
 
     def _hear_plain(
         self, datagrams: Datagrams, headers: Headers, rows: Slots, slots: Slots, now: int
@@ -86,7 +86,7 @@ class Reception:
         positions = bank.place(slots, ssrcs, timestamps.astype(np.int64), arrived)
         laws, lengths = lines.law[slots], headers.payload_length[rows]
         for chosen in alike(slots, lengths * len(LAWS) + laws):
-            law, end = laws[chosen[0]], FIXED_BYTES + lengths[chosen[0]]
+            law, end = laws[chosen][0], FIXED_BYTES + lengths[chosen][0]
             payloads = datagrams.data[rows[chosen], FIXED_BYTES:end]
             bank.put(slots[chosen], positions[chosen], np.take(DECODE[law], payloads))
 
@@ -97,8 +97,9 @@ class Reception:
         """One packet after the other: keys, codecs with a memory, and who is not known."""
         if not rows.size:
             return
-        known = (self._lines.latched[slots] == datagrams.sources[rows]).all(axis=1)
-        kept = known | (ranks(np.where(known, NOBODY, slots)) < STRANGERS_A_LEG_MAX)
+        known = same(self._lines.latched[slots], datagrams.sources[rows])
+        kept = known.copy()
+        kept[~known] = ranks(slots[~known]) < STRANGERS_A_LEG_MAX
         np.add.at(self._lines.strangers, slots[~kept], 1)
         voices = {rate: Voices() for rate in self._banks}
         for row, slot in zip(rows[kept].tolist(), slots[kept].tolist(), strict=True):
@@ -182,16 +183,19 @@ class Reception:
         positions = bank.place(slots, ssrcs, timestamps, arrived)
         lengths = np.array([len(samples) for samples in heard.samples])
         for chosen in alike(slots, lengths):
-            places: list[int] = chosen.tolist()
+            places: list[int] = np.arange(len(slots))[chosen].tolist()
             samples = np.stack([heard.samples[n] for n in places])
             bank.put(slots[chosen], positions[chosen], samples)
 
 
-def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots]:
+def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots | slice]:
     """The places of packets which can be taken together: of one kind, and of a leg one each.
 
     In an order in which those of each leg stay as they came.
     """
     keys = ranks(slots) * KINDS_MAX + kinds
+    if (keys == keys[0]).all():
+        yield slice(None)
+        return
     for key in np.unique(keys).tolist():
         yield np.flatnonzero(keys == key)

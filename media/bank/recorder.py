@@ -62,7 +62,7 @@ class Recorders:
         gate, chunks = self._open[slot], list[Chunk]()
         for number in range(len(gate.tracks)):
             row = slot * TRACKS_MAX + number
-            self._leap(row, now, chunks)
+            self._leap(row, now - int(self._base[row]), chunks)
             while (length := min(self._chunk, now - int(self._base[row]))) > 0:
                 chunks.append(self._cut(row, length))
         self.drop(slot)
@@ -107,18 +107,19 @@ class Recorders:
         """
         if not self._is_listed:
             self._list()
-        rows = self._rows
+        rows, overdue = self._rows, self._chunk + self._grace
         ages = now[rows // TRACKS_MAX] - self._base[rows]
-        complete = np.flatnonzero(ages >= self._chunk + self._grace)
+        complete = np.flatnonzero(ages >= overdue)
         if not complete.size:
             return []
         chunks: list[tuple[int, Chunk]] = []
         oldest = complete[np.argsort(-ages[complete], kind="stable")[: self.cuts_max]]
-        for row in rows[oldest].tolist():
+        for row, age in zip(rows[oldest].tolist(), ages[oldest].tolist(), strict=True):
             slot, cut = row // TRACKS_MAX, list[Chunk]()
-            self._leap(row, int(now[slot]), cut)
-            while int(now[slot]) >= int(self._base[row]) + self._chunk + self._grace:
+            left = age - self._leap(row, age, cut)
+            while left >= overdue:
                 cut.append(self._cut(row, self._chunk))
+                left -= self._chunk
             chunks += [(slot, chunk) for chunk in cut]
         return chunks
 
@@ -145,12 +146,16 @@ class Recorders:
         if first < last:
             self._samples[row, first:last] = samples[first - offset : last - offset]
 
-    def _leap(self, row: int, now: int, chunks: list[Chunk]) -> None:
+    def _leap(self, row: int, age: int, chunks: list[Chunk]) -> int:
+        """By how much the track moved on, of which samples of this age are the oldest."""
         # After a long stall there is nothing to seal but silence: the timeline skips it.
-        if now - int(self._base[row]) > STALL_SECONDS_MAX * self._rate:
-            chunks.append(self._cut(row, self._chunk))
-            self._samples[row] = 0
-            self._base[row] = now - self._chunk
+        if age <= STALL_SECONDS_MAX * self._rate:
+            return 0
+        chunks.append(self._cut(row, self._chunk))
+        self._samples[row] = 0
+        skipped = age - self._chunk
+        self._base[row] += skipped - self._chunk
+        return skipped
 
     def _cut(self, row: int, length: int) -> Chunk:
         gate = self._open[row // TRACKS_MAX]

@@ -95,7 +95,7 @@ class Reports:
         batches, self._batches = self._batches, Batches()
         if batches.slots:
             self._statistics.observe(
-                np.concatenate(batches.slots).astype(np.int32),
+                np.concatenate(batches.slots),
                 np.concatenate(batches.sequences),
                 np.concatenate(batches.timestamps),
                 np.concatenate(batches.arrivals),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from media.bank.memory import Frames, Mask, Slots, lazily, windows
+from media.bank.memory import Frames, Slots, lazily, windows
 from media.bank.utterances import Utterances
 from media.playout import Played
 
@@ -17,11 +17,14 @@ class Stage:
         self._at = np.zeros(slots, np.int64)
         self._end = np.zeros(slots, np.int64)
         self._lines: dict[int, Utterances] = {}
+        self._cued: dict[int, tuple[str, int]] = {}
+        """What is staged of which utterance: its name, and the samples before."""
         self.interruptible = np.zeros(slots, np.bool_)
 
     def open(self, slot: int) -> Utterances:
         self._at[slot] = self._end[slot] = 0
         self.interruptible[slot] = False
+        self._cued.pop(slot, None)
         line = self._lines[slot] = Utterances(self._rate)
         return line
 
@@ -48,6 +51,10 @@ class Stage:
         self._rows[slot, : len(block)] = block
         self._at[slot], self._end[slot] = 0, len(block)
         self.interruptible[slot] = line.interruptible
+        if (playing := line.playing) is None:
+            self._cued.pop(slot, None)
+        else:
+            self._cued[slot] = playing
 
     def settle(self, slot: int) -> Utterances:
         """The utterances of a leg, told how far they were played; `cue` is to follow."""
@@ -58,11 +65,16 @@ class Stage:
 
     def playing(self, slot: int) -> tuple[str, int] | None:
         """The utterance and how many of its samples went out."""
-        playing = self._lines[slot].playing
-        return None if playing is None else (playing[0], playing[1] + int(self._at[slot]))
+        if (cued := self._cued.get(slot)) is None:
+            return None
+        return cued[0], cued[1] + int(self._at[slot])
 
-    def playing_now(self, slots: Slots) -> Mask:
-        return self._at[slots] < self._end[slots]
+    def playing_now(self, slots: Slots) -> list[tuple[int, str, int]]:
+        """Which of the slots play: what, and how many of its samples went out."""
+        at = self._at[slots]
+        rows = np.flatnonzero(at < self._end[slots])
+        playing = zip(slots[rows].tolist(), at[rows].tolist(), strict=True)
+        return [(slot, self._cued[slot][0], self._cued[slot][1] + out) for slot, out in playing]
 
     def next(self, slots: Slots) -> tuple[Slots, Frames, list[int]]:
         """20 ms of every leg that plays: which of `slots`, their frames, whose block is over."""

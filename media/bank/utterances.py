@@ -102,7 +102,9 @@ class Utterances:
             return np.zeros(0, np.int16)
         samples = utterance.block(self.rate, frame * frames)
         odd = len(samples) % frame
-        if odd and utterance.more:
+        if not odd:
+            return samples
+        if utterance.more:
             return samples[: len(samples) - odd]  # The rest may still come.
         return np.concatenate([samples, np.zeros(-len(samples) % frame, np.int16)])
 

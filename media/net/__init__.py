@@ -1,6 +1,6 @@
 """Datagrams in batches: many at once between the kernel and rows of numpy arrays."""
 
-from media.net.address import SOCKADDR_BYTES, key, pack, unpack
+from media.net.address import SOCKADDR_BYTES, key, pack, same, unpack
 from media.net.batch import BATCH_MAX, DATAGRAM_BYTES_MAX, Batch
 from media.net.sockets import Sockets
 
@@ -12,5 +12,6 @@ __all__ = [
     "Sockets",
     "key",
     "pack",
+    "same",
     "unpack",
 ]

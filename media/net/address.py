@@ -24,6 +24,10 @@ MAPPED = bytes(10) + b"\xff\xff"
 MIX_HIGH = np.uint64(0x9E3779B97F4A7C15)
 MIX_LOW = np.uint64(0xC2B2AE3D27D4EB4F)
 
+# Family, port and IPv4; the two halves of IPv6; no scope.
+FIELDS = np.dtype([("head", "u8"), ("high", "u8"), ("low", "u8"), ("scope", "u4")])
+STRING = f"S{SOCKADDR_BYTES}"
+
 
 def pack(address: tuple[str, int]) -> bytes:
     """28 bytes. ValueError for what is no address, or no port."""
@@ -57,12 +61,16 @@ def key(sources: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
     Two IPv6 addresses can be made to share one: who trusts a match compares the rows as well.
     """
-    words = np.ascontiguousarray(sources).view(np.uint32).astype(np.uint64)
-    shift = np.uint64(32)
-    keys = words[:, 0] | words[:, 1] << shift
-    keys ^= (words[:, 2] << shift | words[:, 3]) * MIX_HIGH
-    keys ^= (words[:, 4] << shift | words[:, 5]) * MIX_LOW
-    return keys
+    fields = np.ascontiguousarray(sources).view(FIELDS)[:, 0]
+    return np.asarray(fields["head"] ^ fields["high"] * MIX_HIGH ^ fields["low"] * MIX_LOW)
+
+
+def same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows are the same address: bool[n]."""
+    # As strings of one length, whose zeros at the end do not tell them apart: numpy compares
+    # those in one step each, and not byte by byte.
+    ours, theirs = np.ascontiguousarray(ours), np.ascontiguousarray(theirs)
+    return np.asarray((ours.view(STRING) == theirs.view(STRING))[:, 0])
 
 
 def canonical(sources: NDArray[np.uint8]) -> None:

@@ -88,7 +88,7 @@ class Line:
         self._changed = asyncio.get_running_loop().create_future()
         self._codecs = codecs
         offer = self._offer()
-        self._endpoint.do(lambda agent, now: agent.reinvite(self._dialog, offer, now))
+        self._endpoint.do(lambda agent, now: agent.reoffer(self._dialog, offer, now))
         return sdp.accepted(await self._changed, self._offered, self._codecs)
 
     async def hang_up(self) -> None:

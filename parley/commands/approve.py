@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         return _list(args, here)
     if args.key is None:
         raise NotLikeThis("name your private key with --key: a vote is signed")
-    key, request = act.private_key(args.key), secrets.token_hex(8)
+    key, request = act.key_of(args.key), secrets.token_hex(8)
     identity = rules.id_of(key.public_key().public_bytes_raw())
     why = args.why or ("refused" if args.refuse else WHY)
     reducer = "runtime.gate_refused" if args.refuse else "runtime.gate_approved"

@@ -31,6 +31,7 @@ from runtime.opening import examine
 from runtime.tables import select
 from telephony.tls import TlsError
 from telephony.trunks.tables import TrunkState
+from transcripts.redaction import patterns
 
 FSYNCS = 9
 FSYNC_MS_MAX = 100.0
@@ -225,6 +226,16 @@ def the_log_key(here: Place) -> Iterator[Finding]:
     yield Finding(True, "verifier key, for your auditor", verifier_key(ORIGIN, key))
 
 
+def the_redaction(here: Place) -> Iterator[Finding]:
+    """Card numbers are found with what is always there."""
+    detail = "cards, security codes, IBAN and SSN, also said in words"
+    if patterns.installed():
+        yield Finding(True, "redaction", f"{detail}; Presidio is there for `parley redact --found`")
+    else:
+        more = "for more in `parley redact --found`: pip install parley[redaction]"
+        yield Finding(True, "redaction", f"{detail}; {more}")
+
+
 def the_time_stamps(here: Place) -> Iterator[Finding]:
     wanted = here.config.evidence
     if not wanted.tsa_url:
@@ -253,6 +264,7 @@ LOOKS: tuple[Look, ...] = (
     the_store,
     the_speech,
     the_log_key,
+    the_redaction,
     the_time_stamps,
 )
 

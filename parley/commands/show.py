@@ -4,8 +4,10 @@ import argparse
 
 import apsw
 
-from parley import history, moment, record, telling
-from parley.commands import No, NotLikeThis, finding, place
+from parley import history, moment, record, telling, transcript
+from parley.commands import No, NotLikeThis, finding, looks, place
+from parley.plain import Key, Plain
+from recordings.access import Looked
 from runtime.tables import select
 from sessions.tables import Call
 
@@ -20,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_arguments(parser)
     finding.add_call(parser)
     parser.add_argument("--as-of", metavar="SEQ|TIME", help="as it was then; " + moment.HINT)
+    parser.add_argument(
+        "--original", action="store_true", help="words as they were kept, if none were destroyed"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.epilog = EXAMPLES
 
@@ -29,9 +34,21 @@ def run(args: argparse.Namespace) -> int:
     with place.reading(here) as rows:
         call = finding.call_of(rows, args.call)
         then = rows if args.as_of is None else _past(here, call, args.as_of)
-        found = record.record(then, here.keystore().key, call.id)
+        key = here.keystore().key
+        found = record.record(then, key, call.id)
+        if args.original:
+            found["transcript"] = _original(then, key, call.id, found["transcript"])
+    what = ("transcript", "actions_pii", *(["original"] if args.original else []))
+    looks.note(here, Looked.SHOWN, call.id, *what)
     print(finding.as_json(found) if args.json else "\n".join(telling.told(found)))
     return 0
+
+
+def _original(rows: apsw.Connection, key: Key, call: str, shown: list[Plain]) -> list[Plain]:
+    try:
+        return transcript.with_originals(shown, transcript.originals(rows, key, call))
+    except transcript.NoOriginal as error:
+        raise No(str(error)) from error
 
 
 def _past(here: place.Place, call: Call, text: str) -> apsw.Connection:

@@ -11,7 +11,8 @@ examples:
   parley supervise last --phone tel:+41790001122 --basis contract --source "the rota"
   parley supervise 7f3a --phone sip:sue@192.0.2.7 --basis basis_5d0c1f2e --as whisper
 
-on their telephone, 4 is to listen, 5 to whisper and 6 to barge"""
+on their telephone, 4 is to listen, 5 to whisper and 6 to barge; where the call is recorded, who
+whispers or barges is asked first whether they may be, and until they agree nobody is"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from telephony.flow import Hop, Listener, Network
 from telephony.sip import dialog as rows
 from telephony.sip import locating
+from telephony.sip.acknowledging import Acknowledging
+from telephony.sip.answering import Answering
 from telephony.sip.authorizing import Authorizing, CredentialsOf
 from telephony.sip.core import (
     Core,
@@ -15,6 +17,8 @@ from telephony.sip.core import (
     invited_as,
 )
 from telephony.sip.dialog import DialogState
+from telephony.sip.early_offers import EarlyOffers
+from telephony.sip.early_updates import EarlyUpdates
 from telephony.sip.gate import Gate, OpenGate
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import InDialog
@@ -69,9 +73,13 @@ class Commands:
         sender = Sender(listeners, contact_user, local_networks)
         self._core = Core(sender, entropy, dialogs_max, transactions_max, policy)
         self._within = Within(self._core)
-        self._incoming = IncomingCalls(self._core, self._within)
-        self._outgoing = OutgoingCalls(self._core, self._within)
+        self._acknowledging = Acknowledging(self._core, self._within)
         self._updates = Updates(self._core)
+        self._answering = Answering(self._core, self._acknowledging, self._updates)
+        self._incoming = IncomingCalls(self._core, self._answering, self._acknowledging)
+        self._early_updates = EarlyUpdates(self._core, self._updates)
+        self._outgoing = OutgoingCalls(self._core, self._within, self._early_updates)
+        self._early_offers = EarlyOffers(self._core)
         self._reinvites = Reinvites(self._core, self._within)
         self._refreshing = Refreshing(self._core, self._within, self._reinvites)
         self._transfers = Transfers(self._core, self._within)
@@ -79,7 +87,10 @@ class Commands:
         self._in_dialog = InDialog(
             self._core,
             self._incoming,
+            answering=self._answering,
+            acknowledging=self._acknowledging,
             updates=self._updates,
+            early_updates=self._early_updates,
             transfers=self._transfers,
             referrals=self._referrals,
         )
@@ -93,39 +104,43 @@ class Commands:
     def ring(self, dialog_id: str, now: float) -> None:
         """Send 180."""
         if dialog := self._core.dialog(dialog_id):
-            self._incoming.ring(dialog, now)
+            self._answering.ring(dialog, now)
 
     def progress(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Send 183 with a description: early media. The 2xx will have to say the same."""
         if dialog := self._core.dialog(dialog_id):
-            self._incoming.progress(dialog, 183, sdp, now)
+            self._answering.progress(dialog, 183, sdp, now)
 
     def accept(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer an INVITE or re-INVITE with 200; once more, and the same 200 is sent again."""
         if dialog := self._core.dialog(dialog_id):
             is_first = dialog.is_pending and dialog.state.status == rows.EARLY
-            self._incoming.accept(dialog, sdp, now)
+            self._answering.accept(dialog, sdp, now)
             if is_first and dialog.state.replaces:
                 self.bye(dialog.state.replaces, now, "replaced")
 
     def reject(self, dialog_id: str, status: int, now: float) -> None:
         """Answer an INVITE or re-INVITE with a failure, 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
-            self._incoming.reject(dialog, status, now)
+            self._answering.reject(dialog, status, now)
 
     def answer_update(self, dialog_id: str, sdp: bytes, now: float) -> None:
-        """Answer the offer of an UPDATE."""
+        """Answer the offer of an UPDATE or PRACK."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.answer(dialog, sdp, now)
+            self._early_updates.answer(dialog, sdp, now)
+            self._answering.proceed(dialog, now)
 
     def refuse_update(self, dialog_id: str, status: int, now: float) -> None:
-        """Refuse the offer of an UPDATE, with 300 to 699."""
+        """Refuse the offer of an UPDATE or PRACK, with 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.refuse(dialog, status, now)
+            self._early_updates.refuse(dialog, status, now)
+            self._answering.proceed(dialog, now)
 
     def agree(self, dialog_id: str, method: str, sdp: bytes, now: float) -> None:
         """Answer an offer by the road that it came: `method` as `Offered` has it."""
-        if method == "UPDATE":
+        if method in ("UPDATE", "PRACK"):
             self.answer_update(dialog_id, sdp, now)
         elif method == "ACK":
             self.acknowledge(dialog_id, sdp, now)
@@ -134,7 +149,7 @@ class Commands:
 
     def disagree(self, dialog_id: str, method: str, now: float) -> None:
         """Refuse an offer of theirs. What came in a 2xx can only be acknowledged, and hung up."""
-        if method == "UPDATE":
+        if method in ("UPDATE", "PRACK"):
             self.refuse_update(dialog_id, 488, now)
         elif method == "ACK":
             self.acknowledge(dialog_id, b"", now)
@@ -142,15 +157,20 @@ class Commands:
         else:
             self.reject(dialog_id, 488, now)
 
-    def reinvite(self, dialog_id: str, sdp: bytes, now: float) -> None:
-        """Offer anew within an answered call; with an empty offer, have them offer.
+    def reoffer(self, dialog_id: str, sdp: bytes, now: float) -> None:
+        """Offer anew within a call; with an empty offer, have them offer.
 
+        By a re-INVITE; by an UPDATE before the call is answered, where the peer takes that.
         `Renegotiated` or `NotRenegotiated` will say how that went. While offers of theirs are in
         the way it waits, and only the latest is made.
         """
         dialog = self._core.dialog(dialog_id)
-        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+        if dialog is None or dialog.is_ending:
+            return
+        if dialog.state.status == rows.CONFIRMED:
             self._reinvites.offer(dialog, sdp, now)
+        else:
+            self._early_offers.offer(dialog, sdp, now)
 
     def acknowledge(self, dialog_id: str, sdp: bytes, now: float) -> None:
         """Answer an offer which came in a 2xx; where nobody does in 10 s we hang up."""
@@ -211,7 +231,7 @@ class Commands:
         elif dialog.state.role == rows.UAC:
             self._outgoing.cancel(dialog, now)
         else:
-            self._incoming.reject(dialog, 480, now)
+            self._answering.reject(dialog, 480, now)
 
     def info(self, dialog_id: str, content_type: str, body: bytes, now: float) -> None:
         """Send an INFO within an answered call."""
@@ -277,7 +297,7 @@ class Commands:
         dialog = self._core.add(state)
         if state.role == rows.UAC:
             self._outgoing.restore(dialog, now)
-        self._incoming.restore(dialog, now)
+        self._answering.restore(dialog, now)
         self._updates.restore(dialog, now)
         self._reinvites.restore(dialog, now)
         self._refreshing.restore(dialog, now)

@@ -52,8 +52,17 @@ class Fork:
 
     state: DialogState
     rseq: int = 0
-    # What it reliably answered our offer with.
+    # What it reliably answered our offer with; and our latest offer, if an UPDATE made it.
     sdp: bytes = b""
+    offer: bytes = b""
+    # PRACKs of ours which it has not answered; an UPDATE of its own which offers, until we answer.
+    pracks: int = 0
+    update: tuple[Request, Flow] | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether offer and answer are exchanged, and both sides know it."""
+        return bool(self.sdp) and not self.pracks and self.update is None
 
 
 @dataclass(slots=True)
@@ -80,6 +89,8 @@ class Dialog:
     reoffer: bytes | None = None
     reoffers: int = 0
     is_refreshing: bool = False
+    # The offer which an UPDATE of ours carries, until that is answered.
+    updating: bytes = b""
     # A REFER of the peer which waits for an answer.
     referral: Request | None = None
 

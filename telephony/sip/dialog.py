@@ -79,8 +79,9 @@ class DialogState:
     # Methods and option tags of the peer, as it last named them.
     peer_allow: str = ""
     peer_supported: str = ""
-    # An UPDATE with an offer, while it is unanswered.
+    # An UPDATE or PRACK with an offer, while it is unanswered; the CSeq of the last we agreed to.
     server_update: bytes = b""
+    agreed_cseq: int = 0
     # Provisional responses of ours which must arrive (RFC 3262): the number of the last, the
     # response itself until it is acknowledged, and whether the 2xx waits for that.
     rseq: int = 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
-from telephony.sip import grammar
+from telephony.sip import exchange, grammar
 from telephony.sip.core import Core, Dialog, Fork
 from telephony.sip.dialog import DialogState
 from telephony.sip.errors import GrammarError
@@ -62,6 +62,7 @@ class EarlyDialogs:
             fork.sdp = sdp
             # After a restart this is who is heard, if no other answers.
             state = replace(state, remote_sdp=sdp)
+        fork.pracks += 1
         core.save(dialog, state)
         rack = f"{rseq} {response.cseq.number} INVITE"
         prack = within(
@@ -70,10 +71,25 @@ class EarlyDialogs:
         core.start(prack, fork.state, now)
         return True
 
-    def answer_of(self, dialog: Dialog, tag: str) -> bytes:
-        """What somebody has answered our offer with before the 2xx, which then says no more."""
+    def acknowledged(self, dialog: Dialog, tag: str) -> None:
+        """A PRACK of ours was answered."""
+        if (fork := dialog.forks.get(tag)) is not None and fork.pracks:
+            fork.pracks -= 1
+
+    def offered_to(self, state: DialogState, dialog: Dialog, tag: str) -> DialogState:
+        """The row of our INVITE, with what we have offered since to who answers it now."""
         fork = dialog.forks.get(tag)
-        return fork.sdp if fork is not None else dialog.state.remote_sdp
+        return exchange.renewed(state, fork.offer, fork.sdp) if fork and fork.offer else state
+
+    def answer_of(self, dialog: Dialog, response: Response) -> bytes:
+        """What somebody has answered our offer with: in the 2xx, or before it.
+
+        After an UPDATE the 2xx may still repeat the first answer: that is no news.
+        """
+        fork = dialog.forks.get(response.to.tag)
+        if fork is not None and fork.offer:
+            return fork.sdp
+        return response.body or (fork.sdp if fork is not None else dialog.state.remote_sdp)
 
 
 def established(state: DialogState, response: Response, flow: Flow) -> DialogState:

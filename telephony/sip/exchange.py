@@ -79,6 +79,14 @@ def withdrawn(state: DialogState) -> DialogState:
     return replace(state, exchange=before, pending_sdp=b"")
 
 
+def renewed(state: DialogState, offer: bytes, answer: bytes) -> DialogState:
+    """Before an INVITE of ours is answered, another exchange takes the place of its own.
+
+    Only the 2xx makes that hold.
+    """
+    return replace(_described(state, offer), local_sdp=offer, pending_sdp=offer, remote_sdp=answer)
+
+
 def remote_offer(state: DialogState) -> bytes:
     """The offer of theirs which waits for our answer; empty where none does."""
     return state.pending_sdp if exchange_of(state) is Exchange.REMOTE_OFFER else b""

@@ -9,7 +9,10 @@ from types import MappingProxyType
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
 from telephony.sip import reason
+from telephony.sip.acknowledging import Acknowledging
+from telephony.sip.answering import Answering
 from telephony.sip.core import Core, Dialog
+from telephony.sip.early_updates import EarlyUpdates
 from telephony.sip.headers import Lines
 from telephony.sip.incoming import IncomingCalls
 from telephony.sip.message import Request
@@ -41,13 +44,18 @@ class InDialog:
         core: Core,
         incoming: IncomingCalls,
         *,
+        answering: Answering,
+        acknowledging: Acknowledging,
         updates: Updates,
+        early_updates: EarlyUpdates,
         transfers: Transfers,
         referrals: Referrals,
     ) -> None:
         self._core = core
-        self._incoming = incoming
+        self._answering = answering
+        self._acknowledging = acknowledging
         self._updates = updates
+        self._early_updates = early_updates
         self._referrals = referrals
         self._doors: Mapping[str, Door] = MappingProxyType(
             {
@@ -56,7 +64,7 @@ class InDialog:
                 "INFO": self._info,
                 "OPTIONS": self._options,
                 "UPDATE": updates.received,
-                "PRACK": incoming.pracked,
+                "PRACK": answering.pracked,
                 "REFER": referrals.referred,
                 "NOTIFY": transfers.notified,
                 "SUBSCRIBE": self._subscribe,
@@ -77,7 +85,7 @@ class InDialog:
             # They have connected anew; the row follows with its next change.
             dialog.state = rows.travelling(dialog.state, flow)
         if request.method == "ACK":
-            self._incoming.acknowledged(dialog, request, now)
+            self._acknowledging.acknowledged(dialog, request, now)
         elif dialog.is_ending and request.method != "BYE":
             core.reply(request, flow, 481)
         elif request.cseq.number > dialog.state.remote_cseq:
@@ -86,24 +94,28 @@ class InDialog:
             self._old(dialog, request, flow)
 
     def _from_fork(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
-        """Somebody who has not answered our INVITE yet may say that they are there (RFC 3311)."""
+        """A request of somebody who has not answered our INVITE yet."""
         core = self._core
         if request.method == "OPTIONS":
             core.reply(request, flow, 200, headers=CAPABILITIES)
         elif request.method != "UPDATE":
             core.reply(request, flow, 481)
-        elif request.body:
-            # Ours stands until the call is answered (section 5.2).
-            core.reply(request, flow, 491)
         else:
-            core.reply(request, flow, 200, headers=core.capabilities(dialog.state, request.uri))
+            self._early_updates.received(dialog, request, flow, now)
 
     def _old(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         """Seen before, in a transaction which a restart lost; or out of order."""
         is_last = request.cseq.number == dialog.state.remote_cseq
-        if is_last and request.method == "INVITE" and self._incoming.repeat_to(dialog, request):
+        if (
+            is_last
+            and request.method == "INVITE"
+            and self._acknowledging.repeat_to(dialog, request)
+        ):
             return
         if is_last and request.method == "UPDATE" and not dialog.state.server_update:
+            self._updates.repeat_to(dialog, request, flow)
+            return
+        if is_last and request.cseq.number == dialog.state.agreed_cseq:
             self._updates.repeat_to(dialog, request, flow)
             return
         is_repeated = is_last and request.method in ("INFO", "OPTIONS", "PRACK", "NOTIFY")
@@ -115,7 +127,7 @@ class InDialog:
     def _bye(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         was_answered = dialog.state.status == rows.CONFIRMED
-        self._incoming.hung_up(dialog, now)
+        self._answering.hung_up(dialog, now)
         self._updates.refuse(dialog, 487, now)
         core.end(dialog, now)
         self._answer(dialog, request, flow, now)

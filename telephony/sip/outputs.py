@@ -109,7 +109,7 @@ class Progressed:
 class Offered:
     """They offer within the call: `agree` or `disagree`. `sdp` is none where we are to offer.
 
-    It came in a re-INVITE, in an UPDATE, or in a 2xx which the ACK is to answer: `method`.
+    It came in a re-INVITE, UPDATE or PRACK, or in a 2xx which the ACK is to answer: `method`.
     """
 
     dialog_id: str
@@ -119,7 +119,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Renegotiated:
-    """Our re-INVITE was accepted; `sdp` answers its offer."""
+    """Our offer within the call was accepted; `sdp` answers it."""
 
     dialog_id: str
     sdp: bytes
@@ -127,7 +127,7 @@ class Renegotiated:
 
 @dataclass(frozen=True, slots=True)
 class NotRenegotiated:
-    """Our re-INVITE was refused: all is as it was before. 491 where it always met theirs."""
+    """Our offer was refused: all is as it was before. 491 where it always met theirs."""
 
     dialog_id: str
     status: int

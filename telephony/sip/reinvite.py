@@ -53,7 +53,7 @@ class Reinvites:
 
     def _is_free(self, dialog: Dialog) -> bool:
         is_busy = dialog.is_pending or dialog.awaits_ack or dialog.state.has_reinvite
-        return not is_busy and exchange.may(dialog.state, Step.WE_OFFER)
+        return not is_busy and not dialog.updating and exchange.may(dialog.state, Step.WE_OFFER)
 
     def _later(self, dialog: Dialog, now: float) -> None:
         dialog.reoffers += 1
@@ -155,7 +155,7 @@ class Reinvites:
         if exchange.remote_offer(dialog.state):
             # It is repeated until we acknowledge it.
             return
-        state = introduced(_retargeted(dialog.state, response), response)
+        state = introduced(retargeted(dialog.state, response), response)
         locating.follow(core, dialog.state, state)
         timer = session_timer.agreed(response)
         state = session_timer.running(state, timer, session_timer.UAC, now)
@@ -252,7 +252,7 @@ class Reinvites:
             self._within.bye(dialog, now, "unreachable")
 
 
-def _retargeted(state: DialogState, response: Response) -> DialogState:
+def retargeted(state: DialogState, response: Response) -> DialogState:
     """The dialog with the Contact of a 2xx to a target refresh (section 12.2.1.2)."""
     try:
         target = rows.target_of(response)

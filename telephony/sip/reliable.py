@@ -19,6 +19,7 @@ from telephony.sip.parser import parse
 from telephony.sip.responses import respond
 from telephony.sip.transactions import server_key, way_back
 from telephony.sip.transactions.timers import T1
+from telephony.sip.update import Updates
 
 SDP = "application/sdp"
 # The first number is drawn below this: there is room to count on.
@@ -29,8 +30,9 @@ RSEQ_MAX = 2**32 - 1
 class ReliableProgress:
     """Sends one at a time, again and again until its PRACK comes."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, updates: Updates) -> None:
         self._core = core
+        self._updates = updates
 
     def is_due(self, invite: Request) -> bool:
         """Whether this caller requires it, or may have it where we prefer it."""
@@ -44,7 +46,7 @@ class ReliableProgress:
 
     def send(self, dialog: Dialog, invite: Request, status: int, sdp: bytes, now: float) -> None:
         state = dialog.state
-        if state.reliable_response:
+        if state.reliable_response or dialog.updating:
             # That it rings is no news once something else was said.
             dialog.next_progress = (status, sdp) if sdp else dialog.next_progress
             return
@@ -71,24 +73,22 @@ class ReliableProgress:
             core.reply(request, flow, 481)
             return False
         state = replace(state, reliable_response=b"", remote_cseq=request.cseq.number)
-        status = 200
-        answer = request.body if request.content_type == SDP else b""
+        sdp = request.body if request.content_type == SDP else b""
         is_answer = exchange.may(state, Step.THEY_ANSWER)
         if is_answer:
-            state = (
-                exchange.answered_by_them(state, answer) if answer else exchange.withdrawn(state)
-            )
-        elif answer:
-            # A second offer before the call is answered: we have nothing more to give.
-            status = 488
+            state = exchange.answered_by_them(state, sdp) if sdp else exchange.withdrawn(state)
         core.alarms.set(RELIABLE_ALARM, state.id, None)
         core.save(dialog, state)
+        if sdp and not is_answer:
+            # They offer once more (section 5).
+            self._updates.received(dialog, request, flow, now)
+            return True
         if not core.transactions.is_full:
             core.transactions.serve(request, flow)
-        response = respond(request, status, state.local_tag)
+        response = respond(request, 200, state.local_tag)
         core.transactions.respond(server_key(request), response, flow, now)
-        if is_answer and answer:
-            core.tell(Acknowledged(state.id, answer))
+        if is_answer and sdp:
+            core.tell(Acknowledged(state.id, sdp))
         return True
 
     def repeat(self, dialog: Dialog, now: float) -> bool:

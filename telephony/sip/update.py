@@ -1,4 +1,4 @@
-"""UPDATE (RFC 3311): an offer, or only a sign of life, outside of any INVITE."""
+"""Offers of theirs outside of any INVITE: in an UPDATE (RFC 3311), in a PRACK (RFC 3262)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from telephony.sip.dialog import CONFIRMED, DialogState
 from telephony.sip.exchange import Exchange, Step
 from telephony.sip.extensions import introduced
 from telephony.sip.headers import Lines
-from telephony.sip.incoming import is_session_description, kept, retargeted
+from telephony.sip.invitation import is_session_description, kept, retargeted
 from telephony.sip.message import Request
 from telephony.sip.outputs import Offered
 from telephony.sip.parser import parse
@@ -27,22 +27,23 @@ RETRY_SECONDS_MAX = 10.0
 
 
 class Updates:
-    """Answers the UPDATEs of the other side."""
+    """Answers the offers of the other side; an UPDATE without one is only a sign of life."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def received(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
-        """An UPDATE which is new."""
+        """An UPDATE which is new, or a PRACK with an offer."""
         core = self._core
         if (status := self._refusal(dialog, request)) is not None:
-            headers = self._why(status)
+            headers = self.why(status)
             core.reply(request, flow, status, to_tag=dialog.state.local_tag, headers=headers)
             return
         state = replace(dialog.state, remote_cseq=request.cseq.number)
-        state = introduced(retargeted(state, request), request)
-        if not rows.is_behind_nat(request, flow):
-            locating.follow(core, dialog.state, state)
+        if request.method == "UPDATE":
+            state = introduced(retargeted(state, request), request)
+            if not rows.is_behind_nat(request, flow):
+                locating.follow(core, dialog.state, state)
         if request.body:
             state = exchange.offered_by_them(state, request.body)
             state = replace(state, server_update=kept(request))
@@ -50,7 +51,7 @@ class Updates:
         if request.body:
             core.save(dialog, state)
             core.alarms.set(UPDATE_ALARM, state.id, now + ANSWER_SECONDS_MAX)
-            core.tell(Offered(state.id, request.body, "UPDATE"))
+            core.tell(Offered(state.id, request.body, request.method))
         else:
             self._agree(dialog, request, state, b"", now)
 
@@ -60,7 +61,8 @@ class Updates:
             return 415
         if session_timer.is_too_short(request, self._core.policy):
             return 422
-        if request.body and exchange.exchange_of(state) is Exchange.LOCAL_OFFER:
+        ours_waits = exchange.exchange_of(state) is Exchange.LOCAL_OFFER or dialog.updating
+        if request.body and ours_waits:
             return 491
         # Theirs waits for an answer, or the offer has to be made by another road first.
         if state.server_update or (
@@ -69,7 +71,8 @@ class Updates:
             return 500
         return 503 if self._core.transactions.is_full else None
 
-    def _why(self, status: int) -> Lines:
+    def why(self, status: int) -> Lines:
+        """The header lines of a refusal."""
         if status == 415:
             return (("Accept", SDP), ("Accept-Encoding", "identity"))
         if status == 422:
@@ -92,7 +95,7 @@ class Updates:
             state = replace(exchange.withdrawn(dialog.state), server_update=b"")
             self._core.alarms.set(UPDATE_ALARM, state.id, None)
             self._core.save(dialog, state)
-            headers = self._why(status)
+            headers = self.why(status)
             response = respond(request, status, state.local_tag, headers=headers)
             self._core.transactions.respond(server_key(request), response, state.flow, now)
 
@@ -109,35 +112,39 @@ class Updates:
         if state.status == CONFIRMED:
             timer = session_timer.serve(request, core.policy)
             state = session_timer.running(state, timer, session_timer.UAS, now)
-        headers = core.capabilities(state, request.uri) + session_timer.served(timer)
-        if sdp:
-            headers += (("Content-Type", SDP),)
-        core.save(dialog, replace(state, server_update=b""))
+        headers = self._headers(state, request, sdp) + session_timer.served(timer)
+        agreed_cseq = request.cseq.number if sdp else state.agreed_cseq
+        core.save(dialog, replace(state, server_update=b"", agreed_cseq=agreed_cseq))
         core.alarms.set(UPDATE_ALARM, state.id, None)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
         response = respond(request, 200, state.local_tag, headers=headers, body=sdp)
         core.transactions.respond(server_key(request), response, state.flow, now)
 
+    def _headers(self, state: DialogState, request: Request, sdp: bytes) -> Lines:
+        """Of a 200. One to a PRACK says nothing of us (RFC 3262 table 1)."""
+        is_update = request.method == "UPDATE"
+        headers = self._core.capabilities(state, request.uri) if is_update else ()
+        return (*headers, ("Content-Type", SDP)) if sdp else headers
+
     def repeat_to(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         """Answer the last one again, whose transaction a restart lost."""
         core = self._core
         state = dialog.state
-        headers = core.capabilities(state, request.uri)
-        body = state.local_sdp if request.body else b""
-        if body:
-            headers += (("Content-Type", SDP),)
+        body = state.local_sdp if request.cseq.number == state.agreed_cseq else b""
+        headers = self._headers(state, request, body)
         response = respond(request, 200, state.local_tag, headers=headers, body=body)
         core.transmit(bytes(response), way_back(flow, request))
 
     def restore(self, dialog: Dialog, now: float) -> None:
         """Go on after a restart: what waits for an answer is told again."""
         if dialog.state.server_update:
-            self._core.transactions.serve(_waiting(dialog), dialog.state.flow)
+            request = _waiting(dialog)
+            self._core.transactions.serve(request, dialog.state.flow)
             self._core.alarms.set(UPDATE_ALARM, dialog.state.id, now + ANSWER_SECONDS_MAX)
-            self._core.tell(Offered(dialog.state.id, dialog.state.pending_sdp, "UPDATE"))
+            self._core.tell(Offered(dialog.state.id, dialog.state.pending_sdp, request.method))
 
 
 def _waiting(dialog: Dialog) -> Request:
     request = parse(dialog.state.server_update)
-    assert isinstance(request, Request), "the row holds the UPDATE which waits"
+    assert isinstance(request, Request), "the row holds the request which waits"
     return request

@@ -22,7 +22,7 @@ from telephony.sip.extensions import not_understood
 from telephony.sip.gate import Admitted, Silent
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES
-from telephony.sip.incoming import invite_of
+from telephony.sip.invitation import invite_of
 from telephony.sip.message import Request, Response
 from telephony.sip.outputs import Output, Responded
 from telephony.sip.parser import MessageError, parse
@@ -188,13 +188,24 @@ class UserAgent(Commands):
             else:
                 self._outgoing.responded(client, response, flow, now)
         elif response.cseq.method == "UPDATE":
-            self._refreshing.responded(client, response, now)
+            self._updated(client, response, now)
         elif response.cseq.method == "REFER":
             self._transfers.responded(client, response, now)
         elif response.cseq.method == "NOTIFY":
             self._referrals.responded(client, response)
-        elif response.cseq.method != "PRACK":
+        elif response.cseq.method == "PRACK":
+            self._outgoing.pracked(client, response)
+        else:
             self._within.responded(client, response, now)
+
+    def _updated(self, client: Client, response: Response, now: float) -> None:
+        """A response to an UPDATE of ours: one with an offer, or one that keeps the call alive."""
+        if not client.machine.request.body:
+            self._refreshing.responded(client, response, now)
+            return
+        self._early_offers.responded(client, response, now)
+        if dialog := self._core.dialog(client.owner):
+            self._answering.proceed(dialog, now)
 
     # --- what comes due -----------------------------------------------------------------
 
@@ -227,22 +238,29 @@ class UserAgent(Commands):
             self._transfers.timed_out(client, now)
         elif request.method == "NOTIFY":
             self._referrals.gone(client)
+        elif request.method == "UPDATE" and self._early_offers.timed_out(client):
+            if dialog := self._core.dialog(client.owner):
+                self._answering.proceed(dialog, now)
         elif request.method != "PRACK":
             self._within.timed_out(client, now)
 
     def _dialog_rang(self, kind: str, dialog: Dialog, now: float) -> None:
         if kind == ANSWER_ALARM:
-            self._incoming.unacknowledged(dialog, now)
+            self._acknowledging.unacknowledged(dialog, now)
         elif kind == UNANSWERED_ALARM and dialog.is_pending:
-            self._incoming.unanswered(dialog, now)
+            self._answering.unanswered(dialog, now)
         elif kind == UNANSWERED_ALARM:
             self._outgoing.unanswered(dialog, now)
         elif kind == CANCELLED_ALARM:
             self._outgoing.cancelled(dialog, now)
         elif kind == RELIABLE_ALARM:
-            self._incoming.unpracked(dialog, now)
+            self._answering.unpracked(dialog, now)
         elif kind == UPDATE_ALARM:
             self._updates.unanswered(dialog, now)
+            self._early_updates.refuse(dialog, 500, now)
+            self._answering.proceed(dialog, now)
+        elif kind == REINVITE_ALARM and dialog.state.status == rows.EARLY:
+            self._early_offers.come_due(dialog, now)
         elif kind == REINVITE_ALARM:
             self._reinvites.come_due(dialog, now)
         elif kind == SESSION_ALARM:

@@ -1,10 +1,12 @@
-"""A running server for a module's tests."""
+"""Running servers for a module's tests, and telephones around them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.interop.server import Server
+from tests.interop.server import NO_QUESTION, Server
+from tests.interop.telephones import Exchange
 
 
 @pytest.fixture
@@ -17,3 +19,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(tmp_path_factory.mktemp("server"))
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One whose agent keeps the line and does as keys say; nobody is asked anything."""
+    started = Server(tmp_path_factory.mktemp("desk"), "tests.interop.hosts:Host", NO_QUESTION)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+async def exchange(desk: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
+    """The desk, or what a module has in its place, and who calls it."""
+    made = Exchange(desk, tmp_path)
+    yield made
+    await made.close()

@@ -6,15 +6,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
-from tests.interop.peers import free_port, missing
-from tests.interop.server import PROBE_SECONDS, options
+from tests.interop.peers import missing
+from tests.interop.server import options
+from tests.interop.starting import last_words, on_free_ports, wait_until
+from tests.ports import free_port
 
-START_SECONDS_MAX = 30.0
 PATHS = f"{os.environ.get('PATH', '')}:/usr/sbin"
 REALM = "parley.example"
 USER, PASSWORD = "desk", "correct horse"
@@ -121,39 +121,50 @@ def kamailio(
         missing("kamailio is not installed: apt-get install kamailio")
         return
     folder.mkdir()
-    port = free_port()
     config, log = folder / "kamailio.cfg", folder / "log"
-    config.write_text(
-        CONFIG.format(
-            port=port,
-            upstream=upstream,
-            transport=transport,
-            onward=onward,
-            realm=REALM,
-            password=PASSWORD,
-            algorithm=algorithm,
-            qop=qop,
-            expires=expires,
+
+    def start() -> "tuple[subprocess.Popen[bytes], int]":
+        port = free_port()
+        config.write_text(
+            CONFIG.format(
+                port=port,
+                upstream=upstream,
+                transport=transport,
+                onward=onward,
+                realm=REALM,
+                password=PASSWORD,
+                algorithm=algorithm,
+                qop=qop,
+                expires=expires,
+            )
         )
-    )
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            [program, "-DD", "-E", "-f", str(config), "-w", str(folder), "-m", "16", "-M", "4"],
-            stdin=subprocess.DEVNULL,
-            stdout=written,
-            stderr=written,
-            # It forks: all of it is ended as one group.
-            start_new_session=True,
-        )
+        with log.open("wb") as written:
+            process = subprocess.Popen(
+                [program, "-DD", "-E", "-f", str(config), "-w", str(folder), "-m", "16", "-M", "4"],
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=written,
+                # It forks: all of it is ended as one group.
+                start_new_session=True,
+            )
+        try:
+            wait_until(lambda: options(port) is not None, process, log)
+        except BaseException:
+            end(process)
+            raise
+        return process, port
+
+    process, port = on_free_ports(start)
     try:
-        ends = monotonic() + START_SECONDS_MAX
-        while options(port, PROBE_SECONDS) is None:
-            assert process.poll() is None, f"Kamailio ended: {log.read_text()[-2_000:]}"
-            assert monotonic() < ends, "Kamailio does not answer"
         yield Proxy(port, log)
     except AssertionError:
-        sys.stderr.write(log.read_text(errors="replace")[-2_000:])
+        sys.stderr.write(last_words(log))
         raise
     finally:
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()

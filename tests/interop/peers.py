@@ -22,6 +22,8 @@ from media.codecs import CODECS
 from media.resample import resample
 from media.units import SAMPLE_RATE, Samples, from_pcm, pcm
 from media.vad import ENERGY_FLOOR, mean_square
+from tests.interop.starting import ended_if_not, last_words, on_free_ports, wait_until
+from tests.ports import bound_by, free_port, free_ports
 
 SIPP_SECONDS_MAX = 90
 BARESIP_SECONDS_MAX = 90
@@ -29,6 +31,9 @@ QUIET_MS = 700
 TICK_S = 0.1
 WAV_HEADER_BYTES = 44
 WAV_CHANNELS_AT = 22
+SIPP_MEDIA_PORTS = 40
+"""SIPp takes some from its first on, without asking whether they are free."""
+BARESIP_RTP_PORTS = 20
 SCENARIOS = Path(__file__).parent / "sipp"
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
 
@@ -43,22 +48,6 @@ def missing(why: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(why)
     pytest.skip(why)
-
-
-def free_port() -> int:
-    """A port that is free for UDP and for TCP: telephones take both."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other,
-        ):
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            try:
-                other.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def tone(seconds: float, hertz: float = 440.0) -> Samples:
@@ -84,45 +73,62 @@ def sipp(
     `transport` as SIPp's option -t has it: "t1" is one TCP connection, "tn" one for each call.
     `keys` are what a scenario has in brackets.
     """
-    need("sipp", "sip-tester")
-    bracketed = f"[{host}]" if ":" in host else host
     (folder / "tone.ul").write_bytes(CODECS["PCMU"].encode(tone(10)))
-    return subprocess.Popen(
-        [
-            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", "desk"),
-            *("-m", str(calls), "-r", str(calls), "-t", transport, "-max_socket", "1000"),
-            *("-i", source or host, "-p", str(free_port()), "-mi", source or host),
-            # SIPp takes some ports from here on, without asking whether they are free.
-            *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
-            *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
-            *(word for key in (keys or {}).items() for word in ("-key", *key)),
-            f"{bracketed}:{port}",
-        ],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    (folder / "tone.al").write_bytes(CODECS["PCMA"].encode(tone(10)))
+    bracketed = f"[{host}]" if ":" in host else host
+    options = [
+        *("-s", "desk", "-m", str(calls), "-r", str(calls), "-max_socket", "1000"),
+        *(word for key in (keys or {}).items() for word in ("-key", *key)),
+        f"{bracketed}:{port}",
+    ]
+    return _sipp(scenario, folder, transport, options, host=source or host)[0]
 
 
 def sipp_called(
     scenario: str, folder: Path, port: int = 0, *, transport: str = "u1"
 ) -> "tuple[subprocess.Popen[bytes], int]":
     """Start one telephone of a scenario on loopback, which waits to be called at the port."""
-    need("sipp", "sip-tester")
-    port = port or free_port()
     (folder / "silence.ul").write_bytes(CODECS["PCMU"].encode(0 * tone(10)))
-    running = subprocess.Popen(
-        [
-            *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"),
-            *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-t", transport),
-            *("-mp", str(30_100 + 2 * (free_port() % 1_000))),
-            *("-nostdin", "-trace_err", "-error_file", str(folder / f"{scenario}.errors")),
-        ],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    return running, port
+    return _sipp(scenario, folder, transport, ["-m", "1"], port=port)
+
+
+def _sipp(
+    scenario: str,
+    folder: Path,
+    transport: str,
+    options: list[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """A SIPp which listens at the port, or one of its choice. It may have ended already."""
+    need("sipp", "sip-tester")
+    errors = folder / f"{scenario}.errors"
+
+    def start() -> "tuple[subprocess.Popen[bytes], int]":
+        errors.unlink(missing_ok=True)
+        sip, media = port or free_port(), free_ports(SIPP_MEDIA_PORTS).start
+        running = subprocess.Popen(
+            [
+                *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-t", transport),
+                *("-i", host, "-p", str(sip), "-mi", host, "-mp", str(media)),
+                *("-nostdin", "-trace_err", "-error_file", str(errors), *options),
+            ],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        # It takes the last of its media ports last.
+        wanted = {sip, media, media + 2}
+
+        def is_bound() -> bool:
+            return running.poll() is not None or wanted <= bound_by(running.pid)
+
+        with ended_if_not(running):
+            wait_until(is_bound, running, errors)
+        return running, sip
+
+    return on_free_ports(start)
 
 
 def passed(running: "subprocess.Popen[bytes]", folder: Path) -> None:
@@ -233,6 +239,8 @@ class Baresip:
         self, folder: Path, control: socket.socket, port: int, rate: int = SAMPLE_RATE
     ) -> None:
         self.uri = f"sip:caller@127.0.0.1:{port}"
+        self.keys = ""
+        """What the far side has pressed."""
         self._rate = rate
         self._folder = folder
         self._control = control
@@ -250,6 +258,13 @@ class Baresip:
 
     def press(self, digit: str) -> None:
         self._command("sndcode", digit)
+
+    def wait_for_keys(self, count: int) -> None:
+        """Wait until the far side has pressed so many keys; see `keys`."""
+        ends = monotonic() + BARESIP_SECONDS_MAX
+        while len(self.keys) < count:
+            assert monotonic() < ends, f"baresip heard {self.keys!r}"
+            self._events()
 
     def wait_until_spoken_to(self) -> None:
         """Wait until somebody has spoken and is silent again."""
@@ -276,14 +291,18 @@ class Baresip:
     @property
     def heard(self) -> Path:
         """The WAV file of what it heard; whole once the call is closed."""
-        (found,) = self._folder.glob("dump-*-dec.wav")
-        return found
+        return self._dump("dec")
 
     @property
     def said(self) -> Path:
         """The WAV file of what it sent."""
-        (found,) = self._folder.glob("dump-*-enc.wav")
-        return found
+        return self._dump("enc")
+
+    def _dump(self, kind: str) -> Path:
+        """A file which baresip makes with the first audio, so that it may not be there yet."""
+        found = list(self._folder.glob(f"dump-*-{kind}.wav"))
+        assert len(found) <= 1, f"baresip was in more than one call: {found}"
+        return found[0] if found else self._folder / f"no-{kind}.wav"
 
     def wait_until_said(self, seconds: float) -> None:
         """Wait until so much of the microphone has gone out."""
@@ -313,9 +332,11 @@ class Baresip:
     def _events(self) -> list[dict[str, Any]]:
         """What it told within a tick."""
         try:
-            self._received += self._control.recv(65_536)
+            received = self._control.recv(65_536)
         except TimeoutError:
             return []
+        assert received, "baresip ended"
+        self._received += received
         found: list[dict[str, Any]] = []
         while (colon := self._received.find(b":")) > 0:
             size = int(self._received[:colon])
@@ -323,6 +344,8 @@ class Baresip:
                 break
             found.append(json.loads(self._received[colon + 1 : colon + 1 + size]))
             self._received = self._received[colon + size + 2 :]
+        pressed = (event for event in found if event.get("type") == "CALL_DTMF_START")
+        self.keys += "".join(str(event["param"]) for event in pressed)
         return found
 
 
@@ -334,57 +357,60 @@ def baresip(folder: Path, microphone: Path, account: Account = Account()) -> Ite
     if modules is None:
         missing("baresip has no modules: apt-get install baresip")
     folder.mkdir()
-    control, sip, rtp = free_port(), free_port(), 31_000 + 2 * (free_port() % 500)
-    (folder / "config").write_text(
-        CONFIG.format(
-            sip=sip,
-            control=control,
-            microphone=microphone,
-            modules=modules,
-            rtp=rtp,
-            rtp_last=rtp + 20,
-            folder=folder,
-            rate=account.rate,
-            authorities=account.authorities or "",
-        )
-    )
+    config, log = folder / "config", folder / "log"
     (folder / "accounts").write_text(account.line())
     (folder / "contacts").touch()
-    with (folder / "log").open("wb") as log:
-        command = ["baresip", "-4", "-f", str(folder)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
+
+    def start() -> "tuple[subprocess.Popen[bytes], socket.socket, int]":
+        # By TLS it is at the port above.
+        sip, control, rtp = free_ports(2).start, free_port(), free_ports(BARESIP_RTP_PORTS)
+        config.write_text(
+            CONFIG.format(
+                sip=sip,
+                control=control,
+                microphone=microphone,
+                modules=modules,
+                rtp=rtp[0],
+                rtp_last=rtp[-1],
+                folder=folder,
+                rate=account.rate,
+                authorities=account.authorities or "",
+            )
         )
+        with log.open("wb") as written:
+            process = subprocess.Popen(
+                ["baresip", "-4", "-f", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=written,
+                cwd=folder,
+            )
+        with ended_if_not(process):
+            # Its SIP ports come before this one.
+            wait_until(lambda: control in bound_by(process.pid), process, log)
+            return process, socket.create_connection(("127.0.0.1", control)), sip
+
+    process, connection, sip = on_free_ports(start)
     try:
-        with _connected(control, process) as connection:
+        with connection:
             yield Baresip(folder, connection, sip, account.rate)
     except AssertionError:
-        sys.stderr.write((folder / "log").read_text(errors="replace")[-2_000:])
+        sys.stderr.write(last_words(log))
         raise
     finally:
         process.kill()
         process.wait()
 
 
-def _connected(port: int, process: "subprocess.Popen[bytes]") -> socket.socket:
-    ends = monotonic() + BARESIP_SECONDS_MAX
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port))
-        except ConnectionRefusedError:
-            assert process.poll() is None, "baresip ended"
-            assert monotonic() < ends, "baresip does not listen"
-            try:
-                process.wait(TICK_S)
-            except subprocess.TimeoutExpired:
-                continue
-
-
 def sample_of(path: Path, first: int = 0) -> Samples:
-    """A WAV file of baresip's, which may still be written and have no sizes in its header.
+    """A WAV file of baresip's, which may still be written, or not be there yet.
+
+    It has no sizes in its header then.
 
     Of its first channel, from that sample on: with Opus there are two, and both are the same.
     """
+    if not path.exists():
+        return from_pcm(b"")
     with path.open("rb") as file:
         header = file.read(WAV_HEADER_BYTES)
         if len(header) < WAV_HEADER_BYTES:
@@ -397,6 +423,8 @@ def sample_of(path: Path, first: int = 0) -> Samples:
 
 
 def _samples_in(path: Path) -> int:
+    if not path.exists():
+        return 0
     with path.open("rb") as file:
         header = file.read(WAV_HEADER_BYTES)
     if len(header) < WAV_HEADER_BYTES:

@@ -7,22 +7,35 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
+import apsw
+import httpx2
+
+from parley import record
+from parley.commands import finding
+from parley.commands.place import Place, reading
+from parley.config import Config
+from tests.interop.starting import TICK_S, last_words, on_free_ports, wait_until
+from tests.ports import free_ports
+
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 PARLEY = (sys.executable, "-P", "-m", "parley.cli")
-START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 20.0
-SEAL_SECONDS_MAX = 30.0
+WAIT_SECONDS_MAX = 60.0
 COMMAND_SECONDS_MAX = 120.0
 PROBE_SECONDS = 0.2
 RTP_PORTS = 200
-LOG_BYTES_SHOWN = 4_000
 
+NO_QUESTION = """
+[consent]
+policy = "never"
+"""
 UDP = "udp:127.0.0.1:{sip}"
 CONFIG = """\
 [http]
@@ -61,48 +74,68 @@ class Server:
     ) -> None:
         """`more`: sections of the configuration; `media` and `sip`: more lines of those sections.
 
-        `listen` with `{sip}` for the port. `friend` is an address of this machine that is answered.
+        `listen` has `{sip}` for the port, and `{tls}` for that of TLS, where it listens by that.
+        `friend` is an address of this machine that is answered.
         """
         self.friend = friend
         self.data = folder / "data"
         self.ledger = folder / "ledger.txt"
         self.ledger.touch()
         self.log = folder / "server.log"
-        self.port = _free_port(socket.SOCK_DGRAM)
-        self.target = f"sip:desk@127.0.0.1:{self.port}"
-        config = folder / "parley.toml"
-        # Below the ports which the kernel gives to others.
-        self.rtp_first = first = random.randrange(12_000, 30_000, 2)
-        config.write_text(
-            CONFIG.format(
-                http=_free_port(socket.SOCK_STREAM),
-                listen=", ".join(f'"{one}"' for one in listen).format(sip=self.port),
-                keys=sip,
-                rtp_first=first,
-                rtp_last=first + RTP_PORTS - 1,
-                drain_s=drain_s,
-                app=app,
-                codecs=", ".join(f'"{name}"' for name in codecs),
-                media=media,
-                early_media=str(early_media).lower(),
-            )
-            + more
-        )
+        self._config = folder / "parley.toml"
         self._pids: set[int] = set()
+
+        def start() -> "subprocess.Popen[bytes]":
+            self.port, self.tls_port, self._http_port = free_ports(3)
+            rtp = free_ports(RTP_PORTS)
+            self.rtp_first = rtp[0]
+            self._config.write_text(
+                CONFIG.format(
+                    http=self._http_port,
+                    listen=", ".join(f'"{one}"' for one in listen).format(
+                        sip=self.port, tls=self.tls_port
+                    ),
+                    keys=sip,
+                    rtp_first=rtp[0],
+                    rtp_last=rtp[-1],
+                    drain_s=drain_s,
+                    app=app,
+                    codecs=", ".join(f'"{name}"' for name in codecs),
+                    media=media,
+                    early_media=str(early_media).lower(),
+                )
+                + more
+            )
+            return self._started()
+
+        self._process = on_free_ports(start)
+
+    @property
+    def target(self) -> str:
+        return f"sip:desk@127.0.0.1:{self.port}"
+
+    def _started(self) -> "subprocess.Popen[bytes]":
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*PARLEY, "serve", "--config", str(config), "--data", str(self.data)],
+            process = subprocess.Popen(
+                [*PARLEY, "serve", "--config", str(self._config), "--data", str(self.data)],
                 env=self._environment(),
-                cwd=folder,
+                cwd=self.data.parent,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         try:
-            self._wait_until_ready()
+            wait_until(
+                lambda: options(self.port, friend=self.friend) is not None, process, self.log
+            )
         except BaseException:
-            self.stop()
+            self._stop(process)
             raise
+        return process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http_port}"
 
     def terminate(self) -> None:
         """Ask it to stop, and do not wait."""
@@ -115,13 +148,16 @@ class Server:
 
     def stop(self) -> None:
         """Ask it to stop; then see to it, for every process it ever had."""
+        self._stop(self._process)
+
+    def _stop(self, process: "subprocess.Popen[bytes]") -> None:
         self._pids |= set(self.pids().values()) if (self.data / "pids.json").exists() else set()
-        self._process.terminate()
+        process.terminate()
         try:
-            self._process.wait(STOP_SECONDS_MAX)
+            process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
         for pid in self._pids:
             if _is_ours(pid, self.data):
                 os.kill(pid, signal.SIGKILL)
@@ -135,6 +171,15 @@ class Server:
         """Bytes of memory the process of that role has in use."""
         pages = Path(f"/proc/{self.pids()[role]}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def metric(self, name: str) -> float:
+        """A figure of /metrics, added up over the media processes."""
+        told = httpx2.get(f"{self.url}/metrics").text.splitlines()
+        named = [
+            line.rpartition(" ") for line in told if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        assert named, f"nobody tells {name}"
+        return sum(float(value) for _, _, value in named)
 
     def kill(self, role: str) -> None:
         """As the kernel does when there is no memory left."""
@@ -165,30 +210,55 @@ class Server:
         return json.loads(done.stdout)
 
     def calls(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.json("calls")
+        """Every call in outline, the newest first, as `parley calls` prints it."""
+        with self._reading() as rows:
+            found: list[dict[str, Any]] = _plain(record.calls(rows, self._place.keystore().key))
         return found
+
+    def shown(self, call: str) -> dict[str, Any]:
+        """All that is known of a call, as `parley show` prints it."""
+        with self._reading() as rows:
+            found: dict[str, Any] = _plain(record.record(rows, self._place.keystore().key, call))
+        return found
+
+    def until(self, ready: Callable[[], T], what: str) -> T:
+        """Look again each 50 ms, until there is something to be seen."""
+        ends = monotonic() + WAIT_SECONDS_MAX
+        while not (found := ready()):
+            assert monotonic() < ends, f"{what}; the server said: {last_words(self.log)}"
+            assert self._process.poll() is None, f"the server ended: {last_words(self.log)}"
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(TICK_S)
+        return found
+
+    def new(self, known: set[str], *states: str) -> list[dict[str, Any]]:
+        """The calls beside the known ones; of these states only, where some are given."""
+        return [
+            call
+            for call in self.calls()
+            if call["id"] not in known and (not states or call["state"] in states)
+        ]
 
     def sealed(self, known: set[str]) -> list[dict[str, Any]]:
         """The calls beside the known ones, once all of them are sealed."""
-        ends = monotonic() + SEAL_SECONDS_MAX
-        while True:
-            new = [call for call in self.calls() if call["id"] not in known]
-            if new and all(call["state"] == "sealed" for call in new):
-                return new
-            assert monotonic() < ends, f"not sealed in {SEAL_SECONDS_MAX} s: {new}"
+
+        def over() -> list[dict[str, Any]]:
+            new = self.new(known)
+            return new if all(call["state"] == "sealed" for call in new) else []
+
+        return self.until(over, "not sealed")
+
+    @property
+    def _place(self) -> Place:
+        return Place(Config().in_directory(self.data), self.data)
+
+    def _reading(self) -> AbstractContextManager[apsw.Connection]:
+        """Its rows, read in this process: to start one for each look takes a second."""
+        return reading(self._place)
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PARLEY_")}
         return {**kept, "PYTHONPATH": str(ROOT), "LEDGER_FILE": str(self.ledger)}
-
-    def _wait_until_ready(self) -> None:
-        ends = monotonic() + START_SECONDS_MAX
-        while options(self.port, friend=self.friend) is None:
-            assert self._process.poll() is None, f"the server ended: {self._last_words()}"
-            assert monotonic() < ends, f"no answer to OPTIONS: {self._last_words()}"
-
-    def _last_words(self) -> str:
-        return self.log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")
 
 
 def options(port: int, wait_s: float = PROBE_SECONDS, friend: str = "127.0.0.1") -> str | None:
@@ -224,10 +294,9 @@ def _wait(probe: socket.socket) -> None:
         probe.recv(1)
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _plain(value: object) -> Any:
+    """As it comes out of a command's --json."""
+    return json.loads(finding.as_json(value))
 
 
 def _is_ours(pid: int, data: Path) -> bool:

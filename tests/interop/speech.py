@@ -1,5 +1,6 @@
 """What the caller says: real speech where it is at hand, else synthesised."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ def caller_speech() -> Samples:
     return load(recorded) if recorded.exists() else from_pcm(script.text(WORDS).audio)
 
 
+@cache
 def agent_speech(text: str) -> Samples:
     """The same samples as the agent's voice makes of the same text."""
     return from_pcm(Espeak().say(text).pcm)

@@ -35,13 +35,16 @@ from telephony.sip import (
     UserAgent,
 )
 from tests.interop.server import Server
-from tests.interop.test_identities import url_of
+from tests.interop.speech import agent_speech
+from tests.listening import find, voiced
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
 LAWS = ("PCMU", "PCMA")
 WAIT_S = 40.0
 TONE_S = 240.0
+HEARD = 0.6
+"""Likeness of words to what was heard beside tones."""
 AMPLITUDE = 3_000
 """Of a tone: seven of them together are not clipped."""
 WINDOW_S = 0.8
@@ -119,6 +122,13 @@ class Telephone:
         if np.abs(window.astype(int)).max(initial=0) <= LOUD:
             return set()
         return {one.name for one in others if share(window, one.hertz) > SHARE_HEARD}
+
+    def likeness(self, words: str, since_s: float = 0.0) -> float:
+        """How alike what it heard is to the agent saying that."""
+        return find(voiced(agent_speech(words)), self.heard(since_s)).likeness
+
+    def heard_words(self, words: str, since_s: float = 0.0) -> bool:
+        return self.likeness(words, since_s) > HEARD
 
     def hears_sound(self) -> bool:
         """Whether it hears anything now."""
@@ -208,7 +218,7 @@ class Exchange:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server = server
         self._key = folder / "boss.pem"
-        self._url = url_of(server)
+        self._url = server.url
         self.phones: dict[str, Telephone] = {}
         self.ids: dict[str, str] = {}
         """The call of each."""

@@ -18,7 +18,7 @@ from parley.config import Config
 from parley.record import record
 from recordings.verify import verify
 from tests.interop.agents import BOOK_KEY, BOOKED, GREETING, WELCOME
-from tests.interop.peers import Account, baresip, free_port, sample_of, save
+from tests.interop.peers import Account, baresip, sample_of, save
 from tests.interop.server import Server
 from tests.interop.speech import agent_speech, caller_speech, pause
 from tests.listening import load, share, voiced
@@ -73,15 +73,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def secure_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, secure_port: int
-) -> Iterator[Server]:
-    listen = ("udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}", f"tls:127.0.0.1:{secure_port}")
+def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Server]:
+    listen = ("udp:127.0.0.1:{sip}", "tcp:127.0.0.1:{sip}", "tls:127.0.0.1:{tls}")
     keys = f'tls_certificate = "{authority.sign("127.0.0.1")}"\ntls_ca = "{authority.ca}"'
     folder = tmp_path_factory.mktemp("server")
     started = Server(folder, listen=listen, sip=keys, codecs=tuple(CODECS))
@@ -95,7 +88,6 @@ class Caller:
 
     server: Server
     authority: Authority
-    secure_port: int
     speech: Samples
     folder: Path
     microphones: dict[int, Path]
@@ -116,7 +108,7 @@ class Caller:
             user=name,
             authorities=self.authority.ca,
         )
-        port = self.secure_port if case.transport == "tls" else self.server.port
+        port = self.server.tls_port if case.transport == "tls" else self.server.port
         microphone = self.microphones[account.rate]
         with baresip(self.folder / name, microphone, account) as peer:
             peer.dial(f"sip:desk@127.0.0.1:{port};transport={case.transport}")
@@ -163,13 +155,13 @@ class Caller:
 
 
 def test_every_call_is_heard_recorded_and_verified(
-    server: Server, authority: Authority, secure_port: int, tmp_path: Path
+    server: Server, authority: Authority, tmp_path: Path
 ) -> None:
     speech = voiced(caller_speech()[: SPOKEN_S * SAMPLE_RATE])
     said = np.concatenate([pause(SPEAKS_AT_S), speech, pause(40)])
     rates = {Account(codec=codec).rate for codec in CODECS.values()}
     microphones = {rate: save(tmp_path / f"{rate}.wav", said, rate) for rate in rates}
-    caller = Caller(server, authority, secure_port, speech, tmp_path, microphones)
+    caller = Caller(server, authority, speech, tmp_path, microphones)
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         failed = dict(zip(CASES, pool.map(caller.call, CASES), strict=True))
     names = {case: case.name for case in CASES}

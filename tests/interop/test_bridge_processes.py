@@ -1,7 +1,6 @@
 """Calls at different media processes: one is moved to the other, or both stay as they were."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,16 +8,10 @@ from sessions.joining_reducers import Joining
 from sessions.moving import NOT_AGREED
 from sessions.tables import Leg
 from tests.interop import hosts
-from tests.interop.server import Server
-from tests.interop.speech import agent_speech
+from tests.interop.server import NO_QUESTION, Server
 from tests.interop.telephones import Exchange, until
-from tests.interop.test_bridge import NO_QUESTION
-from tests.listening import find, voiced
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
-
-HEARD = 0.6
-"""Likeness of words to what was heard beside tones."""
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +20,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(folder, "tests.interop.hosts:Host", NO_QUESTION, "processes = 2")
     yield started
     started.stop()
-
-
-@pytest.fixture
-async def exchange(desk: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
-    made = Exchange(desk, tmp_path)
-    yield made
-    await made.close()
 
 
 def processes(exchange: Exchange) -> list[int]:
@@ -74,6 +60,5 @@ async def test_where_that_is_refused_both_calls_are_as_they_were(exchange: Excha
     assert NOT_AGREED in await exchange.parley("show", exchange.ids["ann"])
     await bob.until(lambda: not bob.hears_sound(), "the music goes on")
     bob.press(hosts.SAY)
-    words = voiced(agent_speech(hosts.WORDS))
-    await bob.until(lambda: find(words, bob.heard()).likeness > HEARD, "the agent is silent")
+    await bob.until(lambda: bob.heard_words(hosts.WORDS), "the agent is silent")
     await exchange.hear()

@@ -1,41 +1,39 @@
 """A third joins two who are recorded: not one frame of what they have not agreed to is kept."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from consent.tables import ConsentEvent, Kind
+from consent.wordings import WORDINGS
 from conversation.tables import Turn
 from media.units import SAMPLE_RATE, Samples
 from recordings.tables import Chunk, Recording, RecordingState
 from tests.interop import hosts
 from tests.interop.server import Server
-from tests.interop.speech import caller_speech
+from tests.interop.speech import agent_speech, caller_speech
 from tests.interop.telephones import Exchange, Telephone, until
-from tests.listening import load
+from tests.listening import find, load, voiced
 from transcripts.tables import Segment
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
 RECORDED_S = 2.0
+SOURCE = ("--basis", "contract", "--source", "the rota")
+ALONE_TICKS = 60
+HEARD = 0.6
+"""Likeness of words to what was heard beside tones."""
 OPEN, SUSPENDED = RecordingState.OPEN, RecordingState.SUSPENDED
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("asking"), "tests.interop.hosts:Host")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("desk"), "tests.interop.hosts:Host")
     yield started
     started.stop()
-
-
-@pytest.fixture
-async def exchange(asking: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
-    made = Exchange(asking, tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agree(
@@ -54,10 +52,14 @@ async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agr
     await until(lambda: consent(exchange, "sue", Kind.ASKED) is not None, "sue is not asked")
     sue.sound()
     await exchange.act("sessions.calls_joined", "ann", other="sue")
-    await until(lambda: "ann<sue" in exchange.hearing(), "ann does not hear sue")
-    heard_us = time.time_ns() // 1_000
+    joined_us = time.time_ns() // 1_000
+    # What she is asked and answers is between her and the house.
+    for _ in range(ALONE_TICKS):
+        await sue.running.tick()
+    assert heard_by(exchange, "ann", "bob") == {"ann<bob", "bob<ann"}
     assert {state(exchange, call) for call in both} == {(SUSPENDED, 1)}
     sue.press("1")
+    await until(lambda: "ann<sue" in exchange.hearing(), "ann does not hear sue")
     await until(lambda: state(exchange, both[0]) == (OPEN, 2), "not open again")
     every = [*both, exchange.ids["sue"]]
     assert [state(exchange, call) for call in every] == [(OPEN, 2), (OPEN, 2), (OPEN, 1)]
@@ -71,9 +73,46 @@ async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agr
         chunks = exchange.rows(Chunk, call=call)
         before = max(end_us(chunk) for chunk in chunks if chunk.epoch == 1)
         after = min(chunk.captured_from_us for chunk in chunks if chunk.epoch == 2)
-        assert before < heard_us < agreed_us <= after
+        assert before < joined_us < agreed_us <= after
         track = exported(exchange.server, call, tmp_path / call)
         assert abs(longest_silence_s(track) - (after - before) / 1_000_000) < 0.1
+
+
+async def test_the_question_to_who_leads_is_heard_by_nobody_else(exchange: Exchange) -> None:
+    bob = await exchange.call("bob", 900.0, sounds=False)
+    await agrees(exchange, bob)
+    bob.sound()
+    ann = await exchange.call("ann", 500.0, sounds=False)
+    await until(lambda: consent(exchange, "ann", Kind.ASKED) is not None, "ann is not asked")
+    since = ann.now_s, bob.now_s
+    await exchange.act("sessions.calls_joined", "ann", other="bob")
+    question = voiced(agent_speech(WORDINGS["recording-ask-en-1"].text))
+    await ann.until(lambda: find(question, ann.heard()).likeness > HEARD, "no question")
+    assert heard_by(exchange, "bob") == set()
+    assert find(question, bob.heard(since[1])).likeness < HEARD / 2
+    ann.press("1")
+    await until(lambda: "ann<bob" in exchange.hearing(), "not joined")
+    assert find(question, bob.heard(since[1])).likeness < HEARD / 2
+    await until(lambda: state(exchange, exchange.ids["bob"]) == (OPEN, 2), "not open again")
+
+
+async def test_a_supervisor_who_agrees_is_heard_and_recording_goes_on(exchange: Exchange) -> None:
+    ann = await exchange.call("ann", 500.0, sounds=False)
+    await agrees(exchange, ann)
+    ann.sound()
+    watched, sue = exchange.ids["ann"], exchange.add("sue", 1_400.0)
+    told = await exchange.json("supervise", watched, "--phone", sue.uri, *SOURCE, "--as", "barge")
+    exchange.ids["sue"] = told["call"]
+    await sue.until(sue.answered.is_set, "not called")
+    sue.sound()
+    await until(lambda: consent(exchange, "sue", Kind.ASKED) is not None, "sue is not asked")
+    assert state(exchange, watched) == (SUSPENDED, 1)
+    assert heard_by(exchange, "ann") == set()
+    sue.press("1")
+    await exchange.hear("ann<sue", "sue<ann")
+    every = [watched, told["call"]]
+    assert [state(exchange, call) for call in every] == [(OPEN, 2), (OPEN, 1)]
+    await recorded(exchange, every, RECORDED_S)
 
 
 async def test_what_a_member_says_and_presses_is_for_the_agent_that_leads(
@@ -96,6 +135,11 @@ async def test_what_a_member_says_and_presses_is_for_the_agent_that_leads(
     kept = {segment.id for segment in exchange.rows(Segment, call=bobs)}
     turns = [turn for turn in exchange.rows(Turn, call=exchange.ids["ann"]) if turn.segment in kept]
     assert turns and {turn.speaker for turn in turns} == {bobs}
+
+
+def heard_by(exchange: Exchange, *names: str) -> set[str]:
+    """Whose tones these hear; in a question that one of them hears there are all kinds of tones."""
+    return {one for one in exchange.hearing() if one.partition("<")[0] in names}
 
 
 async def agrees(exchange: Exchange, phone: Telephone) -> None:

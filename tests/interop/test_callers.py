@@ -47,7 +47,7 @@ async def test_who_called_is_sealed_and_can_be_erased(
     report = await place(CallScript(server.target, steps, user=NUMBER, display=NAME))
     assert report.completed, report
     (call,) = server.sealed(known)
-    shown = server.json("show", call["id"])["call"]
+    shown = server.shown(call["id"])["call"]
     assert NUMBER in shown["remote"] and shown["forgotten"] is not recorded
     assert NUMBER in server.parley("calls").stdout
     backup = server.data.parent / f"backup-{answer}"
@@ -66,7 +66,7 @@ async def test_who_called_is_sealed_and_can_be_erased(
 
     assert found_in(server.data.parent, forms(secret)) == []
     assert "from [erased" in server.parley("show", call["id"]).stdout
-    assert server.json("show", call["id"])["call"]["remote"] is None
+    assert server.shown(call["id"])["call"]["remote"] is None
     assert "[erased" in server.parley("calls").stdout
     replayed = server.parley("replay", "--all").stdout
     assert replayed.startswith("replay: identical"), replayed
@@ -98,7 +98,7 @@ def test_a_caller_who_gives_up_leaves_no_address(server: Server) -> None:
             pass
         phone.send(request(phone, server, "ACK", branch, to=header(refusal, "To")))
     (call,) = server.sealed(known)
-    assert HOST in server.json("show", call["id"])["call"]["remote"]
+    assert HOST in server.shown(call["id"])["call"]["remote"]
     assert found_in(server.data.parent, wanted()) == []
 
 

@@ -1,39 +1,16 @@
 """A colleague is asked, introduced and left with the caller, whatever dies meanwhile."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
 from sessions.consult_reducers import Consultation, ConsultState
 from telephony.bridge import Bridge, Presence
 from tests.interop import hosts
-from tests.interop.server import Server
-from tests.interop.speech import agent_speech
 from tests.interop.telephones import Exchange, Telephone, until
-from tests.interop.test_bridge import NO_QUESTION
-from tests.listening import find, voiced
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
 ANN, CAROL = 500.0, 900.0
 SOURCE = ("--kind", "contract", "--source", "the rota")
-HEARD = 0.6
-"""Likeness of words to what was heard beside tones."""
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("desk"), "tests.interop.hosts:Host", NO_QUESTION)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-async def exchange(desk: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
-    made = Exchange(desk, tmp_path)
-    yield made
-    await made.close()
 
 
 async def asked(exchange: Exchange, *, answers: bool = True) -> tuple[Telephone, Telephone]:
@@ -56,11 +33,6 @@ def consultations(exchange: Exchange) -> list[Consultation]:
 
 def state(exchange: Exchange) -> ConsultState:
     return consultations(exchange)[0].state
-
-
-def is_alike(exchange: Exchange, words: str, *phones: Telephone) -> bool:
-    wanted = voiced(agent_speech(words))
-    return all(find(wanted, phone.heard()).likeness > HEARD for phone in phones)
 
 
 async def over(exchange: Exchange) -> None:
@@ -104,7 +76,7 @@ async def test_a_colleague_accepts_is_introduced_and_left_with_the_caller(
     ann.sound()
     carol.sound()
     await exchange.hear("ann<carol", "carol<ann")
-    assert role or is_alike(exchange, hosts.INTRODUCTION, ann, carol)
+    assert role or all(one.heard_words(hosts.INTRODUCTION) for one in (ann, carol))
     shown = await exchange.json("show", exchange.ids["ann"])
     assert shown["consultations"][0]["context"] == hosts.CONTEXT
     carol.hang_up()
@@ -122,7 +94,7 @@ async def test_who_declines_gives_the_caller_back(exchange: Exchange) -> None:
     await ann.until(lambda: not ann.hears_sound(), "the music goes on")
     await carol.until(carol.over.is_set, "the colleague is kept on the line")
     ann.press(hosts.SAY)
-    await ann.until(lambda: is_alike(exchange, hosts.WORDS, ann), "the agent is silent")
+    await ann.until(lambda: ann.heard_words(hosts.WORDS), "the agent is silent")
     ann.hang_up()
     await over(exchange)
 
@@ -164,6 +136,6 @@ async def test_a_held_caller_hears_music_and_is_offered_sendonly(exchange: Excha
     await ann.until(lambda: ann.directions[-1:] == ["sendrecv"], "not resumed")
     await ann.until(lambda: not ann.hears_sound(), "the music goes on")
     ann.press(hosts.SAY)
-    await ann.until(lambda: is_alike(exchange, hosts.WORDS, ann), "the agent is silent")
+    await ann.until(lambda: ann.heard_words(hosts.WORDS), "the agent is silent")
     ann.hang_up()
     await over(exchange)

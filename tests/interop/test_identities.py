@@ -1,7 +1,6 @@
 """A running server, its commands, its door, and a node that is killed between two actions."""
 
 import base64
-import tomllib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,11 +15,6 @@ from tests.web.door import mac_headers
 TRIES_MAX = 5
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
-
-
-def url_of(server: Server) -> str:
-    config = tomllib.loads((server.data.parent / "parley.toml").read_text())
-    return f"http://{config['http']['listen']}"
 
 
 def deleted(url: str, path: str, headers: dict[str, str]) -> int:
@@ -59,7 +53,7 @@ def test_identities_act_on_a_running_server_and_logins_outlive_a_killed_node(
     folder = server.data.parent
     boss = server.json("identity", "new", "--name", "Ann", "--role", "operator", "--out", "a.pem")
     bob = server.json("identity", "new", "--name", "Bob", "--out", "b.pem")["id"]
-    url = url_of(server)
+    url = server.url
     suspend = ["act", "runtime.identity_suspended", "--url", url, "--key", "a.pem"]
     done = server.parley_anywhere(*suspend, "--arg", f'identity="{bob}"')
     assert done.returncode == 0, done.stderr

@@ -14,15 +14,15 @@ from tests.interop.peers import (
     Account,
     Baresip,
     baresip,
-    free_port,
     passed,
     sample_of,
     save,
     sipp_called,
 )
-from tests.interop.server import UDP, Server
+from tests.interop.server import NO_QUESTION, UDP, Server
 from tests.interop.speech import agent_speech
 from tests.listening import ALIKE, find, voiced
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -34,8 +34,6 @@ NUMBER = "tel:+49301234"
 BASIS = ("--basis", "consent", "--source", "the test")
 TCP = "tcp:127.0.0.1:{sip}"
 TRUNK = """
-[consent]
-policy = "never"
 [[trunk]]
 name = "proxy"
 registrar = "127.0.0.1:{port}"
@@ -60,7 +58,7 @@ def test_a_call_through_a_proxy_which_records_its_route(server: Server, tmp_path
         peer.press("1")
         book(peer)
     (call,) = server.sealed(known)
-    shown = server.json("show", call["id"])
+    shown = server.shown(call["id"])
     assert shown["call"]["ended_by"] == "agent"
 
 
@@ -80,7 +78,7 @@ def book(peer: Baresip) -> None:
 def behind(folder: Path, proxy: Proxy, transport: str) -> Iterator[Server]:
     """A server whose only trunk is this proxy."""
     trunk = TRUNK.format(port=proxy.port, transport=transport, user=USER, password=PASSWORD)
-    server = Server(folder, more=trunk, listen=(UDP, TCP))
+    server = Server(folder, more=NO_QUESTION + trunk, listen=(UDP, TCP))
     try:
         yield server
     finally:
@@ -152,5 +150,5 @@ def test_a_call_out_through_a_proxy_which_records_its_route(
         passed(callee, tmp_path)
         (sealed,) = server.sealed(set())
         assert (sealed["id"], sealed["ended_by"]) == (call, "agent")
-        holds = server.json("show", call)["holds"]
+        holds = server.shown(call)["holds"]
         assert [hold["by"] for hold in holds] == ["caller", "agent"], "their party, and ours"

@@ -64,7 +64,7 @@ async def test_a_refused_call_leaves_no_audio_and_no_words(server: Server) -> No
     samples = from_pcm(phrase.audio)
     assert len(voiced_places(samples)) >= SNIPPETS
     assert found_in(server.data.parent, [*of_words(PHRASE), *of_audio(samples)]) == []
-    shown = server.json("show", call["id"])
+    shown = server.shown(call["id"])
     assert shown["recording"] is None
     assert [said for said in shown["transcript"] if said["party"] == "caller"] == []
     assert [path for end in ("chunk", "seg") for path in server.data.rglob(f"*.{end}")] == []

@@ -19,7 +19,7 @@ def test_a_key_from_a_raw_socket_is_an_answer(server: Server, tmp_path: Path) ->
     known = {call["id"] for call in server.calls()}
     passed(sipp("rtpstream", server.port, tmp_path), tmp_path)
     (call,) = server.sealed(known)
-    shown = server.json("show", call["id"])
+    shown = server.shown(call["id"])
     assert "granted" in {event["kind"] for event in shown["consent"]}
     assert shown["recording"] is not None
 
@@ -27,8 +27,7 @@ def test_a_key_from_a_raw_socket_is_an_answer(server: Server, tmp_path: Path) ->
 def test_a_dialog_outlives_the_node(server: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in server.calls()}
     running = sipp("survive", server.port, tmp_path)
-    while {call["id"] for call in server.calls() if call["state"] == "answered"} <= known:
-        assert running.poll() is None, "SIPp ended before the call was answered"
+    server.until(lambda: server.new(known, "answered"), "not answered")
     server.kill("node")
     passed(running, tmp_path)
     (call,) = server.sealed(known)

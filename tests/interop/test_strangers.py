@@ -11,8 +11,9 @@ import pytest
 
 from parley.caller import CallReport, CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
-from tests.interop.peers import free_port, need
+from tests.interop.peers import need
 from tests.interop.server import UDP, Server, options
+from tests.ports import free_port
 from tests.telephony.authority import Authority
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -48,19 +49,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def secure_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def house(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, secure_port: int
-) -> Iterator[Server]:
+def house(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Server]:
     """It listens everywhere, and knows two carriers by their addresses."""
     started = Server(
         tmp_path_factory.mktemp("house"),
         more=TRUNKS,
-        listen=(UDP, "tcp:127.0.0.1:{sip}", f"tls:127.0.0.1:{secure_port}"),
+        listen=(UDP, "tcp:127.0.0.1:{sip}", "tls:127.0.0.1:{tls}"),
         sip=f'tls_certificate = "{authority.sign(HOST)}"\ntls_ca = "{authority.ca}"',
         friend=CALLER,
     )
@@ -117,12 +111,10 @@ def test_nothing_is_said_to_strangers_by_udp(house: Server) -> None:
 
 
 @pytest.mark.parametrize("transport", ["TCP", "TLS"])
-def test_nothing_is_said_to_strangers_by_a_connection(
-    house: Server, secure_port: int, transport: str
-) -> None:
-    heard = b""
+def test_nothing_is_said_to_strangers_by_a_connection(house: Server, transport: str) -> None:
+    heard, port = b"", house.port if transport == "TCP" else house.tls_port
     for probe in probes(transport):
-        with connected(house.port if transport == "TCP" else secure_port, transport) as stranger:
+        with connected(port, transport) as stranger:
             stranger.sendall(probe + RUBBISH)
             with suppress(ConnectionResetError, ssl.SSLEOFError):
                 while data := stranger.recv(65_536):

@@ -1,38 +1,15 @@
 """A supervisor is called into a call: what they hear, and who hears them."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
 from conversation.attendants import HINT
-from tests.interop.server import Server
-from tests.interop.speech import agent_speech
-from tests.interop.telephones import Exchange, share, until
-from tests.interop.test_bridge import NO_QUESTION
-from tests.listening import find, voiced
+from tests.interop.telephones import HEARD, Exchange, share, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
 SOURCE = ("--basis", "contract", "--source", "the rota")
-HEARD = 0.6
-"""Likeness of words to what was heard beside tones."""
 SHARE_SILENT = 0.0005
 """Of the energy of all that was heard: more than that at a voice's frequency is that voice."""
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("desk"), "tests.interop.hosts:Host", NO_QUESTION)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-async def exchange(desk: Server, tmp_path: Path) -> AsyncIterator[Exchange]:
-    made = Exchange(desk, tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_a_supervisor_is_what_their_keys_say(exchange: Exchange) -> None:
@@ -48,9 +25,8 @@ async def test_a_supervisor_is_what_their_keys_say(exchange: Exchange) -> None:
     sue.sound()
     both, heard = {"ann<bob", "bob<ann"}, {"sue<ann", "sue<bob"}
     await exchange.hear(*both, *heard)
-    hint = voiced(agent_speech(HINT))
-    await sue.until(lambda: find(hint, sue.heard()).likeness > HEARD / 2, "no hint")
-    assert max(find(hint, one.heard()).likeness for one in (ann, bob)) < HEARD / 4
+    await sue.until(lambda: sue.likeness(HINT) > HEARD / 2, "no hint")
+    assert max(one.likeness(HINT) for one in (ann, bob)) < HEARD / 4
     for one in (ann, bob):
         assert share(one.heard(), sue.hertz) < SHARE_SILENT
     sue.press("5")

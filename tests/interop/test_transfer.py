@@ -3,23 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.interop.agents import BOOK_KEY
+from tests.interop.exchange import KEYS, PRESS
 from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
-from tests.interop.server import Server
-from tests.interop.test_identities import url_of
+from tests.interop.server import NO_QUESTION, Server
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
-NO_QUESTION = """
-[consent]
-policy = "never"
-"""
-WAIT_S = 20.0
 SOURCE = ("--source", "a form of today")
 
 
@@ -36,8 +30,7 @@ def told(server: Server, scenario: str, folder: Path) -> dict[str, Any]:
     known = {call["id"] for call in server.calls()}
     passed(sipp(scenario, server.port, folder), folder)
     (call,) = server.sealed(known)
-    shown: dict[str, Any] = server.json("show", call["id"])
-    return shown
+    return server.shown(call["id"])
 
 
 def ended(shown: dict[str, Any]) -> tuple[str, str]:
@@ -65,19 +58,18 @@ def test_a_blind_transfer_ends_as_its_target_says(
 def test_a_transfer_outlives_the_node(exchange: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in exchange.calls()}
     running = sipp("transfer_survives", exchange.port, tmp_path)
-    ends = monotonic() + WAIT_S
-    while not (actions := _actions(exchange, known)) or actions[0]["state"] != "started":
-        assert monotonic() < ends, "no transfer was asked for"
+    exchange.until(lambda: _actions(exchange, known, "started"), "no transfer was asked for")
     exchange.kill("node")
     passed(running, tmp_path)
     (call,) = exchange.sealed(known)
     assert (call["ended_by"], call["cause"]) == ("transferred", "transferred")
-    assert [action["state"] for action in _actions(exchange, known)] == ["finished"]
+    (action,) = _actions(exchange, known)
+    assert action["state"] == "finished"
 
 
-def _actions(server: Server, known: set[str]) -> list[dict[str, Any]]:
-    new = [call["id"] for call in server.calls() if call["id"] not in known]
-    return [action for call in new for action in server.json("show", call)["actions"]]
+def _actions(server: Server, known: set[str], *states: str) -> list[dict[str, Any]]:
+    every = [action for call in server.new(known) for action in server.shown(call["id"])["actions"]]
+    return [action for action in every if not states or action["state"] in states]
 
 
 def test_baresip_calls_whom_the_agent_names(exchange: Server, tmp_path: Path) -> None:
@@ -106,6 +98,25 @@ def test_keys_go_by_info_where_rtp_has_none_and_the_cause_is_kept(
     assert ended(shown) == ("caller", "failed")
 
 
+def test_keys_of_the_agent_are_counted_by_a_telephone_that_takes_events(
+    exchange: Server, tmp_path: Path
+) -> None:
+    known = {call["id"] for call in exchange.calls()}
+    microphone = save(tmp_path / "microphone.wav", tone(20))
+    with baresip(tmp_path / "baresip", microphone) as telephone:
+        telephone.dial(exchange.target)
+        for count in (1, 2):
+            telephone.press(PRESS)
+            telephone.wait_for_keys(count * len(KEYS))
+        telephone.hang_up()
+        telephone.wait_for_the_end()
+    # None came late, and none twice.
+    assert telephone.keys == 2 * KEYS
+    (call,) = exchange.sealed(known)
+    actions = exchange.json("show", call["id"])["actions"]
+    assert [(action["tool"], action["state"]) for action in actions] == [("press", "finished")] * 2
+
+
 def test_a_call_takes_the_place_of_another(exchange: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in exchange.calls()}
     passed(sipp("replaces", exchange.port, tmp_path), tmp_path)
@@ -126,13 +137,12 @@ def uri_of(port: int) -> str:
 
 
 def sealed(server: Server, call: str) -> dict[str, Any]:
-    ends = monotonic() + WAIT_S
-    while True:
-        found = [one for one in server.calls() if one["id"] == call]
-        if found and found[0]["state"] == "sealed":
-            shown: dict[str, Any] = server.json("show", call)
-            return shown
-        assert monotonic() < ends, f"not sealed: {found}"
+    server.until(lambda: call in ids(server, "sealed"), "not sealed")
+    return server.shown(call)
+
+
+def ids(server: Server, *states: str) -> set[str]:
+    return {one["id"] for one in server.new(set(), *states)}
 
 
 @pytest.mark.parametrize(
@@ -173,12 +183,19 @@ def test_whom_we_call_is_greeted_and_asked_like_a_caller(server: Server, tmp_pat
     assert [action["tool"] for action in shown["actions"]] == ["book"]
 
 
+def test_whom_we_dial_offers_another_codec_while_it_rings(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("called_updates_us", tmp_path)
+    call, _ = dial(exchange, port)
+    passed(running, tmp_path)
+    shown = sealed(exchange, call)
+    assert ended(shown) == ("callee", "normal")
+    assert shown["media"]["codec"] == "PCMA"
+
+
 def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path: Path) -> None:
     running, port = sipp_called("consulted", tmp_path)
     consulted, _ = dial(exchange, port)
-    ends = monotonic() + WAIT_S
-    while {call["state"] for call in exchange.calls() if call["id"] == consulted} != {"answered"}:
-        assert monotonic() < ends, "nobody answered"
+    exchange.until(lambda: consulted in ids(exchange, "answered"), "nobody answered")
     exchange.ledger.write_text(consulted)
     known = {call["id"] for call in exchange.calls()}
     passed(sipp("attended", exchange.port, tmp_path), tmp_path)
@@ -208,7 +225,7 @@ def test_an_agent_calls_somebody_and_connects_the_caller(exchange: Server, tmp_p
     found = {call["direction"]: call for call in exchange.sealed(known)}
     assert found["inbound"]["ended_by"] == "transferred"
     assert found["outbound"]["ended_by"] == "callee"
-    shown = exchange.json("show", found["outbound"]["id"])
+    shown = exchange.shown(found["outbound"]["id"])
     assert (shown["dial"]["by"], shown["dial"]["basis"]) == ("agent", basis)
 
 
@@ -224,7 +241,7 @@ def test_an_agent_calls_whom_the_caller_names(exchange: Server, tmp_path: Path) 
     passed(running, tmp_path)
     found = {call["direction"]: call for call in exchange.sealed(known)}
     assert found["inbound"]["ended_by"] == "caller"
-    shown = exchange.json("show", found["outbound"]["id"])
+    shown = exchange.shown(found["outbound"]["id"])
     assert shown["dial"]["referrer"] == found["inbound"]["id"]
 
 
@@ -270,14 +287,12 @@ def test_who_may_have_somebody_called_signs_for_it(
     exchange.parley("identity", "new", "--name", role, "--role", role, "--out", key)
     basis = f'--arg=basis="{done["basis"]}"'
     acted = exchange.parley_anywhere(
-        *("act", "sessions.call_dialled", basis, "--key", key, "--url", url_of(exchange), "--json")
+        *("act", "sessions.call_dialled", basis, "--key", key, "--url", exchange.url, "--json")
     )
     assert acted.returncode == code, acted.stderr
     if code == 0:
         call = json.loads(acted.stdout)["result"]
-        ends = monotonic() + WAIT_S
-        while call not in {one["id"] for one in exchange.calls()}:
-            assert monotonic() < ends, "nobody is called"
-        assert exchange.json("show", call)["dial"]["by"].startswith("id_")
+        exchange.until(lambda: call in ids(exchange), "nobody is called")
+        assert exchange.shown(call)["dial"]["by"].startswith("id_")
     else:
         assert "supervisor" in acted.stderr

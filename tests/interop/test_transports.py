@@ -2,11 +2,9 @@
 
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from parley.caller import CallScript, Press, place
 from tests.interop import fuzz
 from tests.interop.agents import BOOK_KEY
 from tests.interop.kamailio import PASSWORD, USER, kamailio
-from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called, tone
+from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import Server, options
 from tests.ipv6 import HAS_IPV6
 from tests.telephony.authority import Authority
@@ -27,7 +25,6 @@ SEED = int(os.environ.get("FUZZ_SEED", "4711"))
 CONNECTIONS = 2_000
 GROWTH_BYTES_MAX = 32 * 1024 * 1024
 WAIT_S = 10.0
-TICK_S = 0.05
 SCENARIOS = ("options", "cancel", "late_offer")
 
 
@@ -37,17 +34,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def secure_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, secure_port: int
-) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Server]:
     hosts = ("127.0.0.1", "[::1]") if HAS_IPV6 else ("127.0.0.1",)
     listen = [f"{transport}:{host}:{{sip}}" for transport in ("udp", "tcp") for host in hosts]
-    listen.append(f"tls:127.0.0.1:{secure_port}")
+    listen.append("tls:127.0.0.1:{tls}")
     keys = f'tls_certificate = "{authority.sign("127.0.0.1")}"\ntls_ca = "{authority.ca}"'
     started = Server(tmp_path_factory.mktemp("server"), listen=listen, sip=keys)
     yield started
@@ -73,10 +63,10 @@ def test_many_requests_over_one_or_many_connections(
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 def test_baresip_talks_and_is_asked(
-    server: Server, authority: Authority, secure_port: int, transport: str, tmp_path: Path
+    server: Server, authority: Authority, transport: str, tmp_path: Path
 ) -> None:
     known = {call["id"] for call in server.calls()}
-    port = secure_port if transport == "tls" else server.port
+    port = server.tls_port if transport == "tls" else server.port
     microphone = save(tmp_path / "microphone.wav", tone(60))
     account = Account(transport, authorities=authority.ca)
     with baresip(tmp_path / "baresip", microphone, account) as phone:
@@ -93,11 +83,11 @@ def test_baresip_talks_and_is_asked(
 @pytest.mark.anyio
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 async def test_a_call_over_a_connection_outlives_the_node(
-    server: Server, authority: Authority, secure_port: int, transport: str
+    server: Server, authority: Authority, transport: str
 ) -> None:
     """The connection died with the node. Whoever speaks next makes another one."""
     known = {call["id"] for call in server.calls()}
-    port = secure_port if transport == "tls" else server.port
+    port = server.tls_port if transport == "tls" else server.port
     target = f"sip:desk@127.0.0.1:{port};transport={transport}"
     killed: list[str] = []
 
@@ -156,7 +146,6 @@ def test_rubbish_on_many_connections_leaves_the_server_as_it_is(server: Server) 
 def test_somebody_is_called_over_tcp(server: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in server.calls()}
     running, port = sipp_called("dialled", tmp_path, transport="t1")
-    wait_for(port, running)
     server.json(
         *("dial", f"sip:bob@127.0.0.1:{port};transport=tcp"),
         *("--basis", "consent", "--source", "a form of today"),
@@ -164,16 +153,3 @@ def test_somebody_is_called_over_tcp(server: Server, tmp_path: Path) -> None:
     passed(running, tmp_path)
     (call,) = server.sealed(known)
     assert (call["direction"], call["ended_by"]) == ("outbound", "callee")
-
-
-def wait_for(port: int, running: "subprocess.Popen[bytes]") -> None:
-    """Until somebody listens there: unlike a datagram, a connection is not tried twice."""
-    ends = monotonic() + WAIT_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), WAIT_S).close()
-            return
-        except ConnectionRefusedError:
-            assert running.poll() is None and monotonic() < ends, "nobody listens"
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(TICK_S)

@@ -20,7 +20,6 @@ from telephony.sip.parser import parse
 from tests.interop.peers import (
     Account,
     baresip,
-    free_port,
     need,
     passed,
     save,
@@ -29,6 +28,7 @@ from tests.interop.peers import (
     tone,
 )
 from tests.interop.server import Server, options
+from tests.ports import free_port
 from tests.telephony.sip.wire import OFFER
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -124,7 +124,7 @@ def test_the_carriers_word_on_the_caller_is_kept_and_privacy_honoured(
     passed(sipp("identity", house.port, tmp_path, source=PEER), tmp_path)
     (call,) = house.sealed(known)
     assert call["remote"] == ANONYMOUS
-    identity = house.json("show", call["id"])["identity"]
+    identity = house.shown(call["id"])["identity"]
     assert identity["asserted"] == ['"Ann" <sip:+493012345@carrier.example>']
     assert identity["diversion"] == ["<sip:+4940@carrier.example>;reason=user-busy"]
     (passport,) = identity["passports"]
@@ -251,8 +251,7 @@ def test_while_draining_new_calls_are_refused_and_the_one_that_is_up_goes_on(
 ) -> None:
     with served(tmp_path, PEERS, drain_s=120) as server:
         running = sipp("survive", server.port, tmp_path, source=PEER)
-        while not [call for call in server.calls() if call["state"] == "answered"]:
-            assert running.poll() is None, "SIPp ended before the call was answered"
+        server.until(lambda: server.new(set(), "answered"), "not answered")
         server.terminate()
         ends = monotonic() + ANSWER_S
         while (status := options(server.port, friend=PEER)) != "SIP/2.0 503 Service Unavailable":

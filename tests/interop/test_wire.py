@@ -11,8 +11,9 @@ from parley.caller import CallScript, Press, place
 from tests.interop.agents import BOOK_KEY
 from tests.interop.capture import captured, packets
 from tests.interop.exchange import PRESS
-from tests.interop.peers import Account, baresip, free_port, passed, save, sipp, sipp_called
-from tests.interop.server import RTP_PORTS, UDP, Server
+from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called
+from tests.interop.server import NO_QUESTION, RTP_PORTS, UDP, Server
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 
@@ -24,7 +25,6 @@ REPORTED_S = 8.0
 PRESSED_S = 6.0
 TRANSFERS = ("transfer", "refer_in", "replaces", "keys")
 LISTEN = (UDP, "tcp:127.0.0.1:{sip}")
-NO_QUESTION = '[consent]\npolicy = "never"\n'
 # Everybody on loopback may call, and the trunk is registered.
 TRUNK = """
 [[trunk]]

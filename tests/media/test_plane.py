@@ -165,6 +165,19 @@ def test_after_the_gate_is_closed_nothing_is_sealed() -> None:
     assert network.far.take_jobs() == []
 
 
+def test_a_gate_is_closed_as_of_the_moment_that_the_node_names() -> None:
+    network = Network()
+    network.far.command(gate("far", 1, EPOCH), b"", network.now)
+    network.run(1_000)
+    suspended = network.now
+    network.run(300)  # The command takes its time on a busy machine.
+    close = {"cmd": "close_gate", "leg": "far", "until": suspended}
+    network.far.command(close, b"", network.now)
+    jobs = [job for job in network.far.take_jobs() if isinstance(job, SealJob)]
+    ends = [job.chunk.first_sample + len(job.chunk.samples) for job in jobs]
+    assert max(ends) == (suspended - EPOCH) // 125
+
+
 def test_a_gate_epoch_is_never_used_twice() -> None:
     network = Network()
     network.far.command(gate("far", 2, EPOCH), b"", network.now)

@@ -176,6 +176,7 @@ def test_a_subject_gets_their_own_and_nobody_elses(data: Path, said: Any, tmp_pa
     assert sorted(path.name for path in (folder / "call_one").iterdir()) == [
         "actions.json",
         "consent.json",
+        "who-looked.json",
         "your-voice.wav",
         "your-words.json",
     ]

@@ -38,7 +38,7 @@ async def act(store: Store, reducer: Any, call: str, **args: Any) -> Any:
     return await store.act(reducer, sender="node", scope=call, call=call, **args)
 
 
-async def up(store: Store, *calls: str) -> None:
+async def up(store: Store, *calls: str, policy: str = "ask") -> None:
     for call in calls:
         await act(
             store,
@@ -51,7 +51,7 @@ async def up(store: Store, *calls: str) -> None:
             words_key=f"key_{call}",
         )
         await act(store, call_rang, call)
-        await act(store, call_answered, call, policy="ask")
+        await act(store, call_answered, call, policy=policy)
 
 
 async def agrees(store: Store, call: str, answer: Answer = Answer.KEY_YES) -> None:
@@ -82,6 +82,7 @@ OPEN, SUSPENDED = RecordingState.OPEN, RecordingState.SUSPENDED
 async def test_who_joins_closes_the_gate_in_the_same_commit(store: Store) -> None:
     await up(store, "a", "b")
     await agrees(store, "a")
+    await agrees(store, "b", Answer.KEY_NO)
     assert await states(store) == {"a": (OPEN, 1)}
     entries: list[Committed] = []
     store.listen(entries.extend)
@@ -115,16 +116,63 @@ async def test_one_who_refuses_keeps_it_closed_until_they_leave(store: Store) ->
 async def test_a_supervisor_who_only_listens_closes_nothing_and_one_who_speaks_does(
     store: Store,
 ) -> None:
-    await up(store, "a", "b", "s")
+    await up(store, "a", "b")
+    await up(store, "s", policy="never")
     await agrees(store, "a")
     await agrees(store, "b")
     await act(store, calls_joined, "a", other="b")
+    pair = await heard(store)
     await act(store, calls_joined, "a", other="s", part=Part.LISTENS)
     assert await states(store) == {"a": (OPEN, 1), "b": (OPEN, 1)}
     await act(store, part_changed, "a", other="s", part=Part.WHISPERS, coached="b")
     assert await states(store) == {"a": (SUSPENDED, 1), "b": (SUSPENDED, 1)}
-    assert "b<s/voice" in await heard(store)
-    assert "a<s/voice" not in await heard(store)
+    # They are asked first, and hear and are heard by nobody meanwhile.
+    assert sorted(map(str, await effects(store, "sessions.ask"))) == ["a", "b", "s"]
+    assert await heard(store) == pair
+    await agrees(store, "s")
+    assert await heard(store) == {*pair, "s<a/voice", "s<b/voice", "s<a/agent", "b<s/voice"}
+    assert await states(store) == {"a": (OPEN, 2), "b": (OPEN, 2), "s": (OPEN, 1)}
+
+
+@pytest.mark.parametrize("answer", [Answer.KEY_NO, None])
+async def test_a_supervisor_who_does_not_agree_suspends_the_recording(
+    store: Store, answer: Answer | None
+) -> None:
+    await up(store, "s", policy="never")
+    await up(store, "b")
+    await agrees(store, "b")
+    await act(store, calls_joined, "b", other="s", part=Part.LISTENS)
+    await act(store, part_changed, "b", other="s", part=Part.BARGES)
+    if answer is not None:
+        await agrees(store, "s", answer)
+    assert await states(store) == {"b": (SUSPENDED, 1)}
+    assert ("b<s/voice" in await heard(store)) == (answer is not None)
+
+
+async def test_the_question_to_one_of_them_is_heard_by_nobody_else(store: Store) -> None:
+    await up(store, "a", "b")
+    await agrees(store, "b")
+    # The one who leads is still being asked: what is played to them is the question.
+    await act(store, calls_joined, "a", other="b")
+    assert await heard(store) == set()
+    assert await states(store) == {"b": (SUSPENDED, 1)}
+    await agrees(store, "a")
+    assert await heard(store) == {"a<b/voice", "b<a/voice", "b<a/agent"}
+    assert await states(store) == {"a": (OPEN, 1), "b": (OPEN, 2)}
+
+
+async def test_one_who_joins_while_they_are_asked_is_alone_until_they_have_answered(
+    store: Store,
+) -> None:
+    await up(store, "a", "b", "c")
+    await agrees(store, "a")
+    await agrees(store, "b")
+    await act(store, calls_joined, "a", other="b")
+    pair = await heard(store)
+    await act(store, calls_joined, "a", other="c")
+    assert await heard(store) == pair
+    await agrees(store, "c", Answer.KEY_NO)
+    assert {"a<c/voice", "c<a/voice", "c<a/agent", "b<c/voice"} <= await heard(store)
 
 
 async def test_nothing_captured_after_the_suspension_is_taken(store: Store) -> None:
@@ -167,7 +215,7 @@ async def test_a_line_that_closes_leaves_its_bridge_and_the_other_goes_on_with_t
 
 
 async def test_without_the_agent_whoever_is_left_alone_is_hung_up_on(store: Store) -> None:
-    await up(store, "a", "b")
+    await up(store, "a", "b", policy="never")
     await act(store, calls_joined, "a", other="b")
     await act(store, agent_presence_changed, "a", presence=Presence.GONE)
     assert await heard(store) == {"a<b/voice", "b<a/voice"}
@@ -176,7 +224,7 @@ async def test_without_the_agent_whoever_is_left_alone_is_hung_up_on(store: Stor
 
 
 async def test_the_agent_leaves_with_its_line(store: Store) -> None:
-    await up(store, "a", "b", "c")
+    await up(store, "a", "b", "c", policy="never")
     await act(store, calls_joined, "a", other="b")
     await act(store, calls_joined, "a", other="c")
     await act(store, call_ended, "a", by="caller")

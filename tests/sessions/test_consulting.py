@@ -4,6 +4,8 @@ import pytest
 
 from consent.bases import basis_recorded
 from consent.tables import BasisKind
+from conversation.tables import Turn
+from recordings.tables import Recording, RecordingState
 from runtime import Refused
 from runtime.store import Store
 from sessions.consult_reducers import (
@@ -14,13 +16,14 @@ from sessions.consult_reducers import (
     consult_asked,
     consult_given_up,
     supervision_dialled,
+    supervisor_pressed,
 )
 from sessions.outbound import call_placed, dial_failed
 from sessions.reducers import call_answered, call_ended
 from sessions.tables import Dial
 from telephony.bridge import Bridge, Member, Part
 
-from .test_bridge_reducers import TEXT, act, effects, heard, up
+from .test_bridge_reducers import TEXT, act, agrees, effects, heard, up
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +43,7 @@ async def basis(store: Store) -> str:
 
 async def asked(store: Store) -> str:
     """Ann is up, on hold, and a colleague is being called."""
-    await up(store, "ann")
+    await up(store, "ann", policy="never")
     brief = {"action": "a1", "args": TEXT, "basis": await basis(store), "brief": TEXT}
     other: str = await act(store, consult_asked, "ann", **brief)
     return other
@@ -120,7 +123,7 @@ async def test_one_who_takes_too_long_is_hung_up_on(store: Store) -> None:
 
 
 async def test_a_supervisor_joins_when_they_answer_and_is_asked_nothing(store: Store) -> None:
-    await up(store, "ann")
+    await up(store, "ann", policy="never")
     other = await act(store, supervision_dialled, "ann", basis=await basis(store))
     (dial,) = await store.reader.rows(Dial)
     assert (dial.agent, dial.joins) == (ATTENDANT, "ann")
@@ -138,3 +141,35 @@ async def test_a_supervisor_who_comes_too_late_is_hung_up_on(store: Store) -> No
     await picks_up(store, other, ATTENDANT)
     assert await parts(store) == {}
     assert await effects(store, "telephony.hang_up") == [other]
+
+
+async def test_a_supervisor_who_is_heard_beside_a_recording_is_asked_first(store: Store) -> None:
+    await up(store, "ann")
+    await agrees(store, "ann")
+    other = await act(store, supervision_dialled, "ann", basis=await basis(store), part=Part.BARGES)
+    await picks_up(store, other, ATTENDANT)
+    assert await heard(store) == set()
+    # Its agent says which keys there are once they have answered.
+    assert await turns(store, other) == []
+    await agrees(store, other)
+    assert f"ann<{other}/voice" in await heard(store)
+    assert await turns(store, other) == ["enter"]
+    recorded = {row.id: row.state for row in await store.reader.rows(Recording)}
+    assert recorded == {"ann": RecordingState.OPEN, other: RecordingState.OPEN}
+
+
+async def test_a_supervisor_who_begins_to_speak_is_asked_then_and_enters_once(store: Store) -> None:
+    await up(store, "ann")
+    await agrees(store, "ann")
+    other = await act(store, supervision_dialled, "ann", basis=await basis(store))
+    await picks_up(store, other, ATTENDANT)
+    assert await turns(store, other) == ["enter"]
+    await act(store, supervisor_pressed, other, part=Part.WHISPERS)
+    assert await heard(store) == set()
+    await agrees(store, other)
+    assert f"ann<{other}/voice" in await heard(store)
+    assert await turns(store, other) == ["enter"]
+
+
+async def turns(store: Store, call: str) -> list[str]:
+    return [row.cause for row in await store.reader.rows(Turn, call=call)]

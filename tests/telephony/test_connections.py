@@ -19,6 +19,7 @@ from telephony.connections import Connections
 from telephony.flow import Flow, Transport
 from telephony.occupancy import LIMITS, Limits
 from telephony.tls import Tls, TlsError, contexts
+from telephony.tls_stream import TlsStream
 from tests.ipv6 import needs_ipv6
 
 from .authority import Authority
@@ -377,6 +378,7 @@ async def test_a_server_with_another_name_or_authority_is_not(
         (contexts(authorities=authority.ca), ""),
         (contexts(authorities=stranger.ca), "b.example"),
         (contexts(authorities=authority.ca), "..b.example"),
+        (contexts(authorities=authority.ca), "b" * 300),
         (contexts(), "b.example"),
         (None, "b.example"),
     ):
@@ -440,3 +442,52 @@ def test_files_which_cannot_be_used_are_named(authority: Authority, tmp_path: Pa
     for certificate, authorities in ((none, None), (authority.ca, None), (None, none)):
         with pytest.raises(TlsError, match=r"(none|ca)\.pem.* cannot be used: .*Name a PEM"):
             contexts(certificate, authorities=authorities)
+
+
+def shaken(context: ssl.SSLContext, server: ssl.SSLContext) -> tuple[TlsStream, TlsStream]:
+    """Both ends of one connection, once they have agreed."""
+    ours, theirs = TlsStream(context, "a.example"), TlsStream(server, None)
+    ours.begin()
+    while not (ours.is_open and theirs.is_open):
+        assert list(theirs.feed(ours.pending())) == [b""] or theirs.is_open
+        list(ours.feed(theirs.pending()))
+    return ours, theirs
+
+
+def test_tls_takes_large_messages_torn_anywhere_and_ends_with_a_goodbye(
+    authority: Authority,
+) -> None:
+    proven = proving(authority, "a.example")
+    assert proven.server is not None
+    ours, theirs = shaken(proven.client, proven.server)
+    ours.seal(message := bytes(range(256)) * 400)
+    sealed = ours.pending()
+    torn = [*theirs.feed(sealed[:1_000]), *theirs.feed(sealed[1_000:])]
+    assert b"".join(torn) == message
+    ours.say_goodbye()
+    assert not theirs.is_over
+    assert b"".join(theirs.feed(ours.pending())) == b"" and theirs.is_over
+
+
+def test_tls_which_was_touched_on_the_way_is_an_error(authority: Authority) -> None:
+    proven = proving(authority, "a.example")
+    assert proven.server is not None
+    ours, theirs = shaken(proven.client, proven.server)
+    ours.seal(b"a message")
+    sealed = bytearray(ours.pending())
+    sealed[-1] ^= 1
+    with pytest.raises(ssl.SSLError):
+        list(theirs.feed(bytes(sealed)))
+
+
+async def test_a_handshake_which_goes_no_further_is_ended(authority: Authority) -> None:
+    proven = proving(authority, HOST)
+    async with line(Transport.TLS, proven, Limits(connect_s=0.2)) as ours:
+        stranger = TlsStream(contexts(authorities=authority.ca).client, HOST)
+        stranger.begin()
+        reader, writer = await dialled(ours)
+        writer.write(stranger.pending())
+        # Our half of it, and then the end.
+        assert len(await ended(reader)) > 0
+        assert len(ours.connections) == 0
+        writer.close()

@@ -58,13 +58,14 @@ async def test_calls_are_listed_and_counted(store: Store) -> None:
 
 async def test_how_punctual_the_media_processes_are_is_told(store: Store) -> None:
     counts = dict.fromkeys(MEDIA_COUNTERS, 7)
-    stats = {1: {**counts, "tick_us": {"p50": 900, "p99": 4_000, "max": 9_000}}}
+    stats = {1: {**counts, "kept": 5, "tick_us": {"p50": 900, "p99": 4_000, "max": 9_000}}}
     app = application(Desk(store, lambda: True, lambda: 0, bytes, bytes(32), stats))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://parley") as client:
         told = (await client.get("/metrics")).text
 
     assert 'parley_media_missed_ticks{process="1"} 7' in told
     assert 'parley_media_tick_microseconds{process="1",part="p99"} 4000' in told
+    assert 'parley_media_unacknowledged{process="1"} 5' in told
 
 
 async def test_who_called_is_not_told(store: Store) -> None:

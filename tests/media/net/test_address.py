@@ -3,7 +3,7 @@ import socket
 import numpy as np
 import pytest
 
-from media.net import SOCKADDR_BYTES, key, pack, unpack
+from media.net import SOCKADDR_BYTES, key, pack, same, unpack
 from media.net.address import canonical
 
 ADDRESSES = [
@@ -58,6 +58,16 @@ def test_each_address_has_a_key_of_its_own_and_always_the_same() -> None:
     keys = key(rows(*ADDRESSES))
     assert len(set(keys.tolist())) == len(ADDRESSES)
     assert (key(rows(*ADDRESSES, *ADDRESSES))[len(ADDRESSES) :] == keys).all()
+
+
+def test_addresses_are_the_same_only_where_every_byte_is() -> None:
+    ours = rows(*ADDRESSES)
+    assert same(ours, ours.copy()).all()
+    for place in range(SOCKADDR_BYTES):
+        theirs = ours.copy()
+        theirs[:, place] ^= 1
+        assert not same(ours, theirs).any()
+        assert not same(theirs, ours).any()
 
 
 def test_what_the_kernel_leaves_in_a_row_does_not_show() -> None:

@@ -66,7 +66,7 @@ def test_the_row_says_where_offer_and_answer_stand() -> None:
 
 def test_our_reinvite_is_offered_answered_and_told() -> None:
     wire, ours, theirs = up()
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.flow()
     assert wire.callee.events[-1] == Offered(theirs, HOLD)
     wire.callee.agent.accept(theirs, HELD, wire.now)
@@ -78,12 +78,12 @@ def test_our_reinvite_is_offered_answered_and_told() -> None:
 
 def test_the_callee_can_hold_as_well_and_the_caller_after_it() -> None:
     wire, ours, theirs = up()
-    wire.callee.agent.reinvite(theirs, HOLD, wire.now)
+    wire.callee.agent.reoffer(theirs, HOLD, wire.now)
     wire.flow()
     wire.caller.agent.accept(ours, HELD, wire.now)
     wire.flow()
     assert wire.callee.events[-1] == Renegotiated(theirs, HELD)
-    wire.caller.agent.reinvite(ours, OFFER, wire.now)
+    wire.caller.agent.reoffer(ours, OFFER, wire.now)
     wire.flow()
     wire.callee.agent.accept(theirs, ANSWER, wire.now)
     wire.flow()
@@ -92,7 +92,7 @@ def test_the_callee_can_hold_as_well_and_the_caller_after_it() -> None:
 
 def test_a_refused_reinvite_changes_nothing() -> None:
     wire, ours, theirs = up()
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.flow()
     wire.callee.agent.reject(theirs, 488, wire.now)
     wire.flow()
@@ -104,8 +104,8 @@ def test_a_refused_reinvite_changes_nothing() -> None:
 
 def test_who_offer_at_once_both_wait_and_the_owner_of_the_call_waits_longer() -> None:
     wire, ours, theirs = up()
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
-    wire.callee.agent.reinvite(theirs, HELD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
+    wire.callee.agent.reoffer(theirs, HELD, wire.now)
     wire.flow()
     assert "491 INVITE" in wire.caller.said and "491 INVITE" in wire.callee.said
     start = wire.now
@@ -122,7 +122,7 @@ def test_who_offer_at_once_both_wait_and_the_owner_of_the_call_waits_longer() ->
 def test_an_offer_which_always_meets_another_is_given_up() -> None:
     wire, ours, _ = up()
     wire.loses = lambda what: what == "INVITE"
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     asked: list[int] = []
     while NotRenegotiated(ours, 491) not in wire.caller.events:
         for packet in wire.caller.drain():
@@ -143,9 +143,9 @@ def refusal(invite: Request, status: int) -> bytes:
 
 def test_an_offer_made_while_theirs_waits_follows_it() -> None:
     wire, ours, theirs = up()
-    wire.callee.agent.reinvite(theirs, HOLD, wire.now)
+    wire.callee.agent.reoffer(theirs, HOLD, wire.now)
     wire.flow()
-    wire.caller.agent.reinvite(ours, OFFER, wire.now)
+    wire.caller.agent.reoffer(ours, OFFER, wire.now)
     wire.flow()
     assert wire.caller.said.count("INVITE") == 1
     wire.caller.agent.accept(ours, HELD, wire.now)
@@ -155,7 +155,7 @@ def test_an_offer_made_while_theirs_waits_follows_it() -> None:
 
 def test_a_late_offer_within_a_call_is_answered_in_our_ack() -> None:
     wire, ours, theirs = up()
-    wire.caller.agent.reinvite(ours, b"", wire.now)
+    wire.caller.agent.reoffer(ours, b"", wire.now)
     wire.flow()
     assert wire.callee.events[-1] == Offered(theirs, None)
     wire.callee.agent.accept(theirs, HOLD, wire.now)
@@ -208,7 +208,7 @@ def test_an_ack_without_the_answer_it_owes_ends_the_call() -> None:
 
 def test_nobody_who_never_answers_a_reinvite_keeps_us_waiting() -> None:
     wire, ours, _ = up()
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.run(33)
     assert "CANCEL" in wire.caller.said
     assert wire.caller.events[-1] == NotRenegotiated(ours, 487)
@@ -218,7 +218,7 @@ def test_nobody_who_never_answers_a_reinvite_keeps_us_waiting() -> None:
 def test_a_reinvite_to_nobody_ends_the_call() -> None:
     wire, ours, _ = up()
     wire.loses = lambda _: True
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.run(70)
     assert wire.caller.events[-1] == HungUp(ours, "unreachable")
 
@@ -226,7 +226,7 @@ def test_a_reinvite_to_nobody_ends_the_call() -> None:
 @pytest.mark.parametrize("is_answered", [True, False])
 def test_our_reinvite_goes_on_after_a_restart(*, is_answered: bool) -> None:
     wire, ours, theirs = up()
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.flow()
     if is_answered:
         wire.loses = lambda what: what == "200 INVITE"
@@ -235,7 +235,7 @@ def test_our_reinvite_goes_on_after_a_restart(*, is_answered: bool) -> None:
         wire.loses = lambda _: False
     wire.caller = wire.caller.restarted(500, wire.now)
     # Whoever had ordered it orders it once more: it is the same offer.
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.flow()
     if not is_answered:
         wire.callee.agent.accept(theirs, HELD, wire.now)
@@ -296,7 +296,7 @@ def test_an_update_meets_offers_as_the_rfc_says() -> None:
     side.agent.refuse_update(dialog_id, 488, 0.0)
     side.drain()
     assert row(side).exchange == "stable" and side.said[-1] == "488 UPDATE"
-    side.agent.reinvite(dialog_id, HOLD, 0.0)
+    side.agent.reoffer(dialog_id, HOLD, 0.0)
     side.drain()
     (glare,) = answers(side, update(tag, 4, HOLD))
     assert glare.status == 491
@@ -336,7 +336,7 @@ def test_a_bye_ends_an_update_which_waits() -> None:
 def test_a_name_which_an_answer_brings_is_resolved() -> None:
     wire, ours, _ = up()
     wire.loses = lambda what: what == "INVITE"
-    wire.caller.agent.reinvite(ours, HOLD, wire.now)
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.flow()
     invite = wire.caller.sent[-1]
     lines = invite.headers.only("via", "from", "to", "call-id", "cseq").lines
