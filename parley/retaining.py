@@ -1,5 +1,6 @@
 """Retention as an operator has it done: operations, and the effects that a node performs."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from parley import searching
 from parley.asked import OPERATOR, Args, Misused, request_of, text, texts
 from recordings.retention.policies import Policies, parse, tightened
 from recordings.retention.policy_file import PolicyError
@@ -85,16 +87,22 @@ def retention(
             # Nothing is destroyed under rules that nobody can read.
             raise NotNow(str(error), POLICIES_RETRY_MS) from error
 
-    return Retaining(Retention(store, keystore, recordings, policies, clock=clock, entropy=entropy))
+    def sweep() -> None:
+        searching.sweep(data, store.path, keystore.key)
+
+    shell = Retention(store, keystore, recordings, policies, clock=clock, entropy=entropy)
+    return Retaining(shell, sweep)
 
 
 class Retaining:
     """The operations, and the effects that they lead to."""
 
-    def __init__(self, shell: Retention) -> None:
+    def __init__(self, shell: Retention, sweep: Callable[[], None]) -> None:
+        """`sweep` lets go what an index has of calls whose key is gone."""
         self.shell = shell
+        self._sweep = sweep
         self.effects: dict[str, Perform] = {
-            "sessions.erase": discreet(shell.erase),
+            "sessions.erase": discreet(self._erase),
             "sessions.retain": discreet(shell.retain),
         }
         self.operations = {
@@ -220,6 +228,15 @@ class Retaining:
             purpose=text(asked, "purpose"),
         )
         return {"disclosure": found}
+
+    # -- effects --
+
+    async def _erase(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """What is found of its words goes before it is said that all is gone."""
+        closing = await self.shell.erase(effect, args)
+        if closing is not None:
+            await asyncio.to_thread(self._sweep)
+        return closing
 
     # -- without a server --
 

@@ -52,6 +52,14 @@ def people(data: Path, said: Any, tmp_path: Path) -> list[Path]:
     return keys
 
 
+def indexed(data: Path) -> list[str]:
+    """The calls of which the index has anything."""
+    index = sqlite3.connect(data / "index.db")
+    found = [call for (call,) in index.execute("SELECT call FROM indexed")]
+    index.close()
+    return found
+
+
 def erased(said: Any, people: list[Path], call: str) -> str:
     """The id of the erasure."""
     code, out, err = said("erase", call, "--reason", "she asked", "--json")
@@ -77,7 +85,10 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(data: Path, said: Any
 def test_a_call_is_erased_and_the_other_is_exported(
     data: Path, said: Any, people: list[Path], tmp_path: Path
 ) -> None:
+    assert said("search", "appointment")[1].count("call_one") == 1
+    assert indexed(data) == ["call_one", "call_two"]
     erasure = erased(said, people, "call_one")
+    assert indexed(data) == ["call_two"]
     code, out, _ = said("show", "call_one")
     assert code == 0 and "[erased" in out and "appointment" not in out
     assert said("retention", "list")[1].split()[-2:] == ["erasure", "executed"]
