@@ -19,6 +19,7 @@ from parley.keeper.directory import Directory
 from parley.retaining import retention
 from runtime.errors import NotNow, Refused, StoreBroken
 from runtime.store import Store
+from sessions.discreet import EffectFailed
 
 WAIT_SECONDS_MAX = 15.0
 """How long a server may take to come up, or to come back after a crash."""
@@ -93,7 +94,7 @@ async def _perform(here: Place, database: Path, asked: dict[str, Any]) -> dict[s
         # What people have decided is done here as well: no server is there to do it.
         try:
             await retaining.carry_out()
-        except NotNow as later:
+        except (NotNow, EffectFailed) as later:
             print(f"parley: what was decided is left for later: {later}", file=sys.stderr)
         return told
     finally:

@@ -14,7 +14,7 @@ from recordings.retention.policies import Policies, parse, tightened
 from recordings.retention.policy_file import PolicyError
 from recordings.retention.precedence import DAY_US, Trigger
 from runtime import canonical
-from runtime.effects import effect_done, effect_overtaken
+from runtime.effects import effect_done, effect_overtaken, effect_revived
 from runtime.errors import NotNow, Refused
 from runtime.execution import Action
 from runtime.gates.reducers import gate_approved, gate_policy_set, gate_refused
@@ -188,8 +188,11 @@ class Retaining:
         return {"erasures": found}
 
     async def run(self, store: Store, asked: Args) -> dict[str, Any]:
-        """Ask for all that has expired to be destroyed."""
+        """Ask for all that has expired to be destroyed; try again what was given up."""
         await _policies_set(store)
+        for dead in await store.reader.rows(Effect, state=EffectState.DEAD):
+            if dead.kind in self.effects:
+                await store.act(effect_revived, sender=OPERATOR, effect=dead.id)
         return {"erasures": [_told(row) for row in await self.shell.run(OPERATOR)]}
 
     async def stand(self, store: Store, asked: Args) -> dict[str, Any]:

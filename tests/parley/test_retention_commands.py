@@ -13,6 +13,7 @@ from parley import cli, history
 from tests.parley.a_call import BEGIN_US, agreed
 
 ANNA = "sip:anna@example.org"
+GIVEN = ("--recipient", "Acme", "--what", "audio", "--purpose", "review")
 
 
 @pytest.fixture
@@ -107,6 +108,25 @@ def test_a_call_is_erased_and_the_other_is_exported(
     assert "Agreed to, and signed, by:" in paper.with_name("erasure.json.txt").read_text()
     paper.write_bytes(paper.read_bytes().replace(b'"trigger":"erasure"', b'"trigger":"expiry"'))
     assert cli.main(["verify", str(paper)]) == 1
+
+
+def test_what_could_not_be_finished_is_seen_and_finished_later(
+    data: Path, said: Any, people: list[Path]
+) -> None:
+    (segment,) = (data / "recordings").glob("*.seg")
+    elsewhere = data / "elsewhere"
+    segment.rename(elsewhere)
+    segment.symlink_to(elsewhere)  # No way leads through a link.
+    _, out, _ = said("erase", "call_one", "--reason", "why", "--json")
+    (one,) = json.loads(out)["erasures"]
+    assert said("approve", one["gate"], "--key", people[0])[0] == 0
+    code, _, err = said("approve", one["gate"], "--key", people[1])
+    assert code == 0 and "left for later" in err
+    assert said("retention", "list")[1].endswith("begun\n")
+    segment.unlink()
+    elsewhere.rename(segment)
+    assert said("notices", "record", "call_two", *GIVEN)[0] == 0
+    assert said("retention", "list")[1].endswith("executed\n")
 
 
 def test_a_hold_is_placed_seen_and_released(data: Path, said: Any, people: list[Path]) -> None:
@@ -208,8 +228,7 @@ def test_a_subject_is_told_what_was_destroyed(
 
 
 def test_notices_follow_an_erasure(data: Path, said: Any, people: list[Path]) -> None:
-    given = ("--recipient", "Acme", "--what", "audio", "--purpose", "review")
-    assert said("notices", "record", "call_one", *given)[0] == 0
+    assert said("notices", "record", "call_one", *GIVEN)[0] == 0
     assert said("notices", "list")[1] == "nobody is to be told of an erasure\n"
     erased(said, people, "call_one")
     (notice,) = json.loads(said("notices", "list", "--json")[1])
