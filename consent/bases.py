@@ -55,6 +55,11 @@ def live(ctx: Context, basis: str) -> Basis:
     return row
 
 
+def used(ctx: Context, basis: str) -> None:
+    """A call goes out on it now. Raises Refused where it does not hold."""
+    ctx.table(Basis).replace(replace(live(ctx, basis), placed_us=ctx.now))
+
+
 def _known(ctx: Context, basis: str) -> Basis:
     row = ctx.table(Basis).get(basis)
     if row is None:

@@ -65,3 +65,5 @@ class Basis:
     granted_us: int
     expires_us: int | None
     withdrawn_us: int | None
+    placed_us: int | None = None
+    """When a call was last placed on it: so its entry shows what the basis was at that moment."""

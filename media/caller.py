@@ -65,13 +65,17 @@ class SoftPhone:
         dtmf_payload_type: int | None = 101,
         dtmf_clock_rate: int = SAMPLE_RATE,
         srtp: Srtp | None = None,
+        sequence_base: int | None = None,
     ) -> None:
+        """`sequence_base`: the number of its first packet, where that is not to be drawn."""
         self._socket = sock
         self._codec = codec
         self._payload_type = codec.payload_type if payload_type is None else payload_type
         self._dtmf_payload_type = dtmf_payload_type
         self._dtmf_clock_rate = dtmf_clock_rate
         self._sealing = None if srtp is None else Sealing(srtp)
+        # Low, as SRTP likes it: RFC 3711 section 3.3.1.
+        self._sequence_base = secrets.randbits(15) if sequence_base is None else sequence_base
         self._leg: Leg | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard: list[Frame] = []
@@ -205,8 +209,7 @@ class SoftPhone:
             dtmf_clock_rate=self._dtmf_clock_rate,
             remote=remote,
             ssrc=secrets.randbits(32),
-            # Low, as SRTP likes it: RFC 3711 section 3.3.1.
-            sequence_base=secrets.randbits(15),
+            sequence_base=self._sequence_base,
             timestamp_base=secrets.randbits(32),
             epoch=self._now(),
             port=None,

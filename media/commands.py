@@ -63,6 +63,12 @@ class Open:
     gate_epoch: int | None = None
     dtmf_clock_rate: int = SAMPLE_RATE
 
+    @property
+    def reports_from(self) -> Address:
+        """Where the other end has its RTCP, as it was signalled (RFC 3605, RFC 3550 section 11)."""
+        host, port = self.remote
+        return host, self.rtcp_port or min(port + 1, 0xFFFF)
+
 
 @dataclass(frozen=True, slots=True)
 class Play:

@@ -47,20 +47,27 @@ class Delay:
 
     def observe(self, slots: Slots, transit_us: NDArray[np.int64]) -> None:
         """Take note of packets, also of several for one slot, in any order."""
-        known = np.minimum(self._least, self._least_before)[slots]
-        self._forget(slots[(known != NEVER) & (np.abs(transit_us - known) > JUMP_US)])
+        known = self._luckiest(slots)
+        jumped = (known != NEVER) & (np.abs(transit_us - known) > JUMP_US)
+        if jumped.any():
+            self._forget(slots[jumped])
         np.minimum.at(self._least, slots, transit_us)
-        late = transit_us - np.minimum(self._least, self._least_before)[slots]
+        late = transit_us - self._luckiest(slots)
         np.multiply.at(self._jitter_us, slots, SHRINK)
         # A whole number would have numpy take each of them through a general path.
         np.maximum.at(self._jitter_us, slots, late.astype(np.float64))
         np.add.at(self._seen, slots, 1)
-        self._turn(slots[self._seen[slots] >= WINDOW])
+        full = self._seen[slots] >= WINDOW
+        if full.any():
+            self._turn(slots[full])
 
     def target(self, slots: Slots) -> NDArray[np.int32]:
         """Milliseconds int32[k], from `MIN_MS` to `MAX_MS`."""
         wanted = np.rint((self._jitter_us[slots] + MARGIN_US) / 1_000)
         return np.clip(wanted, MIN_MS, MAX_MS).astype(np.int32)
+
+    def _luckiest(self, slots: Slots) -> NDArray[np.int64]:
+        return np.minimum(self._least[slots], self._least_before[slots])
 
     def _forget(self, slots: Slots) -> None:
         self._least[slots] = NEVER

@@ -42,9 +42,10 @@ def parse(data: NDArray[np.uint8], lengths: NDArray[np.int32]) -> Headers:
     start = (FIXED_BYTES + 4 * (first & CSRC_COUNT)).astype(np.int32)
     end = lengths.astype(np.int32)
     valid = (first >> 6 == VERSION) & (start <= end)
-    _skip_extension(data, end, valid, first, start)
-    _cut_padding(data, end, valid, first)
-    valid &= start <= end
+    if (first & (EXTENSION | PADDING)).any():
+        _skip_extension(data, end, valid, first, start)
+        _cut_padding(data, end, valid, first)
+        valid &= start <= end
     return Headers(
         valid=valid,
         payload_type=second & np.uint8(PAYLOAD_TYPE),

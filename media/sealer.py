@@ -4,7 +4,7 @@ import socket
 import time
 from collections import OrderedDict, deque
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Thread
 from typing import NamedTuple, TypeAlias
 
 from media.appending import Appender
@@ -19,9 +19,6 @@ BATCH_S = 0.15
 """A flush costs the same for one chunk as for hundreds: there is at most one in this time."""
 
 BATCH_BYTES_MAX = 8 * 1024 * 1024
-HURRY_JOBS = 512
-"""When so many wait, the next batch does not."""
-
 KEYS_REMEMBERED_MAX = 16_384
 
 Job: TypeAlias = SealJob | GateMark
@@ -43,6 +40,9 @@ class _Placed(NamedTuple):
         return Sealed(self.job, path, self.size, self.sha256, begin + self.offset)
 
 
+_Done: TypeAlias = _Placed | SealFailed | GateMark
+
+
 class Sealer:
     """Jobs in, results out, in order. `fileno` becomes readable when there are results."""
 
@@ -56,7 +56,8 @@ class Sealer:
         self._results: deque[Result] = deque()
         self._nonces: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._due_s = 0.0
-        self._closing = Event()
+        self._ciphertext = bytearray()
+        """Of one batch after the other; as long as the longest was."""
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self._woken.setblocking(False)
@@ -84,7 +85,6 @@ class Sealer:
     def close(self) -> None:
         """Do what is queued, then end the thread."""
         self._jobs.put(None)
-        self._closing.set()
         if self._thread.ident is not None:
             self._thread.join()
         self._appender.close()
@@ -94,51 +94,49 @@ class Sealer:
     def _run(self) -> None:
         more = True
         while more:
-            batch, more = self._gather()
-            self._results.extend(self._do(batch))
+            done, end, more = self._gather()
+            self._results.extend(self._flush(done, end))
             self._signal()
 
-    def _gather(self) -> tuple[list[Job], bool]:
-        """What waits, as soon as a flush is due again; and whether there will be more."""
-        batch: list[Job] = []
-        size, job = 0, self._jobs.get()
-        if self._jobs.qsize() < HURRY_JOBS:
-            # Asleep, not in the queue: chunks that come meanwhile need not wake this thread.
-            self._closing.wait(max(0.0, self._due_s - time.monotonic()))
+    def _gather(self) -> tuple[list[_Done], int, bool]:
+        """Seal what comes until a flush is due again: what, how many bytes, and is there more.
+
+        Each as it comes, which is after a tick: all of them at once would last until the next
+        one, and that would wait for the interpreter's lock.
+        """
+        done: list[_Done] = []
+        end, job = 0, self._jobs.get()
         while job is not None:
-            batch.append(job)
-            size += _room(job)
-            if size >= BATCH_BYTES_MAX:
+            one = self._place(job, end) if isinstance(job, SealJob) else job
+            done.append(one)
+            end = one.offset + one.size if isinstance(one, _Placed) else end
+            if end >= BATCH_BYTES_MAX:
                 break
             try:
-                job = self._jobs.get_nowait()
+                job = self._jobs.get(timeout=max(0.0, self._due_s - time.monotonic()))
             except Empty:
                 break
         self._due_s = time.monotonic() + self._batch_s
-        return batch, job is not None
+        return done, end, job is not None
 
-    def _do(self, batch: list[Job]) -> list[Result]:
-        """Seal a batch, have it on disk with one flush, and only then say so."""
-        room = memoryview(bytearray(sum(map(_room, batch))))
-        done: list[_Placed | SealFailed | GateMark] = []
-        end = 0
-        for job in batch:
-            one = self._place(job, room, end) if isinstance(job, SealJob) else job
-            done.append(one)
-            end = one.offset + one.size if isinstance(one, _Placed) else end
+    def _flush(self, done: list[_Done], end: int) -> list[Result]:
+        """Have a batch on disk with one flush, and only then say so."""
         path, begin, lost = "", 0, ""
         try:
             if end:
-                path, begin = self._appender.append(room[:end])
+                path, begin = self._appender.append(memoryview(self._ciphertext)[:end])
         except OSError as error:
             lost = _why(error)
         return [one.told(path, begin, lost) if isinstance(one, _Placed) else one for one in done]
 
-    def _place(self, job: SealJob, room: memoryview, begin: int) -> _Placed | SealFailed:
+    def _place(self, job: SealJob, begin: int) -> _Placed | SealFailed:
         chunk = job.chunk
+        size = FRAME_BYTES + sealed_bytes(chunk)
+        if (short := begin + size - len(self._ciphertext)) > 0:
+            self._ciphertext.extend(bytes(short))
         try:
             self._use_nonce(chunk)
-            sha256 = seal_into(chunk, room[begin:])
+            sha256 = seal_into(chunk, memoryview(self._ciphertext)[begin : begin + size])
         except (ValueError, OverflowError) as error:
             return SealFailed(job, _why(error))
         return _Placed(job, begin + FRAME_BYTES, sealed_bytes(chunk), sha256)
@@ -165,10 +163,6 @@ class Sealer:
                 continue
         except BlockingIOError:
             return
-
-
-def _room(job: Job) -> int:
-    return FRAME_BYTES + sealed_bytes(job.chunk) if isinstance(job, SealJob) else 0
 
 
 def _why(error: Exception) -> str:

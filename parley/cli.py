@@ -37,14 +37,26 @@ COMMANDS = {
     "redact": Command("parley.commands.redact", "hide words of a call from readers"),
     "index": Command("parley.commands.index", "what `parley search` looks in, built anew"),
     "replay": Command("parley.commands.replay", "run the log again and compare every change"),
-    "export": Command("parley.commands.export", "write the evidence pack of a call"),
-    "verify": Command("parley.commands.verify", "verify an evidence pack, offline"),
+    "export": Command("parley.commands.export", "one call: to be verified, passed on, heard"),
+    "verify": Command(
+        "parley.commands.verify", "verify an evidence pack or a certificate, offline"
+    ),
+    "vcon": Command("parley.commands.vcon", "verify and read a vCon of others, offline"),
+    "hold": Command("parley.commands.hold", "legal holds: nothing of these calls is destroyed"),
+    "erase": Command("parley.commands.erase", "destroy what is kept of a call or of a caller"),
+    "approve": Command("parley.commands.approve", "say yes or no at a gate, or see what waits"),
+    "retention": Command(
+        "parley.commands.retention", "what expires when, and the proof it is gone"
+    ),
+    "subject": Command("parley.commands.subject", "what is known of one caller, for them to have"),
+    "notices": Command("parley.commands.notices", "who else got data, and is told of an erasure"),
     "identity": Command("parley.commands.identity", "who may act, and who no longer"),
     "act": Command("parley.commands.act", "sign an action and have a server take it"),
     "proof": Command("parley.commands.proof", "prove an entry of the log, or that it only grew"),
     "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
     "restore": Command("parley.commands.restore", "go on from a backup"),
     "module": Command("parley.commands.module", "code that is deployed in versions, with an agent"),
+    "policy": Command("parley.commands.policy", "what the law asks of a call, and why"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }
 

@@ -1,5 +1,6 @@
 """The evidence pack of one call, gathered from the store at one moment."""
 
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import cast
@@ -7,18 +8,26 @@ from typing import cast
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consent.tables import Basis
 from parley.plain import Key, Plain
 from parley.proving import first_stamp, last_entry
 from parley.record import record
 from recordings import vault
-from recordings.evidence import CHECKPOINTS_MAX, SEGMENT_FIELDS, SIDES, Pack, Stamped
+from recordings.evidence import (
+    CHECKPOINTS_MAX,
+    SEGMENT_FIELDS,
+    SIDES,
+    Pack,
+    PackError,
+    Stamped,
+)
 from recordings.export import write
 from recordings.tables import Chunk
-from runtime import checkpoint, merkle
+from runtime import canonical, checkpoint, merkle
 from runtime.keystore import KeyDestroyed
 from runtime.log_key import ORIGIN
 from runtime.tables import select
-from sessions.tables import Call
+from sessions.tables import Call, Dial
 
 DAY_US = 86_400_000_000
 NEWEST_MAX = 300
@@ -46,6 +55,7 @@ def export(
     stamp = first_stamp(rows, last_entry(rows, call.id))
     leaves = [leaf for (leaf,) in rows.execute("SELECT leaf FROM log ORDER BY seq")]
     chunks = [_vaulted(row) for row in select(rows, Chunk, ("call",), (call.id,))]
+    (order,) = select(rows, Dial, ("id",), (call.id,)) or (None,)
     pack = Pack(
         call=call.id,
         created_us=now_us,
@@ -57,17 +67,56 @@ def export(
         older=_older(rows, held, stamp),
         stamp=None if stamp is None else Stamped(*stamp),
         chunks=chunks,
-        keys=_keys(key, {call.words_key, call.caller_key, *(chunk.key_id for chunk in chunks)}),
+        order=_order(rows, order) if order else (),
+        keys=_keys(key, {call.words_key, call.caller_key, *(chunk.key_id for chunk in chunks)})
+        | (_keys(key, _basis_keys(rows, order)) if order else {}),
         transcript=[{name: one[name] for name in SEGMENT_FIELDS} for one in found["transcript"]],
         callers={side: found["call"][side] for side in SIDES},
         summary=_summary(found),
     )
-    return write(pack, directory, recordings, log_key)
+    unreadable = write(pack, directory, recordings, log_key)
+    if _keys(key, {*pack.keys}).keys() != pack.keys.keys():
+        # What may not be read any more must not leave the house in the same moment.
+        shutil.rmtree(directory)
+        raise PackError("it was erased meanwhile: nothing of it was exported")
+    return unreadable
 
 
 def _entries(rows: apsw.Connection, call: str) -> list[bytes]:
     found = rows.execute("SELECT entry FROM log WHERE scope = ? ORDER BY seq", (call,))
     return [bytes(entry) for (entry,) in found]
+
+
+def _order(rows: apsw.Connection, order: Dial) -> list[bytes]:
+    """Who had it dialled, and all that became of the basis: entries out of the call's own chain."""
+    found = rows.execute(
+        "SELECT entry FROM log WHERE scope IS NOT ? AND (instr(entry, ?) OR instr(entry, ?))"
+        " ORDER BY seq",
+        (order.id, order.id.encode(), order.basis.encode()),
+    )
+    return [bytes(entry) for (entry,) in found if _allows(canonical.decode(bytes(entry)), order)]
+
+
+def _allows(entry: Plain, order: Dial) -> bool:
+    deltas: list[tuple[str, Plain | None, Plain | None]] = entry["deltas"]
+    return any(_is_about(order, *delta) for delta in deltas)
+
+
+def _is_about(order: Dial, table: str, old: Plain | None, new: Plain | None) -> bool:
+    if table == "dial":
+        return old is None and new is not None and new["id"] == order.id
+    if table != "basis" or new is None or new["id"] != order.basis:
+        return False
+    return not _only_used(old, new)
+
+
+def _only_used(old: Plain | None, new: Plain) -> bool:
+    """Another call was placed on the same basis: that is its own story."""
+    return old is not None and {**old, "placed_us": None} == {**new, "placed_us": None}
+
+
+def _basis_keys(rows: apsw.Connection, order: Dial) -> set[str]:
+    return {basis.party.key_id for basis in select(rows, Basis, ("id",), (order.basis,))}
 
 
 def _older(

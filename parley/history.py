@@ -6,6 +6,7 @@ declared: to import this is to import all that declare one.
 
 from pathlib import Path
 
+import consent.policy.reducers
 import conversation.reducers
 import recordings.access
 import recordings.reducers
@@ -21,6 +22,10 @@ import sessions.joining_reducers
 import sessions.outbound
 import sessions.quality_reducers
 import sessions.reducers
+import sessions.retention.hold_reducers
+import sessions.retention.notice_reducers
+import sessions.retention.reducers
+import sessions.retention.standing_reducers
 import telephony.reducers
 import telephony.trunks.reducers
 import transcripts.reducers
@@ -50,6 +55,7 @@ DECLARING = (
     runtime.restored,
     telephony.reducers,
     telephony.trunks.reducers,
+    consent.policy.reducers,
     transcripts.reducers,
     conversation.reducers,
     recordings.access,
@@ -60,6 +66,10 @@ DECLARING = (
     sessions.reducers,
     sessions.outbound,
     sessions.quality_reducers,
+    sessions.retention.hold_reducers,
+    sessions.retention.notice_reducers,
+    sessions.retention.reducers,
+    sessions.retention.standing_reducers,
 )
 
 

@@ -36,6 +36,7 @@ from parley.reach import (
     means,
     specified,
 )
+from parley.retaining import Retaining, retention
 from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
@@ -129,6 +130,7 @@ class Node:
         except StoreDamaged as damage:
             self._tell_damage(damage)
             return 1
+        retaining = self._retaining(board.house, Path(go["data"]))
         board_tasks = {
             "media events": asyncio.create_task(board.media.run()),
             "line events": asyncio.create_task(board.line.run()),
@@ -168,7 +170,7 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, **Calling(board.house).operations},
+            {**OPERATIONS, **Calling(board.house).operations, **retaining.operations},
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
@@ -183,6 +185,12 @@ class Node:
                 self._tell_damage(task.exception())
         # At once: nothing may act on what failed, and no thread may keep the process from ending.
         os._exit(1)
+
+    def _retaining(self, house: House, data: Path) -> Retaining:
+        """What is done about retention; its effects are performed from now on."""
+        retaining = retention(house.store, data, house.keystore, house.settings.recordings)
+        retaining.join(house.performer)
+        return retaining
 
     def _tell_damage(self, error: BaseException | None) -> None:
         """The keeper must know: a successor would find the same store."""

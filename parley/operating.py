@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,8 @@ from parley.commands import No, NotLikeThis
 from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
+from parley.retaining import policies_of, retention
+from recordings.retention.policy_file import PolicyError
 from runtime.errors import Refused, StoreBroken
 from runtime.store import Store
 
@@ -51,10 +54,14 @@ def _told(here: Place, asked: dict[str, Any]) -> dict[str, Any]:
         if told is not None:
             return told
         if time.monotonic() > deadline:
-            raise No(
-                f"a server holds {here.data} and does not answer: see what it says, or stop it"
-            )
+            raise No(_why_not(here))
         time.sleep(RETRY_SECONDS)
+
+
+def _why_not(here: Place) -> str:
+    if not shutil.disk_usage(here.data).free:
+        return f"the disk of {here.data} is full: free some space; what is stored can be read"
+    return f"a server holds {here.data} and does not answer: see what it says, or stop it"
 
 
 def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -69,18 +76,26 @@ def _alone(here: Place, asked: dict[str, Any]) -> dict[str, Any] | None:
     try:
         # On a thread of its own: whoever calls a command from code may have a loop that runs.
         with ThreadPoolExecutor(max_workers=1) as alone:
-            return alone.submit(lambda: asyncio.run(_perform(database, asked))).result()
+            return alone.submit(lambda: asyncio.run(_perform(here, database, asked))).result()
     finally:
         directory.close()
 
 
-async def _perform(database: Path, asked: dict[str, Any]) -> dict[str, Any]:
+async def _perform(here: Place, database: Path, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         store = await Store.open(database, _clock, secrets.token_bytes)
     except (Refused, StoreBroken, apsw.Error) as error:
         raise No(f"{database} cannot be opened: {error}") from error
     try:
-        return await operations.answer(store, asked)
+        policies_of(here.data)
+        retaining = retention(store, here.data, here.keystore(), here.recordings)
+        doing = {**operations.OPERATIONS, **retaining.operations}
+        told = await operations.answer(store, asked, doing)
+        # What people have decided is done here as well: no server is there to do it.
+        await retaining.carry_out()
+        return told
+    except PolicyError as error:
+        raise NotLikeThis(str(error)) from error
     finally:
         await store.close()
 

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -40,7 +39,8 @@ class Pack:
     hashes of the whole log up to the size of `checkpoint`; `older` are checkpoints signed
     before, oldest first; `chunks` are the rows that still stand; `keys` are data keys by id;
     `transcript` are dicts with the SEGMENT_FIELDS, text None where its key is gone; `callers` are
-    the SIDES of the call, None likewise; `summary` is plain data to be read by people.
+    the SIDES of the call, None likewise; `summary` is plain data to be read by people. `order` are
+    entries of elsewhere: of a call of ours, who ordered it, and why its party may be called.
     """
 
     call: str
@@ -57,6 +57,7 @@ class Pack:
     summary: Mapping[str, object]
     callers: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     stamp: Stamped | None = None
+    order: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,11 @@ def documents(pack: Pack, unreadable: Sequence[str] = ()) -> dict[str, bytes]:
         raise PackError("the leaves are not those of the checkpoint")
     entries = [canonical.decode(entry) for entry in pack.entries]
     transcript = [{name: item[name] for name in SEGMENT_FIELDS} for item in pack.transcript]
-    return _stamp(pack) | {
-        "entries.jsonl": b"".join(entry + b"\n" for entry in pack.entries),
-        "proofs.json": canonical.encode(_inclusion(pack, entries, tree)),
+    return {
+        **_stamp(pack),
+        **_order(pack, tree),
+        "entries.jsonl": _lines(pack.entries),
+        "proofs.json": canonical.encode(_inclusion(pack, pack.entries, tree)),
         "checkpoint.txt": pack.checkpoint.encode(),
         "consistency.json": canonical.encode(_consistency(pack, tree)),
         "log.vkey": checkpoint.verifier_key(pack.origin, pack.key).encode() + b"\n",
@@ -99,6 +102,13 @@ def _stamp(pack: Pack) -> dict[str, bytes]:
     if pack.stamp is None:
         return {}
     return {"stamp/checkpoint.txt": pack.stamp.note.encode(), "stamp/token.tsr": pack.stamp.token}
+
+
+def _order(pack: Pack, tree: merkle.Tree) -> dict[str, bytes]:
+    if not pack.order:
+        return {}
+    proofs = canonical.encode(_inclusion(pack, pack.order, tree))
+    return {"order/entries.jsonl": _lines(pack.order), "order/proofs.json": proofs}
 
 
 def manifest(pack: Pack, files: Mapping[str, FileDigest]) -> bytes:
@@ -125,14 +135,17 @@ def sign_manifest(manifest: bytes, key: Ed25519PrivateKey) -> bytes:
     return base64.b64encode(key.sign(manifest)) + b"\n"
 
 
-def _inclusion(
-    pack: Pack, entries: Sequence[dict[str, Any]], tree: merkle.Tree
-) -> list[dict[str, object]]:
+def _lines(entries: Sequence[bytes]) -> bytes:
+    return b"".join(entry + b"\n" for entry in entries)
+
+
+def _inclusion(pack: Pack, entries: Sequence[bytes], tree: merkle.Tree) -> list[dict[str, object]]:
     proofs: list[dict[str, object]] = []
-    for raw, entry in zip(pack.entries, entries, strict=True):
-        index = entry["seq"] - 1
+    for raw in entries:
+        seq: int = canonical.decode(raw)["seq"]
+        index = seq - 1
         if not 0 <= index < tree.size or pack.leaves[index] != merkle.leaf_hash(raw):
-            raise PackError(f"entry {entry['seq']} is not a leaf of the log")
+            raise PackError(f"entry {seq} is not a leaf of the log")
         proofs.append({"index": index, "path": _hexes(tree.inclusion_proof(index))})
     return proofs
 

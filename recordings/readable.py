@@ -29,11 +29,12 @@ verify.py with a copy from elsewhere, or read it; it is one file.
 Proved by verification
   entries.jsonl      every log entry of the call, one to a line, canonical JSON (RFC 8785)
   proofs.json        that each entry is in the signed log (RFC 6962 inclusion proofs)
+  order/             the same for a call of ours: who ordered it, and why its party may be called
   checkpoint.txt     size and root of the log, signed (C2SP tlog-checkpoint)
   stamp/             an earlier checkpoint and the time it was stamped with (RFC 3161), if any
   consistency.json   that the log extends each earlier checkpoint (RFC 6962 consistency proofs)
   log.vkey           the public key of the log (C2SP signed-note verifier key)
-  keys.json          keys of the sealed audio, of the text, and of who called, base64
+  keys.json          keys of the sealed audio, of the text, and of who called whom, base64
   chunks/            the sealed audio as it was recorded, each file named by its SHA-256
   audio/             caller.wav, agent.wav and stereo.wav (caller left), from those chunks
   transcript.json    the words, from the sealed segments of the entries as they were last

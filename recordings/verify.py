@@ -48,6 +48,9 @@ RATES, SAMPLE_BYTES, GCM_TAG_BYTES = (8_000, 16_000), 2, 16
 # The first checkpoint after the call that a time-stamping authority has signed, where one has.
 STAMPED, TOKEN = "stamp/checkpoint.txt", "stamp/token.tsr"
 
+# Entries out of the call's own chain: who ordered a call of ours, and on what basis.
+ORDER, ORDER_PROOFS = "order/entries.jsonl", "order/proofs.json"
+
 Row = dict[str, Any]
 
 
@@ -139,18 +142,21 @@ class Pack:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        *lines, rest = self.read("entries.jsonl").split(b"\n")
+        return self.lines("entries.jsonl")
+
+    @cached_property
+    def order(self) -> list[Entry]:
+        return self.lines(ORDER) if ORDER in self.files else []
+
+    def lines(self, name: str) -> list[Entry]:
+        *lines, rest = self.read(name).split(b"\n")
         if not lines or rest:
-            raise Malformed("entries.jsonl is not a list of lines")
+            raise Malformed(f"{name} is not a list of lines")
         return [parse_entry(raw) for raw in lines]
 
     @cached_property
     def changes(self) -> list[Change]:
-        return [
-            Change(entry, table, old, new)
-            for entry in self.entries
-            for table, old, new in entry.body["deltas"]
-        ]
+        return changes_of(self.entries)
 
     def rows(self, table: str, identity: tuple[str, ...]) -> list[Row]:
         """The rows of a table as the entries leave them, in order of their first appearance."""
@@ -224,11 +230,20 @@ def the_entries_are_canonical(pack: Pack) -> Iterator[str]:
             yield f"entry {entry.seq} is not canonical JSON"
         if entry.body["scope"] != pack.call:
             yield f"entry {entry.seq} is not of this call"
+    for entry in pack.order:
+        if canonical(entry.body) != entry.raw:
+            yield f"entry {entry.seq} is not canonical JSON"
 
 
 def every_entry_is_in_the_log(pack: Pack) -> Iterator[str]:
+    yield from not_in_the_log(pack, pack.entries, "proofs.json")
+    if pack.order:
+        yield from not_in_the_log(pack, pack.order, ORDER_PROOFS)
+
+
+def not_in_the_log(pack: Pack, entries: list[Entry], proofs: str) -> Iterator[str]:
     log = pack.checkpoint
-    for entry, proof in zip(pack.entries, pack.json("proofs.json", list), strict=True):
+    for entry, proof in zip(entries, pack.json(proofs, list), strict=True):
         index, path = entry.seq - 1, hashes(proof["path"])
         within = 0 <= index < log.size and proof["index"] == index
         if not within or included(index, log.size, entry.leaf, path) != log.root:
@@ -325,8 +340,11 @@ def nothing_was_recorded_without_consent(pack: Pack) -> Iterator[str]:
     """The rules of consent, applied anew to the entries in their order."""
     grants: dict[str, Grant] = {}
     epochs: dict[str, int] = {}
+    recording: Row = {}
     for change in pack.changes:
         row, at_us = change.new, change.entry.at_us
+        if change.table == "recording":
+            recording = row or {}
         if row is None or change.old is not None:
             continue
         if change.table == "consent_event" and row["kind"] == "granted":
@@ -339,11 +357,12 @@ def nothing_was_recorded_without_consent(pack: Pack) -> Iterator[str]:
                     grant.withdrawn_us = at_us
         elif change.table == "chunk":
             yield from against_chunk(row, grants.get(row["key_id"]), epochs)
+            yield from against_pause(row, recording)
 
 
 def against_chunk(chunk: Row, grant: Grant | None, epochs: dict[str, int]) -> Iterator[str]:
     begin_us = whole(chunk, "captured_from_us")
-    end_us = begin_us + whole(chunk, "samples") * 1_000_000 // rate_of(chunk)
+    end_us = begin_us + samples_us(chunk)
     if grant is None:
         yield f"{title(chunk)} was sealed under a key that no grant gave"
         return
@@ -355,6 +374,70 @@ def against_chunk(chunk: Row, grant: Grant | None, epochs: dict[str, int]) -> It
         begin_us >= grant.withdrawn_us or end_us > grant.withdrawn_us + GATE_CLOSING_US
     ):
         yield f"{title(chunk)} was captured after consent was withdrawn"
+
+
+def against_pause(chunk: Row, recording: Row) -> Iterator[str]:
+    """While somebody was heard who had not agreed, nothing was recorded."""
+    end_us = whole(chunk, "captured_from_us") + samples_us(chunk)
+    suspended_us = recording.get("suspended_us")
+    if whole(chunk, "captured_from_us") < recording.get("opened_us", 0) or (
+        suspended_us is not None and end_us > suspended_us
+    ):
+        yield f"{title(chunk)} was captured while the recording was suspended"
+
+
+# --- Nobody was called without a basis ---------------------------------------------------------
+
+
+def a_call_of_ours_was_placed_on_a_basis(pack: Pack) -> Iterator[str]:
+    """It was ordered on a basis that was recorded before, and that held when it went out."""
+    calls = pack.rows("call", ("id",))
+    if not any(row.get("direction") == "outbound" for row in calls):
+        return
+    own = [change for change in pack.changes if change.table == "dial" and change.new]
+    placed = next((change for change in own if change.row["state"] == "placed"), None)
+    elsewhere = changes_of(pack.order)
+    ordered = [
+        c for c in elsewhere if c.table == "dial" and c.old is None and c.row["id"] == pack.call
+    ]
+    if placed is None or len(ordered) != 1:
+        yield "the call is one of ours, and no entry says who ordered and placed it"
+        return
+    basis = placed.row["basis"]
+    if placed.row["id"] != pack.call or ordered[0].row["basis"] != basis:
+        yield "the call was placed on another basis than it was ordered on"
+    told = [c for c in elsewhere if c.table == "basis" and c.row["id"] == basis]
+    told += [c for c in pack.changes if c.table == "basis" and c.entry is placed.entry]
+    yield from against_basis(sorted(told, key=lambda change: change.entry.seq), placed, ordered[0])
+    party = unseal(told[0].row["party"], pack.keys) if told else None
+    if party is not None and party != pack.json("callers.json", dict).get("remote"):
+        yield f"basis {basis} is about somebody else than was called"
+
+
+def against_basis(told: list[Change], placed: Change, ordered: Change) -> Iterator[str]:
+    """All that is told of a basis, in order, against the two moments in which it had to hold."""
+    known: Row | None = None
+    for change in told:
+        if without(known) != without(change.old):
+            yield f"entry {change.entry.seq} changes a basis that is not the one before it"
+        known = change.new
+    for moment in (ordered.entry, placed.entry):
+        then = [change.new for change in told if change.entry.seq <= moment.seq]
+        if not then or not holds(then[-1], moment.at_us):
+            yield f"no entry shows a basis that held when entry {moment.seq} was made"
+    if all(change.entry.seq != placed.entry.seq for change in told):
+        yield "the entry that places the call does not show its basis"
+
+
+def without(basis: Row | None) -> Row | None:
+    """That other calls were placed on it is no part of this call's story."""
+    return None if basis is None else {**basis, "placed_us": None}
+
+
+def holds(basis: Row | None, at_us: int) -> bool:
+    if basis is None or basis["withdrawn_us"] is not None or basis["granted_us"] > at_us:
+        return False
+    return basis["expires_us"] is None or basis["expires_us"] > at_us
 
 
 # --- The audio and the words are those of the entries ------------------------------------------
@@ -462,6 +545,7 @@ CLAIMS: tuple[Claim, ...] = (
     the_time_stamp_is_on_a_checkpoint_of_the_log,
     consent_and_audio_rows_are_never_changed,
     nothing_was_recorded_without_consent,
+    a_call_of_ours_was_placed_on_a_basis,
     no_nonce_was_used_twice,
     every_ciphertext_is_the_one_in_the_log,
     the_audio_is_what_was_sealed,
@@ -545,6 +629,14 @@ def parse_json(data: bytes, name: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise Malformed(f"{name} holds no {kind.__name__}")
     return value
+
+
+def changes_of(entries: Sequence[Entry]) -> list[Change]:
+    return [
+        Change(entry, table, old, new)
+        for entry in entries
+        for table, old, new in entry.body["deltas"]
+    ]
 
 
 def parse_entry(raw: bytes) -> Entry:
@@ -688,6 +780,11 @@ def rate_of(chunk: Row) -> int:
     if type(rate) is not int or rate not in RATES:
         raise Malformed(f"{title(chunk)} has {rate!r} samples a second, not one of {RATES}")
     return rate
+
+
+def samples_us(chunk: Row) -> int:
+    """How long it lasts."""
+    return whole(chunk, "samples") * 1_000_000 // rate_of(chunk)
 
 
 def times(chunk: Row, rate: int) -> int:

@@ -1,6 +1,7 @@
 """The media of calls: a row first, then what the media process is told."""
 
 import base64
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -28,6 +29,11 @@ ANY_ADDRESS = Address("0.0.0.0", 9)
 
 SEQUENCE_FIRST_MAX = 0x7FFF
 """Who misses our first packets of SRTP guesses at what they were: RFC 3711 section 3.3.1."""
+
+
+def first_sequence(draw: Callable[[int], bytes]) -> int:
+    """The number of the first packet of a leg."""
+    return int.from_bytes(draw(2), "big") & SEQUENCE_FIRST_MAX
 
 
 class Legs:
@@ -63,7 +69,7 @@ class Legs:
             remote_host=await self._callers.seal(call, audio.remote.host),
             remote_port=audio.remote.port,
             ssrc=int.from_bytes(draw(4), "big"),
-            seq0=int.from_bytes(draw(2), "big") & SEQUENCE_FIRST_MAX,
+            seq0=first_sequence(draw),
             ts0=int.from_bytes(draw(4), "big"),
             epoch_us=self._house.clock(),
             direction=audio.direction,

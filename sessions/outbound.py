@@ -37,7 +37,7 @@ def call_placed(
     dial = ctx.table(Dial).one(call)
     if dial.state is not DialState.ORDERED:
         raise Refused(f"{call} is {dial.state}, not ordered")
-    bases.live(ctx, dial.basis)
+    bases.used(ctx, dial.basis)
     begin(
         ctx,
         call=call,

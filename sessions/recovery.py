@@ -15,6 +15,7 @@ from runtime.tables import schema_of
 from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.lines import end
+from sessions.retention.tables import Erasure, KeyDestroyed, LegalHold
 from sessions.switchboard import Switchboard
 from sessions.tables import Call, CallState, Dial, Leg
 from telephony.causes import Cause
@@ -105,8 +106,14 @@ async def sweep(house: House) -> None:
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [basis.party.key_id for basis in await reader.rows(Basis)]
     keys += [event.key_id for event in events if event.key_id is not None]
+    keys += [hold.matter.key_id for hold in await reader.rows(LegalHold)]
+    asked = await reader.rows(Erasure)
+    keys += [erasure.reason.key_id for erasure in asked if erasure.reason is not None]
+    buried = [key.id for key in await reader.rows(KeyDestroyed)]
     keys += [key_id for (key_id,) in await reader.sql(SEARCHES)]
     try:
+        # A keystore that came back from a copy may hold what was destroyed since.
+        await asyncio.to_thread(house.keystore.destroy_all, buried)
         await asyncio.to_thread(house.keystore.sweep, keys)
     except KeystoreError as full:
         house.note("stray keys are left for the next start", why=str(full))

@@ -59,9 +59,13 @@ class Sealing:
     async def reopen_gate(self, live: LiveCall, why: str) -> None:
         """The gate was lost: open one under the next epoch, and let the record say why."""
         rows = await self._house.store.reader.rows(Recording, id=live.id)
-        if rows and rows[0].state is RecordingState.OPEN:
+        if not rows:
+            return
+        try:
             epoch = await self._house.surely(gate_reopened, live.id, why=why)
-            self._open(live, rows[0], epoch)
+        except Refused:
+            return  # It is suspended, or was closed meanwhile.
+        self._open(live, rows[0], epoch)
 
     async def gate_lost(self, live: LiveCall, why: str) -> None:
         """The media process could not write and closed the gate by itself: try again, later."""

@@ -106,20 +106,28 @@ class Connection(asyncio.Protocol):
             return
         self._used_at = self._clock()
         self._has_spoken = True
-        if self._transport is None or not self._is_open:
-            self._waiting += data
-            queued = len(self._waiting)
-        else:
-            self._write(self._transport, data)
-            queued = self._transport.get_write_buffer_size()
-        if queued > WRITE_BYTES_MAX:
+        if self._transport is not None and self._is_open:
+            self._seal(self._transport, data)
+            return
+        self._waiting += data
+        if len(self._waiting) > WRITE_BYTES_MAX:
             self.abort()
 
-    def _write(self, transport: asyncio.Transport, data: bytes) -> None:
-        if self._tls is not None:
+    def _seal(self, transport: asyncio.Transport, data: bytes) -> None:
+        if self._tls is None:
+            self._write(transport, data)
+            return
+        try:
             self._tls.seal(data)
-            data = self._tls.pending()
+        except ssl.SSLError:
+            self.abort()
+            return
+        self._write(transport, self._tls.pending())
+
+    def _write(self, transport: asyncio.Transport, data: bytes) -> None:
         transport.write(data)
+        if transport.get_write_buffer_size() > WRITE_BYTES_MAX:
+            self.abort()
 
     async def settled(self) -> None:
         """Wait until it can be sent by, or is over."""
@@ -189,7 +197,7 @@ class Connection(asyncio.Protocol):
                 # No name that TLS could ask for.
                 self.abort()
                 return
-            made.write(self._tls.pending())
+            self._write(made, self._tls.pending())
 
     def _open(self, transport: asyncio.Transport) -> None:
         if not self._is_trusted():
@@ -198,7 +206,7 @@ class Connection(asyncio.Protocol):
         self._is_open = True
         self._settled.set()
         self._owner.opened(self)
-        self._write(transport, bytes(self._waiting))
+        self._seal(transport, bytes(self._waiting))
         self._waiting.clear()
 
     def _is_trusted(self) -> bool:
@@ -221,8 +229,9 @@ class Connection(asyncio.Protocol):
 
     def _decrypt(self, tls: TlsStream, transport: asyncio.Transport, data: bytes) -> None:
         for plain in tls.feed(data):
-            transport.write(tls.pending())
-            if tls.is_open and not self._is_open:
+            # A peer may ask for answers without end (RFC 8446 section 4.6.3), and not read them.
+            self._write(transport, tls.pending())
+            if tls.is_open and not self._is_open and not self.is_closed:
                 self._open(transport)
             if not self.is_closed:
                 self._read(plain)

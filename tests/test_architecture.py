@@ -50,6 +50,7 @@ SHELLS = {
     "telephony.tls_stream": "encrypts in memory: its library draws by chance",
     "telephony.resolver": "asks name servers",
     "telephony.trunks.line": "waits on the event loop until a trunk is due",
+    "consent.policy.shipped": "reads the dated data of the package",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",
@@ -69,6 +70,7 @@ SHELLS = {
     "recordings.vault": "sealed audio on disk",
     "recordings.segments": "reads, punches and sweeps segments",
     "recordings.export": "writes evidence packs",
+    "recordings.vcon.schema": "reads the pinned schema that lies beside it",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
     "transcripts.index": "the search index, a file of its own",
     "runtime.log_key": "the key file that signs the log",
@@ -255,7 +257,9 @@ def missing_in_the_wheel(root: Path) -> list[str]:
         shipped = set(wheel.namelist())
     # Also a folder which nobody has listed: whatever holds modules, but is not for tests or bench.
     ours = {path.name for path in root.iterdir() if any(path.glob("*.py"))} - {"tests", "bench"}
-    files = (path for folder in ours | {*FLOOR} for path in (root / folder).rglob("*.py"))
+    kinds = ("*.py", "*.toml")
+    found = ((root / folder).rglob(kind) for folder in ours | {*FLOOR} for kind in kinds)
+    files = itertools.chain.from_iterable(found)
     names = sorted(path.relative_to(root).as_posix() for path in files)
     return [f"{name} is not in the wheel" for name in names if name not in shipped]
 

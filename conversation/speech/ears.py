@@ -4,6 +4,7 @@ Started by the speech process as `python -P -m conversation.speech.ears --link F
 """
 
 import argparse
+import os
 import signal
 import socket
 import subprocess
@@ -28,6 +29,8 @@ from media.wire import Decoder, WireError, encode
 READ_BYTES = 256 * 1024
 ANSWER_TIMEOUT_S = 30.0
 ATTEMPTS_MAX = 2
+NICE = 5
+"""Who is understood a little later does not notice; who is answered late does."""
 
 
 class EarsLost(SpeechError):
@@ -143,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Ctrl-C reaches the whole group: the keeper decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICE)
     with closing(socket.socket(fileno=options.link)) as sock:
         try:
             serve(sock)

@@ -37,14 +37,13 @@ class Admission:
 
     def admit(self, datagrams: Datagrams, now: int) -> tuple[Slots, Slots]:
         """The rows of RTP that are somebody's, and whose; opened, where they were sealed."""
-        data, routes = datagrams.data, self._routes
-        second = data[:, 1]
+        routes, second = self._routes, datagrams.data[:, 1]
         # RFC 5761 section 4: on one port, the second octet tells RTCP from RTP.
         muxed = (second >= RTCP_FIRST) & (second <= RTCP_LAST)
-        words = np.where(muxed[:, None], data[:, 4:8], data[:, 8:12])
-        ssrcs = words.copy().view(">u4")[:, 0].astype(np.int64)
+        words = datagrams.data.view(">u4")
+        ssrcs = np.where(muxed, words[:, 1], words[:, 2]).astype(np.int64)
         slots = routes.find(datagrams.ports, datagrams.sources, ssrcs)
-        reports = routes.rtcp[datagrams.ports]
+        reports = routes.find_reports(datagrams.ports, datagrams.sources, ssrcs)
         is_rtcp = (reports >= 0) | (muxed & (slots >= 0))
         if is_rtcp.any():
             slots = np.where(reports >= 0, reports, slots)

@@ -63,8 +63,7 @@ class Exchange:
         self.lines.open(line)
         self.reports.open(line.slot)
         self.banks[line.rate].open(line.slot, opening.codec.clock_rate)
-        remote = pack(opening.remote)
-        self.routes.open(line.slot, line.port, remote, shared=opening.shared)
+        self._route(line)
         self._changed = True
 
     def follow(self, line: Line, before: Open, now: int) -> None:
@@ -86,8 +85,13 @@ class Exchange:
             new.concealed[line.slot] = old.concealed[line.slot]
             new.rings.late[line.slot] = old.rings.late[line.slot]
         if opening.shared:
-            self.routes.open(line.slot, line.port, pack(opening.remote), shared=True)
+            self._route(line)
         self._changed = True
+
+    def _route(self, line: Line) -> None:
+        opening = line.opening
+        remote, reports = pack(opening.remote), pack(opening.reports_from)
+        self.routes.open(line.slot, line.port, remote, reports, shared=opening.shared)
 
     def close(self, line: Line) -> None:
         """The gate is closed before."""

@@ -2,7 +2,6 @@
 
 import mmap
 import sys
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,13 +29,7 @@ def lazily(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Zeros, whose pages exist from the first write on."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE
-    room = mmap.mmap(-1, size, flags=flags)
-    if sys.platform == "linux":
-        # A tick goes through a page of each leg in each room: more than a processor knows the
-        # places of, unless pages are large. A kernel that has none goes on with small ones.
-        with suppress(OSError):
-            room.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(room, dtype).reshape(shape)
+    return np.frombuffer(mmap.mmap(-1, size, flags=flags), dtype).reshape(shape)
 
 
 def windows(matrix: Frames, width: int) -> Frames:

@@ -52,24 +52,34 @@ class Placements:
         skew = arrived - positions
         # No packet arrives before it was sent: the anchor itself was late, or time jumped.
         off = (ssrcs != self._ssrc[slots]) | (skew < -self._early) | (skew > self._jump)
-        late = ~off & (skew > self._late)
-        since = self._late_since[slots]
-        since = np.where(late, np.where(since == NEVER, arrived, since), NEVER)
-        # A burst after a stall is late, too, but it ends; a sender who paused stays late.
-        moved = off | (late & (arrived - since >= self._span))
-        positions = np.where(moved, arrived, positions)
-        self._late_since[slots] = np.where(moved, NEVER, since)
+        moved = off | self._stay_late(slots, ~off & (skew > self._late), arrived)
         self._ssrc[slots], self._timestamp[slots] = ssrcs, timestamps
-        shift = self._follow_drift(slots, np.where(moved, 0, skew), moved)
+        if moved.any():
+            positions, skew = np.where(moved, arrived, positions), np.where(moved, 0, skew)
+            self._late_since[slots[moved]] = NEVER
+            self._window[slots[moved]] = 0
+        shift = self._follow_drift(slots, skew)
         self._position[slots] = positions + shift
         return positions, moved | (shift > 0)
 
-    def _follow_drift(self, slots: Slots, skew: Slots, moved: Mask) -> Slots:
+    def _stay_late(self, slots: Slots, late: Mask, arrived: Slots) -> Mask:
+        """Whose packets have been late for so long that it is their place.
+
+        A burst after a stall is late, too, but it ends; a sender who paused stays late.
+        """
+        if not late.any():
+            self._late_since[slots] = NEVER
+            return late
+        since = self._late_since[slots]
+        since = np.where(late, np.where(since == NEVER, arrived, since), NEVER)
+        self._late_since[slots] = since
+        return late & (arrived - since >= self._span)
+
+    def _follow_drift(self, slots: Slots, skew: Slots) -> Slots:
         """Move the anchor if even the luckiest packet of a window came late: a slow clock."""
-        window = np.where(moved, 0, self._window[slots])
+        window = self._window[slots]
         least = np.where(window > 0, np.minimum(self._least_skew[slots], skew), skew)
-        window += 1
-        full = window >= DRIFT_WINDOW_PACKETS
-        self._window[slots] = np.where(full, 0, window)
         self._least_skew[slots] = least
+        full = window + 1 >= DRIFT_WINDOW_PACKETS
+        self._window[slots] = np.where(full, 0, window + 1)
         return np.where(full & (least > self._drift), least, 0)

@@ -64,8 +64,9 @@ class Reception:
         if not plain.all():
             # What a leg has in one batch stays in order.
             plain &= ~np.isin(slots, slots[~plain])
-        self._hear_rarer(datagrams, rows[~plain], slots[~plain], now)
-        self._hear_plain(datagrams, headers, rows[plain], slots[plain], now)
+            self._hear_rarer(datagrams, rows[~plain], slots[~plain], now)
+            rows, slots = rows[plain], slots[plain]
+        self._hear_plain(datagrams, headers, rows, slots, now)
 
     def _hear_plain(
         self, datagrams: Datagrams, headers: Headers, rows: Slots, slots: Slots, now: int
@@ -85,7 +86,7 @@ class Reception:
         positions = bank.place(slots, ssrcs, timestamps.astype(np.int64), arrived)
         laws, lengths = lines.law[slots], headers.payload_length[rows]
         for chosen in alike(slots, lengths * len(LAWS) + laws):
-            law, end = laws[chosen[0]], FIXED_BYTES + lengths[chosen[0]]
+            law, end = laws[chosen][0], FIXED_BYTES + lengths[chosen][0]
             payloads = datagrams.data[rows[chosen], FIXED_BYTES:end]
             bank.put(slots[chosen], positions[chosen], np.take(DECODE[law], payloads))
 
@@ -182,19 +183,19 @@ class Reception:
         positions = bank.place(slots, ssrcs, timestamps, arrived)
         lengths = np.array([len(samples) for samples in heard.samples])
         for chosen in alike(slots, lengths):
-            places: list[int] = chosen.tolist()
+            places: list[int] = np.arange(len(slots))[chosen].tolist()
             samples = np.stack([heard.samples[n] for n in places])
             bank.put(slots[chosen], positions[chosen], samples)
 
 
-def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots]:
+def alike(slots: Slots, kinds: NDArray[np.integer]) -> Iterator[Slots | slice]:
     """The places of packets which can be taken together: of one kind, and of a leg one each.
 
     In an order in which those of each leg stay as they came.
     """
     keys = ranks(slots) * KINDS_MAX + kinds
     if (keys == keys[0]).all():
-        yield np.arange(len(keys))
+        yield slice(None)
         return
     for key in np.unique(keys).tolist():
         yield np.flatnonzero(keys == key)

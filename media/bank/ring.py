@@ -77,8 +77,9 @@ class Rings:
 
     def span(self, slot: int, start: int, count: int) -> Samples:
         """A copy of what was released; silent where nothing was."""
-        places = np.arange(start, start + count) % self.length
-        samples: Samples = self._rows[slot][places]
+        row, first = self._rows[slot, : self.length], start % self.length
+        over = max(0, first + count - self.length)
+        samples: Samples = np.concatenate([row[first : first + count], row[:over]])
         samples[samples == EMPTY] = 0
         return samples
 

@@ -14,14 +14,19 @@ PORTS = 1 << 16
 UNKNOWN_MAX = 64
 """So many datagrams of sources unknown on a shared port are looked at in one batch."""
 
+REPORTS_MAX = 256
+"""So many reports on the port above a shared one: each leg sends one in seconds."""
+
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(slots=True)
 class Sharer:
-    """A leg on a shared port: from where it is sent to, and by which SSRC it is known."""
+    """A leg on a shared port: from where it is sent to, by which SSRC it is known, and from where
+    its reports come if not from there."""
 
     remote: bytes
+    reports: bytes
     ssrc: int | None = None
 
 
@@ -31,29 +36,37 @@ class Routes:
         self.rtcp = np.full(PORTS, NOBODY, np.int64)
         self._sharers: dict[int, Sharer] = {}
         self._by_remote: dict[bytes, list[int]] = {}
+        self._by_reports: dict[bytes, list[int]] = {}
+        self._by_host: dict[tuple[bytes, int], int] = {}
+        """By host and SSRC; NOBODY where several legs have both."""
         self._keys: NDArray[np.uint64] = np.empty(0, np.uint64)
         self._slots: Slots = np.empty(0, np.int64)
         self._rows: NDArray[np.uint8] = np.empty((0, SOCKADDR_BYTES), np.uint8)
         self._ssrcs: Slots = np.empty(0, np.int64)
 
-    def open(self, slot: int, port: int, remote: bytes, *, shared: bool) -> None:
-        """A leg listens on a port; on a shared one only to the source that was signalled."""
-        self.rtp[port] = SHARED if shared else slot
+    def open(self, slot: int, port: int, remote: bytes, reports: bytes, *, shared: bool) -> None:
+        """A leg listens on a port, and for reports on the one above; on a shared one only to the
+        sources that were signalled."""
+        self.rtp[port] = self.rtcp[port + 1 & PORTS - 1] = SHARED if shared else slot
         if not shared:
-            self.rtcp[port + 1 & PORTS - 1] = slot
             return
         self.close(slot, port, shared=True)
-        self._sharers[slot] = Sharer(remote)
+        self._sharers[slot] = Sharer(remote, reports)
         self._by_remote.setdefault(remote, []).append(slot)
+        self._by_reports.setdefault(reports, []).append(slot)
 
     def close(self, slot: int, port: int, *, shared: bool) -> None:
         """Nobody listens there any more."""
         if not shared:
             self.rtp[port] = self.rtcp[port + 1 & PORTS - 1] = NOBODY
         elif (sharer := self._sharers.pop(slot, None)) is not None:
-            self._by_remote[sharer.remote].remove(slot)
-            if not self._by_remote[sharer.remote]:
-                del self._by_remote[sharer.remote]
+            for known, at in (
+                (self._by_remote, sharer.remote),
+                (self._by_reports, sharer.reports),
+            ):
+                known[at].remove(slot)
+                if not known[at]:
+                    del known[at]
             self._sort()
 
     def find(self, ports: NDArray[np.int32], sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
@@ -63,6 +76,26 @@ class Routes:
         if rows.size:
             slots[rows] = self._find_shared(sources[rows], ssrcs[rows])
         return slots
+
+    def find_reports(
+        self, ports: NDArray[np.int32], sources: NDArray[np.uint8], ssrcs: Slots
+    ) -> Slots:
+        """The slot of each datagram on a port for RTCP alone; negative where it is nobody's."""
+        slots = self.rtcp[ports]
+        rows = np.flatnonzero(slots == SHARED)
+        if rows.size:
+            slots[rows] = NOBODY
+            for row in rows[:REPORTS_MAX].tolist():
+                slots[row] = self._reporter(sources[row].tobytes(), int(ssrcs[row]))
+        return slots
+
+    def _reporter(self, source: bytes, ssrc: int) -> int:
+        """Whose sound has this SSRC; who sends none is known by the address alone."""
+        slot = self._by_host.get((_host(source), ssrc))
+        if slot is None:
+            slots = self._by_reports.get(source, [])
+            slot = slots[0] if len(slots) == 1 else NOBODY
+        return slot
 
     def _find_shared(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
         found = self._look_up(sources, ssrcs)
@@ -104,3 +137,12 @@ class Routes:
         order = np.argsort(keys)
         self._keys, self._rows, self._ssrcs = keys[order], rows[order], ssrcs[order]
         self._slots = np.array([slot for _, _, slot in bound], np.int64)[order]
+        self._by_host = {}
+        for remote, ssrc, slot in bound:
+            who = _host(remote), ssrc
+            self._by_host[who] = NOBODY if who in self._by_host else slot
+
+
+def _host(address: bytes) -> bytes:
+    """An address without its port; see `media.net.address`."""
+    return address[:2] + address[4:]

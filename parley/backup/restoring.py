@@ -17,12 +17,15 @@ from runtime.keystore import Keystore, ids_in, read_tombstones
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.tables import select
 from runtime.writer import Committed, Writer, action_of
+from sessions.retention.tables import KeyDestroyed
 from sessions.tables import Call
 
 assert restored in DECLARING, "a replay must know the entry that a restore appends"
 
 BESIDE = ("-wal", "-shm", "-acked", "-journal")
 """The ends of the names of files that belong to a database file."""
+
+ERASURES = "SELECT 1 FROM sqlite_master WHERE name = 'key_destroyed'"
 
 
 class InTheWay(Exception):
@@ -133,6 +136,9 @@ def _bring_keys(database: Path, keystore: Keystore, copy: Path | None) -> tuple[
     connection = sqlite.open_reader(database)
     try:
         forgotten = [row.words_key for row in select(connection, Call, (), ()) if row.forgotten]
+        # A backup of an older release knows of no erasure.
+        if connection.execute(ERASURES).fetchone():
+            forgotten += [row.id for row in select(connection, KeyDestroyed, (), ())]
     finally:
         connection.close()
     keystore.destroy_all(forgotten)

@@ -87,7 +87,8 @@ def _tls(script: CallScript) -> Tls:
         raise CallError(str(error)) from error
 
 
-def _keys(answer: AudioParameters) -> Srtp | None:
+def keys_of(answer: AudioParameters) -> Srtp | None:
+    """The keys that were agreed on, as media has them."""
     if answer.srtp is None:
         return None
     send, receive = map(base64.b64decode, (answer.srtp.send_key, answer.srtp.receive_key))
@@ -141,7 +142,7 @@ class _Call:
             payload_type=answer.payload_type,
             dtmf_payload_type=answer.dtmf_payload_type,
             dtmf_clock_rate=answer.dtmf_clock_rate,
-            srtp=_keys(answer),
+            srtp=keys_of(answer),
         )
         # The time line of what is heard begins here, too.
         self._answered_at = time.monotonic()

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    key = _key(args.key)
+    key = key_of(args.key)
     request = args.request or secrets.token_hex(8)
     found = _post(args.url, args.reducer, _signed(args, key, request), request)
     if args.json:
@@ -120,7 +120,8 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _key(path: Path) -> Ed25519PrivateKey:
+def key_of(path: Path) -> Ed25519PrivateKey:
+    """Somebody's private key. Raises NotLikeThis."""
     try:
         return private_key_from_pem(path.read_bytes())
     except OSError as error:

@@ -1,58 +1,102 @@
-"""parley export: the evidence pack of one call, to be verified by somebody else."""
+"""parley export: one call for somebody else: to be verified, passed on, or listened to."""
 
 import argparse
 import time
 from pathlib import Path
 
+import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parley import evidence
-from parley.commands import No, NotLikeThis, finding, looks, place
+from parley import evidence, sounding
+from parley.commands import No, NotLikeThis, export_vcon, finding, looks, place
 from recordings import ExportError, PackError, VaultError
 from recordings.access import Looked
 from runtime import checkpoint
 from runtime.log_key import load_or_create
-from sessions.tables import CallState
+from sessions.tables import Call, CallState
+
+FORMATS = ("pack", "vcon", "wav", "opus")
+
+EXAMPLES = """\
+examples:
+  parley export last --to evidence/ && parley verify evidence/
+  parley export last --format opus --to call.ogg
+  parley export last --format vcon --to call.vcon && parley vcon verify call.vcon
+  parley export 7f3a --format vcon --to call.vcon --sign-key our.key --sign-cert our.pem \\
+      --encrypt theirs.pem"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_arguments(parser)
     finding.add_call(parser)
     parser.add_argument(
-        "--to", type=Path, metavar="DIR", required=True, help="a folder to be made, or empty"
+        "--to", type=Path, metavar="PATH", required=True, help="a file, or the folder of a pack"
     )
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="one that the recipient has: prove growth"
+        "--format",
+        choices=FORMATS,
+        default="pack",
+        help="pack: to be verified (default); vcon: to be passed on; wav, opus: caller left,"
+        " agent right",
     )
-    parser.epilog = "example:\n  parley export last --to evidence/ && parley verify evidence/"
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="of a pack: one that the recipient has, prove growth",
+    )
+    export_vcon.add_arguments(parser)
+    parser.epilog = EXAMPLES
 
 
 def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
+    export_vcon.check(args)
+    if args.checkpoint is not None and args.format != "pack":
+        raise NotLikeThis(f"--checkpoint goes with a pack, not with --format {args.format}")
     with place.reading(here) as rows:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
         looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
         try:
-            unreadable = evidence.export(
-                rows,
-                call,
-                key=here.keystore().key,
-                log_key=_log_key(here),
-                recordings=here.recordings,
-                directory=args.to,
-                now_us=time.time_ns() // 1_000,
-                held=None if args.checkpoint is None else _held(args.checkpoint),
-            )
+            unreadable = _export(args, here, rows, call)
         except (ExportError, OSError) as error:
-            raise NotLikeThis(f"{error}: name another folder with --to") from error
+            what = "folder" if args.format == "pack" else "file"
+            raise NotLikeThis(f"{error}: name another {what} with --to") from error
+        except sounding.NothingToHear as error:
+            raise No(str(error)) from error
         except (PackError, VaultError) as error:
             raise No(f"the records of {call.id} do not fit together: {error}") from error
     for name in unreadable:
         print(f"missing or changed: {name}")
-    print(f"exported {call.id} to {args.to}; it is confidential, it holds the recording in clear")
+    holds = export_vcon.holds(args) if args.format == "vcon" else "it holds the recording in clear"
+    print(f"exported {call.id} to {args.to}; it is confidential, {holds}")
     return 0
+
+
+def _export(
+    args: argparse.Namespace, here: place.Place, rows: apsw.Connection, call: Call
+) -> list[str]:
+    """Answers the chunks that would not open."""
+    now_us = time.time_ns() // 1_000
+    key = here.keystore().key
+    if args.format == "vcon":
+        return export_vcon.write(args, here, rows, call.id, now_us=now_us, log_key=log_key(here))
+    if args.format != "pack":
+        return sounding.write(
+            rows, call.id, key=key, recordings=here.recordings, kind=args.format, path=args.to
+        )
+    return evidence.export(
+        rows,
+        call,
+        key=key,
+        log_key=log_key(here),
+        recordings=here.recordings,
+        directory=args.to,
+        now_us=now_us,
+        held=None if args.checkpoint is None else _held(args.checkpoint),
+    )
 
 
 def _held(path: Path) -> str:
@@ -64,8 +108,8 @@ def _held(path: Path) -> str:
     return text
 
 
-def _log_key(here: place.Place) -> Ed25519PrivateKey:
-    """A key made now would sign a log it never saw: only the one that is there will do."""
+def log_key(here: place.Place) -> Ed25519PrivateKey:
+    """What signs the log. One made now would sign a log it never saw: only that which is there."""
     if not here.log_key.exists():
         raise NotLikeThis(f"there is no log key at {here.log_key}: put it back from your backup")
     try:

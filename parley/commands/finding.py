@@ -25,5 +25,6 @@ def call_of(rows: apsw.Connection, wanted: str) -> Call:
         raise No(str(error)) from error
 
 
-def as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+def as_json(value: object, *, ascii: bool = False) -> str:
+    """`ascii` for the words of strangers: no letter of theirs reaches a terminal."""
+    return json.dumps(value, ensure_ascii=ascii, indent=2)

@@ -72,6 +72,25 @@ def place_of(args: argparse.Namespace) -> Place:
         raise NotLikeThis(str(error)) from error
 
 
+def _opened(path: Path) -> tuple[apsw.Connection, bool]:
+    """A transaction on the store; whether without what readers share with a writer."""
+    try:
+        return _begun(sqlite.open_reader(path)), False
+    except (apsw.IOError, apsw.FullError, apsw.CantOpenError):
+        # A full disk: what is stored can be read.
+        return _begun(sqlite.open_unwritten(path)), True
+
+
+def _begun(connection: apsw.Connection) -> apsw.Connection:
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT seq FROM log LIMIT 1").fetchall()
+    except apsw.Error:
+        connection.close()
+        raise
+    return connection
+
+
 @contextmanager
 def reading(place: Place) -> Generator[apsw.Connection, None, None]:
     """The store's rows at one moment: what is committed meanwhile is not seen.
@@ -85,14 +104,14 @@ def reading(place: Place) -> Generator[apsw.Connection, None, None]:
             " or make one with `parley serve` or `parley demo --keep`"
         )
     try:
-        connection = sqlite.open_reader(path)
-        connection.execute("BEGIN")
-        connection.execute("SELECT seq FROM log LIMIT 1").fetchall()
+        connection, alone = _opened(path)
     except apsw.Error as error:
         raise NotLikeThis(f"{path} cannot be read as a store: {error}") from error
     try:
         integrity.check_tail(connection)
         yield connection
+        if alone and sqlite.is_written(path):
+            raise No(f"{path} was written again meanwhile, and may be seen half: ask once more")
     except StoreDamaged as damage:
         raise No(f"{path}: {damage}") from damage
     except integrity.UNREADABLE as error:

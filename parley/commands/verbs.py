@@ -11,13 +11,21 @@ def add(
     verbs: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, example: str
 ) -> argparse.ArgumentParser:
     """A verb with the options that all have. `perform` calls its `run`."""
+    parser = bare(verbs, name, run, summary, example)
+    place.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def bare(
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, example: str
+) -> argparse.ArgumentParser:
+    """A verb that needs no store, and has its own options only."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.description = f"{summary[0].upper()}{summary[1:]}."
     parser.epilog = f"example:\n  {example}"
-    place.add_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(verb=run)
     return parser
 

@@ -87,6 +87,24 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
+def open_unwritten(path: Path) -> apsw.Connection:
+    """The same for a store that nobody writes, on a disk with no room for the shared memory which
+    readers and writers have in common. Raises IOError where there is a write-ahead log to read.
+    """
+    if is_written(path):
+        raise apsw.IOError(f"the write-ahead log of {path} cannot be read: free some space")
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def is_written(path: Path) -> bool:
+    """Whether a write-ahead log holds what the database does not."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
 def open_memory() -> apsw.Connection:
     """A database of its own, for replays and for looking back in time."""
     return apsw.Connection(":memory:", statementcachesize=STATEMENTS_KEPT)

@@ -131,7 +131,9 @@ def accepted(theirs: bytes, offer: bytes, preference: Sequence[str]) -> AudioPar
     ours = parse(offer, Srtp.OPTIONAL)
     is_secure = ours.protocol in SECURE
     audio = parse(theirs, Srtp.OPTIONAL if ours.crypto else Srtp.OFF)
-    chosen = choose(audio, preference)
+    # Nothing else was offered; and what we answered to an offer of theirs is one codec.
+    offered = [name for name in preference if _number_of(ours, CODECS[name]) is not None]
+    chosen = choose(audio, offered)
     keys = _taken(ours, audio)
     if keys is None and (is_secure or audio.crypto):
         raise SdpError("SDP answers with keys that were not offered")

@@ -18,6 +18,7 @@ from telephony.sip.core import (
 )
 from telephony.sip.dialog import DialogState
 from telephony.sip.early_offers import EarlyOffers
+from telephony.sip.early_updates import EarlyUpdates
 from telephony.sip.gate import Gate, OpenGate
 from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import InDialog
@@ -76,7 +77,8 @@ class Commands:
         self._updates = Updates(self._core)
         self._answering = Answering(self._core, self._acknowledging, self._updates)
         self._incoming = IncomingCalls(self._core, self._answering, self._acknowledging)
-        self._outgoing = OutgoingCalls(self._core, self._within)
+        self._early_updates = EarlyUpdates(self._core, self._updates)
+        self._outgoing = OutgoingCalls(self._core, self._within, self._early_updates)
         self._early_offers = EarlyOffers(self._core)
         self._reinvites = Reinvites(self._core, self._within)
         self._refreshing = Refreshing(self._core, self._within, self._reinvites)
@@ -88,6 +90,7 @@ class Commands:
             answering=self._answering,
             acknowledging=self._acknowledging,
             updates=self._updates,
+            early_updates=self._early_updates,
             transfers=self._transfers,
             referrals=self._referrals,
         )
@@ -125,12 +128,14 @@ class Commands:
         """Answer the offer of an UPDATE or PRACK."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.answer(dialog, sdp, now)
+            self._early_updates.answer(dialog, sdp, now)
             self._answering.proceed(dialog, now)
 
     def refuse_update(self, dialog_id: str, status: int, now: float) -> None:
         """Refuse the offer of an UPDATE or PRACK, with 300 to 699."""
         if dialog := self._core.dialog(dialog_id):
             self._updates.refuse(dialog, status, now)
+            self._early_updates.refuse(dialog, status, now)
             self._answering.proceed(dialog, now)
 
     def agree(self, dialog_id: str, method: str, sdp: bytes, now: float) -> None:

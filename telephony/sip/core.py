@@ -55,13 +55,14 @@ class Fork:
     # What it reliably answered our offer with; and our latest offer, if an UPDATE made it.
     sdp: bytes = b""
     offer: bytes = b""
-    # PRACKs of ours which it has not answered.
+    # PRACKs of ours which it has not answered; an UPDATE of its own which offers, until we answer.
     pracks: int = 0
+    update: tuple[Request, Flow] | None = None
 
     @property
     def is_settled(self) -> bool:
         """Whether offer and answer are exchanged, and both sides know it."""
-        return bool(self.sdp) and not self.pracks
+        return bool(self.sdp) and not self.pracks and self.update is None
 
 
 @dataclass(slots=True)

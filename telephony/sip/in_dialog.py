@@ -12,6 +12,7 @@ from telephony.sip import reason
 from telephony.sip.acknowledging import Acknowledging
 from telephony.sip.answering import Answering
 from telephony.sip.core import Core, Dialog
+from telephony.sip.early_updates import EarlyUpdates
 from telephony.sip.headers import Lines
 from telephony.sip.incoming import IncomingCalls
 from telephony.sip.message import Request
@@ -46,6 +47,7 @@ class InDialog:
         answering: Answering,
         acknowledging: Acknowledging,
         updates: Updates,
+        early_updates: EarlyUpdates,
         transfers: Transfers,
         referrals: Referrals,
     ) -> None:
@@ -53,6 +55,7 @@ class InDialog:
         self._answering = answering
         self._acknowledging = acknowledging
         self._updates = updates
+        self._early_updates = early_updates
         self._referrals = referrals
         self._doors: Mapping[str, Door] = MappingProxyType(
             {
@@ -91,17 +94,14 @@ class InDialog:
             self._old(dialog, request, flow)
 
     def _from_fork(self, dialog: Dialog, request: Request, flow: Flow, now: float) -> None:
-        """Somebody who has not answered our INVITE yet may say that they are there (RFC 3311)."""
+        """A request of somebody who has not answered our INVITE yet."""
         core = self._core
         if request.method == "OPTIONS":
             core.reply(request, flow, 200, headers=CAPABILITIES)
         elif request.method != "UPDATE":
             core.reply(request, flow, 481)
-        elif request.body:
-            # Ours stands until the call is answered (section 5.2).
-            core.reply(request, flow, 491)
         else:
-            core.reply(request, flow, 200, headers=core.capabilities(dialog.state, request.uri))
+            self._early_updates.received(dialog, request, flow, now)
 
     def _old(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         """Seen before, in a transaction which a restart lost; or out of order."""

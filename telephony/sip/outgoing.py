@@ -20,6 +20,7 @@ from telephony.sip.core import (
 )
 from telephony.sip.dialog import DialogState, readable
 from telephony.sip.early import FORKS_MAX, EarlyDialogs, established
+from telephony.sip.early_updates import EarlyUpdates
 from telephony.sip.errors import NoListener
 from telephony.sip.exchange import Step
 from telephony.sip.headers import Lines
@@ -44,9 +45,10 @@ ELSEWHERE = (408, 503)
 class OutgoingCalls:
     """Invites, cancels, acknowledges."""
 
-    def __init__(self, core: Core, requests: Within) -> None:
+    def __init__(self, core: Core, requests: Within, updates: EarlyUpdates) -> None:
         self._core = core
         self._within = requests
+        self._updates = updates
         self._early = EarlyDialogs(core)
 
     def invite(
@@ -108,10 +110,15 @@ class OutgoingCalls:
         core = self._core
         cseq = dialog.state.local_cseq + 1
         branch = core.branch()
-        dialog.forks.clear()
+        self._leave_forks(dialog, now)
         changed = replace(changed, local_cseq=cseq, client_cseq=cseq, client_branch=branch)
         core.save(dialog, self._fitting(changed))
         self._start(dialog, now, answered)
+
+    def _leave_forks(self, dialog: Dialog, now: float) -> None:
+        """Nobody is reached any more as it was before: what they asked for is answered."""
+        self._updates.refuse(dialog, 500, now)
+        dialog.forks.clear()
 
     def _fitting(self, state: DialogState) -> DialogState:
         """A large INVITE goes by a connection, if a hop is known which takes one (18.1.1)."""
@@ -241,6 +248,7 @@ class OutgoingCalls:
                     readable(response.reason),
                     reason.read(response) or reason.ours(dialog.ending_reason),
                 )
+                self._leave_forks(dialog, now)
                 self._core.end(dialog, now)
                 self._core.tell(rejected)
 
@@ -293,7 +301,7 @@ class OutgoingCalls:
         timer = session_timer.agreed(response)
         state = session_timer.running(state, timer, session_timer.UAC, now)
         state = replace(state, answered_us=rows.microseconds(now))
-        dialog.forks.clear()
+        self._leave_forks(dialog, now)
         core.alarms.set(UNANSWERED_ALARM, state.id, None)
         core.alarms.set(CANCELLED_ALARM, state.id, None)
         core.alarms.set(SESSION_ALARM, state.id, session_timer.due_at(state))
@@ -352,12 +360,14 @@ class OutgoingCalls:
         if dialog is None or self._elsewhere(dialog, now):
             return
         if dialog.state.status != rows.EARLY or not self._redirected(dialog, now):
+            self._leave_forks(dialog, now)
             self._core.end(dialog, now)
             self._core.tell(Failed(dialog.state.id, "timed out"))
 
     def cancelled(self, dialog: Dialog, now: float) -> None:
         """The CANCEL did not bring a final response (section 9.1)."""
         self._core.transactions.drop_invite(dialog.state.client_branch)
+        self._leave_forks(dialog, now)
         self._core.end(dialog, now)
         self._core.tell(Failed(dialog.state.id, "cancelled"))
 

@@ -36,7 +36,7 @@ class Updates:
         """An UPDATE which is new, or a PRACK with an offer."""
         core = self._core
         if (status := self._refusal(dialog, request)) is not None:
-            headers = self._why(status)
+            headers = self.why(status)
             core.reply(request, flow, status, to_tag=dialog.state.local_tag, headers=headers)
             return
         state = replace(dialog.state, remote_cseq=request.cseq.number)
@@ -71,7 +71,8 @@ class Updates:
             return 500
         return 503 if self._core.transactions.is_full else None
 
-    def _why(self, status: int) -> Lines:
+    def why(self, status: int) -> Lines:
+        """The header lines of a refusal."""
         if status == 415:
             return (("Accept", SDP), ("Accept-Encoding", "identity"))
         if status == 422:
@@ -94,7 +95,7 @@ class Updates:
             state = replace(exchange.withdrawn(dialog.state), server_update=b"")
             self._core.alarms.set(UPDATE_ALARM, state.id, None)
             self._core.save(dialog, state)
-            headers = self._why(status)
+            headers = self.why(status)
             response = respond(request, status, state.local_tag, headers=headers)
             self._core.transactions.respond(server_key(request), response, state.flow, now)
 

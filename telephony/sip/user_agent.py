@@ -257,6 +257,7 @@ class UserAgent(Commands):
             self._answering.unpracked(dialog, now)
         elif kind == UPDATE_ALARM:
             self._updates.unanswered(dialog, now)
+            self._early_updates.refuse(dialog, 500, now)
             self._answering.proceed(dialog, now)
         elif kind == REINVITE_ALARM and dialog.state.status == rows.EARLY:
             self._early_offers.come_due(dialog, now)

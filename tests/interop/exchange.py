@@ -8,7 +8,8 @@ from tests.interop.agents import LEDGER
 
 CAROL = "sip:carol@192.0.2.3"
 SEND_ON, CONSULT, TRANSFER, PRESS, CONNECT = "5", "6", "7", "8", "9"
-KEYS = "12#"
+# A key twice in a row are two presses.
+KEYS = "122#"
 BUSY = 486
 
 

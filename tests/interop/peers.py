@@ -239,6 +239,8 @@ class Baresip:
         self, folder: Path, control: socket.socket, port: int, rate: int = SAMPLE_RATE
     ) -> None:
         self.uri = f"sip:caller@127.0.0.1:{port}"
+        self.keys = ""
+        """What the far side has pressed."""
         self._rate = rate
         self._folder = folder
         self._control = control
@@ -256,6 +258,13 @@ class Baresip:
 
     def press(self, digit: str) -> None:
         self._command("sndcode", digit)
+
+    def wait_for_keys(self, count: int) -> None:
+        """Wait until the far side has pressed so many keys; see `keys`."""
+        ends = monotonic() + BARESIP_SECONDS_MAX
+        while len(self.keys) < count:
+            assert monotonic() < ends, f"baresip heard {self.keys!r}"
+            self._events()
 
     def wait_until_spoken_to(self) -> None:
         """Wait until somebody has spoken and is silent again."""
@@ -335,6 +344,8 @@ class Baresip:
                 break
             found.append(json.loads(self._received[colon + 1 : colon + 1 + size]))
             self._received = self._received[colon + size + 2 :]
+        pressed = (event for event in found if event.get("type") == "CALL_DTMF_START")
+        self.keys += "".join(str(event["param"]) for event in pressed)
         return found
 
 

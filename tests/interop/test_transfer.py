@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.interop.agents import BOOK_KEY
+from tests.interop.exchange import KEYS, PRESS
 from tests.interop.peers import Account, baresip, passed, save, sipp, sipp_called, tone
 from tests.interop.server import NO_QUESTION, Server
 
@@ -97,6 +98,25 @@ def test_keys_go_by_info_where_rtp_has_none_and_the_cause_is_kept(
     assert ended(shown) == ("caller", "failed")
 
 
+def test_keys_of_the_agent_are_counted_by_a_telephone_that_takes_events(
+    exchange: Server, tmp_path: Path
+) -> None:
+    known = {call["id"] for call in exchange.calls()}
+    microphone = save(tmp_path / "microphone.wav", tone(20))
+    with baresip(tmp_path / "baresip", microphone) as telephone:
+        telephone.dial(exchange.target)
+        for count in (1, 2):
+            telephone.press(PRESS)
+            telephone.wait_for_keys(count * len(KEYS))
+        telephone.hang_up()
+        telephone.wait_for_the_end()
+    # None came late, and none twice.
+    assert telephone.keys == 2 * KEYS
+    (call,) = exchange.sealed(known)
+    actions = exchange.json("show", call["id"])["actions"]
+    assert [(action["tool"], action["state"]) for action in actions] == [("press", "finished")] * 2
+
+
 def test_a_call_takes_the_place_of_another(exchange: Server, tmp_path: Path) -> None:
     known = {call["id"] for call in exchange.calls()}
     passed(sipp("replaces", exchange.port, tmp_path), tmp_path)
@@ -161,6 +181,15 @@ def test_whom_we_call_is_greeted_and_asked_like_a_caller(server: Server, tmp_pat
     assert "granted" in {event["kind"] for event in shown["consent"]}
     assert shown["recording"] is not None
     assert [action["tool"] for action in shown["actions"]] == ["book"]
+
+
+def test_whom_we_dial_offers_another_codec_while_it_rings(exchange: Server, tmp_path: Path) -> None:
+    running, port = sipp_called("called_updates_us", tmp_path)
+    call, _ = dial(exchange, port)
+    passed(running, tmp_path)
+    shown = sealed(exchange, call)
+    assert ended(shown) == ("callee", "normal")
+    assert shown["media"]["codec"] == "PCMA"
 
 
 def test_a_caller_is_connected_with_whom_was_dialled(exchange: Server, tmp_path: Path) -> None:

@@ -386,6 +386,51 @@ def test_of_two_legs_that_nobody_can_tell_apart_neither_hears_anything() -> None
     assert plane.take_changes() == []
 
 
+def test_reports_above_a_shared_port_find_their_leg_by_host_and_ssrc_or_by_the_signalled_port() -> (
+    None
+):
+    plane = Plane("boot")
+    plane.add_shared_port(6_000, "10.0.0.1", EPOCH)
+    # Of one host: two are known by their sound, a third says nothing and named its port (RFC 3605).
+    for leg, port, more in (("a", 7_000, {}), ("b", 7_002, {}), ("c", 7_004, {"rtcp_port": 7_100})):
+        plane.command(shared(leg, (HOST, port), ssrc=ord(leg), **more), b"", EPOCH)
+        if not more:
+            sound = RtpPacket(0, 1, 160, ord(leg) + 1_000, bytes(160)).serialize()
+            deliver(plane, 6_000, [(sound, (HOST, port))], EPOCH)
+
+    def told(leg: str, ssrc: int, source: Address, lost: int) -> None:
+        block = ReportBlock(ord(leg), lost, lost, 1, 80)
+        report = compound(ReceiverReport(ssrc, (block,)))
+        deliver(plane, 6_001, [(report, source)], EPOCH + FRAME_US)
+
+    # Whatever port a NAT has made of it, but from no other host.
+    told("a", ord("a") + 1_000, (HOST, 50_001), 64)
+    told("b", ord("b") + 1_000, (HOST, 7_003), 128)
+    told("b", ord("b") + 1_000, ("203.0.113.9", 7_003), 255)
+    told("c", 4_711, (HOST, 7_100), 32)
+    told("c", 4_712, (HOST, 7_005), 255)
+    for leg in "abc":
+        plane.command({"cmd": "close", "leg": leg}, b"", EPOCH)
+    losses = [e.header["remote_loss_permille"] for e in named(events(plane), "quality")]
+    assert losses == [250, 500, 125]
+
+
+def test_reports_that_two_legs_could_have_sent_are_nobodys() -> None:
+    plane = Plane("boot")
+    plane.add_shared_port(6_000, "10.0.0.1", EPOCH)
+    for leg, port in (("a", 7_000), ("b", 7_002)):
+        plane.command(shared(leg, (HOST, port), ssrc=9, rtcp_port=7_100), b"", EPOCH)
+        sound = RtpPacket(0, 1, 160, 5, bytes(160)).serialize()
+        deliver(plane, 6_000, [(sound, (HOST, port))], EPOCH)
+    for ssrc in (5, 6):
+        report = compound(ReceiverReport(ssrc, (ReportBlock(9, 128, 1, 1, 80),)))
+        deliver(plane, 6_001, [(report, (HOST, 7_100))], EPOCH + FRAME_US)
+    for leg in "ab":
+        plane.command({"cmd": "close", "leg": leg}, b"", EPOCH)
+    losses = [e.header["remote_loss_permille"] for e in named(events(plane), "quality")]
+    assert losses == [0, 0]
+
+
 # SRTP.
 
 

@@ -65,6 +65,32 @@ def rewrite(log: Log, key: Callable[[dict[str, Any]], bool]) -> Log:
     return forged
 
 
+def suspended(call: Call, at_us: int, opened_us: int, suspended_us: int | None) -> None:
+    """The recording's row, as it stands from now on."""
+    row = {"id": CALL, "epoch": 1, "opened_us": opened_us, "suspended_us": suspended_us}
+    call.log.append(at_us, "sessions.calls_joined", [["recording", None, row]])
+
+
+@pytest.mark.parametrize(
+    ("opened_us", "suspended_us", "is_within"),
+    [
+        (0, SECOND_US, True),
+        (0, SECOND_US - 1, False),
+        (0, None, True),
+        (1, None, False),
+    ],
+)
+def test_what_was_captured_in_a_pause_does_not_pass(
+    tmp_path: Path, opened_us: int, suspended_us: int | None, is_within: bool
+) -> None:
+    call = granted()
+    since_us = None if suspended_us is None else GRANTED_US + suspended_us
+    suspended(call, GRANTED_US, GRANTED_US + opened_us, since_us)
+    call.record("caller", 1, 0, GRANTED_US, GRANTED_US + 2 * SECOND_US)
+    told = ["chunk caller-1-0 was captured while the recording was suspended"]
+    assert failures(call.write(tmp_path)) == ([] if is_within else told)
+
+
 # --- Honest packs
 
 

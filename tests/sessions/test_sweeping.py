@@ -26,6 +26,7 @@ from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
 from sessions.joining_reducers import calls_joined
+from sessions.live import LiveCall
 from sessions.referring import Referring
 from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
@@ -203,3 +204,16 @@ async def test_a_chunk_that_is_refused_leaves_nothing_on_disk(house: House) -> N
     await sealing.chunk(told(good, n=7))
     assert there(house, good)
     appender.close()
+
+
+async def test_a_recording_that_is_over_is_left_alone_by_whoever_lost_its_gate(
+    house: House,
+) -> None:
+    await recorded(house.store)
+    calls: dict[str, Any] = {}
+    sealing = Sealing(house, calls, Turns(house, calls, Referring(house)))
+    await act(house.store, recording_sealed, call=CALL)
+    # Between a look at its row and the action a call may end: the reducer has the last word.
+    await sealing.reopen_gate(LiveCall(CALL, "key_w", Agent()), "the media process was replaced")
+    (row,) = await house.store.reader.rows(Recording)
+    assert (row.epoch, row.state, row.lost) == (1, RecordingState.SEALED, None)

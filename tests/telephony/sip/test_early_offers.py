@@ -343,11 +343,60 @@ def test_an_update_which_meets_the_answer_of_the_call_still_counts() -> None:
     assert wire.caller.events[-1] == Offered(ours, PAUSE)
 
 
-def test_the_callee_meets_the_offer_of_an_invite_and_offers_after_the_answer() -> None:
+def test_the_callee_offers_by_update_and_the_2xx_says_no_more() -> None:
     wire, ours = ringing()
     wire.callee.agent.reoffer(wire.offered, PAUSE, wire.now)
     wire.flow()
-    assert wire.caller.said[-1] == "491 UPDATE"
+    assert wire.caller.events[-1] == Offered(ours, PAUSE, "UPDATE")
+    # Theirs waits for its answer: ours is made after it.
+    wire.caller.agent.reoffer(ours, OFFER, wire.now)
+    wire.caller.agent.agree(ours, "UPDATE", PAUSED, wire.now)
+    wire.flow()
+    assert wire.callee.events[-1] == Renegotiated(wire.offered, PAUSED)
+    row = wire.caller.rows[ours]
+    assert (row.local_sdp, row.remote_sdp) == (PAUSED, PAUSE)
+    wire.run(4.1)
+    assert wire.callee.events[-1] == Offered(wire.offered, OFFER, "UPDATE")
+    wire.callee.agent.disagree(wire.offered, "UPDATE", wire.now)
     wire.callee.agent.accept(wire.offered, ANSWER, wire.now)
-    wire.run(5.0)
-    assert wire.caller.events[-1] == Offered(ours, PAUSE)
+    wire.flow()
+    assert wire.caller.events[-2:] == [NotRenegotiated(ours, 488), Accepted(ours, PAUSE)]
+    row = wire.caller.rows[ours]
+    assert (row.local_sdp, row.remote_sdp, row.exchange) == (PAUSED, PAUSE, "stable")
+
+
+@pytest.mark.parametrize("ending", ["refused", "nobody", "answered", "rejected"])
+def test_an_offer_of_the_callee_which_is_not_answered_changes_nothing(ending: str) -> None:
+    wire, ours = ringing()
+    before = wire.caller.rows[ours]
+    wire.callee.agent.reoffer(wire.offered, PAUSE, wire.now)
+    wire.flow()
+    if ending == "refused":
+        wire.caller.agent.disagree(ours, "UPDATE", wire.now)
+    elif ending == "nobody":
+        wire.run(5.0)
+    else:
+        # They answer, or refuse, the call without waiting for it.
+        invite = next(m for m in wire.caller.sent if isinstance(m, Request))
+        status, body = (200, ANSWER) if ending == "answered" else (486, b"")
+        response = respond(invite, status, wire.callee.rows[wire.offered].local_tag, body=body)
+        wire.caller.receive(bytes(response), CALLEE, wire.now)
+    wire.flow()
+    refusals = [said for said in wire.caller.said if said.endswith(" UPDATE")]
+    assert refusals == ["488 UPDATE" if ending == "refused" else "500 UPDATE"]
+    if ending != "rejected":
+        row = wire.caller.rows[ours]
+        assert (row.local_sdp, row.remote_sdp) == (before.local_sdp, before.remote_sdp)
+
+
+def test_who_offer_at_once_while_it_rings_both_wait_and_then_both_are_heard() -> None:
+    wire, ours = ringing()
+    wire.caller.agent.reoffer(ours, HOLD, wire.now)
+    wire.callee.agent.reoffer(wire.offered, PAUSE, wire.now)
+    wire.flow()
+    assert "491 UPDATE" in wire.caller.said and "491 UPDATE" in wire.callee.said
+    wire.run(2.05)
+    assert wire.caller.events[-1] == Offered(ours, PAUSE, "UPDATE")
+    wire.caller.agent.agree(ours, "UPDATE", PAUSED, wire.now)
+    wire.run(2.0)
+    assert wire.callee.events[-1] == Offered(wire.offered, HOLD, "UPDATE")

@@ -1,0 +1,140 @@
+"""The attachments of a vCon: why it may be kept, where it is silent, and what proves it.
+
+A lawful basis is as draft-howe-vcon-lawful-basis has it, which says `type` where the core says
+`purpose`: both are written. The draft has no word for a key press, for the hash of what was asked
+or for an epoch; they stand in `proof_data` and `metadata`.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from consent.wordings import WORDINGS
+from recordings.vcon.conversation import AGENT, CALL, GAP_REASONS, REMOTE, Conversation, Record
+from recordings.vcon.dialogs import PLACE_OF
+from recordings.vcon.values import base64url, content_hash, date, seconds
+
+ANSWERS = ("granted", "refused", "withdrawn")
+
+Attachment = dict[str, Any]
+
+
+def attachments(told: Conversation) -> list[Attachment]:
+    return [*_consents(told), *_basis(told), *_gaps(told), *_proofs(told)]
+
+
+def _consents(told: Conversation) -> Iterator[Attachment]:
+    """One for each party and scope: all that was granted, refused and withdrawn, in its order."""
+    events = sorted(told.record["consent"], key=lambda one: (one["party"], one["scope"], one["id"]))
+    for (party, scope), group in groupby(events, key=lambda one: (one["party"], one["scope"])):
+        story = list(group)
+        answers = [event for event in story if event["kind"] in ANSWERS]
+        if not answers:
+            continue
+        body = {
+            "lawful_basis": "consent",
+            "expiration": None,
+            "purpose_grants": [_grant(scope, event) for event in answers],
+            "proof_mechanisms": [_proof(told, story, event) for event in answers],
+            "metadata": {
+                "epoch": max(event["epoch"] for event in answers),
+                "call": told.call["id"],
+            },
+        }
+        yield _lawful_basis(answers[0]["at_us"], PLACE_OF.get(party, REMOTE), body)
+
+
+def _grant(scope: str, event: Record) -> dict[str, Any]:
+    granted = event["kind"] == "granted"
+    return {"purpose": scope, "granted": granted, "granted_at": date(event["at_us"])}
+
+
+def _proof(told: Conversation, story: Sequence[Record], event: Record) -> dict[str, Any]:
+    """How the answer came, and to which question: the last one before it."""
+    before = [one["wording"] for one in story if one["wording"] and one["at_us"] <= event["at_us"]]
+    wording = WORDINGS.get(before[-1]) if before else None
+    spoken = (event["method"] or "").startswith("voice")
+    data: dict[str, Any] = {
+        "dialog_reference": CALL,
+        "time_offset": told.offset_s(event["at_us"]),
+        "method": event["method"],
+        "epoch": event["epoch"],
+        "event": event["id"],
+    }
+    if wording is not None:
+        data["confirmation_text"] = wording.text
+        data["wording"] = wording.id
+        data["wording_hash"] = content_hash(wording.text.encode())
+    return {
+        "proof_type": "verbal_confirmation" if spoken else "external_system",
+        "timestamp": date(event["at_us"]),
+        "proof_data": data,
+    }
+
+
+def _basis(told: Conversation) -> Iterator[Attachment]:
+    """Of a call that we made: why that party could be called."""
+    dial = told.record["dial"]
+    if dial is None:
+        return
+    expires = dial["expires_us"]
+    granted = {"granted": True, "granted_at": date(dial["granted_us"])}
+    grants = [{"purpose": "outbound_ai_voice", **granted}]
+    if dial["withdrawn_us"] is not None:
+        withdrawn = {"granted": False, "granted_at": date(dial["withdrawn_us"])}
+        grants.append({"purpose": "outbound_ai_voice", **withdrawn})
+    source = {"basis": dial["basis"], "source": dial["source"]}
+    proof = {"proof_type": "external_system", "timestamp": date(dial["granted_us"])}
+    body = {
+        "lawful_basis": dial["kind"],
+        "expiration": None if expires is None else date(expires),
+        "purpose_grants": grants,
+        "proof_mechanisms": [{**proof, "proof_data": source}],
+        "metadata": {"call": told.call["id"], "ordered_by": dial["by"]},
+    }
+    yield _lawful_basis(told.call["offered_us"], REMOTE, body)
+
+
+def _gaps(told: Conversation) -> Iterator[Attachment]:
+    if told.gaps:
+        body = [
+            {
+                "party": PLACE_OF[gap.party],
+                "start": date(gap.start_us),
+                "duration": seconds(gap.duration_us),
+                "reason": gap.reason,
+                "explanation": GAP_REASONS[gap.reason],
+            }
+            for gap in told.gaps
+        ]
+        yield _attached("recording_gaps", told.end_us) | _json(body)
+
+
+def _proofs(told: Conversation) -> Iterator[Attachment]:
+    """They name no path of the recipient's: the text and the token are whole, each by itself."""
+    proof = told.proof
+    if proof is None:
+        return
+    text = {"mediatype": "text/plain", "encoding": "none", "body": proof.text}
+    named = {"filename": "call.tlog-proof", "metadata": {"verifier_key": proof.verifier_key}}
+    yield _attached("tlog_proof", told.end_us) | text | named
+    if proof.token is not None:
+        yield _attached("rfc3161_token", told.end_us) | {
+            "mediatype": "application/timestamp-reply",
+            "filename": "call.tlog-proof.tsr",
+            "encoding": "base64url",
+            "body": base64url(proof.token),
+        }
+
+
+def _lawful_basis(at_us: int, party: int, body: object) -> Attachment:
+    head = {"type": "lawful_basis", "purpose": "lawful_basis", "start": date(at_us)}
+    return head | {"party": party, "dialog": CALL} | _json(body)
+
+
+def _attached(purpose: str, at_us: int) -> Attachment:
+    return {"purpose": purpose, "start": date(at_us), "party": AGENT, "dialog": CALL}
+
+
+def _json(body: object) -> Attachment:
+    return {"mediatype": "application/json", "encoding": "json", "body": body}

@@ -1,0 +1,61 @@
+"""Who else got data of a call, and what they answered when they were told that it was erased."""
+
+from dataclasses import replace
+
+from runtime import Context, Refused, reducer
+from sessions.retention.binding import bounded
+from sessions.retention.tables import Disclosure, Erasure, ProcessorNotice
+from sessions.tables import Call
+
+
+@reducer
+def disclosed(
+    ctx: Context, *, call: str, recipient: str, artefacts: list[str], purpose: str
+) -> str:
+    """Data of a call went to a firm or a system. Answers the id."""
+    ctx.table(Call).one(call)
+    bounded(recipient, "recipient")
+    bounded(purpose, "purpose")
+    return (
+        ctx.table(Disclosure)
+        .insert(
+            Disclosure(
+                id=ctx.new_id("disclosure"),
+                call=call,
+                recipient=recipient,
+                artefacts=tuple(artefacts),
+                purpose=purpose,
+                at_us=ctx.now,
+            )
+        )
+        .id
+    )
+
+
+@reducer
+def notice_acknowledged(ctx: Context, notice: str, answer: str) -> None:
+    """The recipient says what became of its copy."""
+    bounded(answer, "answer")
+    row = ctx.table(ProcessorNotice).one(notice)
+    if row.acknowledged_us is not None:
+        raise Refused(f"{notice} was acknowledged before")
+    ctx.table(ProcessorNotice).replace(replace(row, acknowledged_us=ctx.now, answer=answer))
+
+
+def due(ctx: Context, row: Erasure) -> None:
+    """Whoever got data of the call is to be told, once for each time they got any."""
+    for one in ctx.table(Disclosure).where(call=row.call):
+        name = f"{row.id}/{one.id}"
+        if ctx.table(ProcessorNotice).get(name) is None:
+            ctx.table(ProcessorNotice).insert(
+                ProcessorNotice(
+                    id=name,
+                    erasure=row.id,
+                    call=row.call,
+                    recipient=one.recipient,
+                    artefacts=one.artefacts,
+                    opened_us=ctx.now,
+                    acknowledged_us=None,
+                    answer="",
+                )
+            )

@@ -1,0 +1,199 @@
+"""Retention by command, on a data directory that no server holds."""
+
+import asyncio
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parley import cli
+from tests.parley.a_call import BEGIN_US, agreed
+
+ANNA = "sip:anna@example.org"
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+    """Run a command on the data directory; its exit code, output and errors."""
+
+    def run(*argv: object) -> tuple[int, str, str]:
+        code = cli.main([*(str(one) for one in argv), "--data", str(tmp_path / "data")])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two calls of Anna, the log signed."""
+    folder = tmp_path / "data"
+    asyncio.run(_called(folder))
+    return folder
+
+
+async def _called(folder: Path) -> None:
+    await agreed(folder, "call_one")
+    await agreed(folder, "call_two", BEGIN_US + 3_600_000_000)
+
+
+@pytest.fixture
+def people(data: Path, said: Any, tmp_path: Path) -> list[Path]:
+    """The private keys of two who may decide."""
+    keys = [tmp_path / "ann.pem", tmp_path / "bob.pem"]
+    for key in keys:
+        said("identity", "new", "--name", key.stem, "--role", "privacy-officer", "--out", key)
+    return keys
+
+
+def erased(said: Any, people: list[Path], call: str) -> str:
+    """The id of the erasure."""
+    code, out, err = said("erase", call, "--reason", "she asked", "--json")
+    assert code == 0, err
+    (one,) = json.loads(out)["erasures"]
+    for key in people:
+        code, out, err = said("approve", one["gate"], "--key", key)
+        assert code == 0, err
+    name: str = one["erasure"]
+    return name
+
+
+def test_a_dry_run_says_what_would_happen_and_does_nothing(data: Path, said: Any) -> None:
+    before = sorted(path.name for path in (data / "keys").iterdir())
+    code, out, _ = said("erase", "--caller", ANNA, "--reason", "why", "--dry-run")
+    assert code == 0
+    assert out.count("caller_details    execute: erasure: nothing stands against it") == 2
+    assert "no legal hold" in out and "nothing was done" in out
+    assert sorted(path.name for path in (data / "keys").iterdir()) == before
+    assert said("approve")[1] == "nothing waits for anybody\n"
+
+
+def test_a_call_is_erased_and_the_other_is_exported(
+    data: Path, said: Any, people: list[Path], tmp_path: Path
+) -> None:
+    erasure = erased(said, people, "call_one")
+    code, out, _ = said("show", "call_one")
+    assert code == 0 and "[erased" in out and "appointment" not in out
+    assert said("retention", "list")[1].split()[-2:] == ["erasure", "executed"]
+    # The rest of the house stands: the other call, the log, an evidence pack of either.
+    assert "book an appointment" in said("show", "call_two")[1]
+    assert said("replay", "--all")[0] == 0
+    for call in ("call_one", "call_two"):
+        assert said("export", call, "--to", tmp_path / call)[0] == 0
+        assert cli.main(["verify", str(tmp_path / call)]) == 0
+    with wave.open(str(tmp_path / "call_two" / "audio" / "caller.wav")) as track:
+        assert track.getnframes() == 2 * 8_000
+    paper = tmp_path / "erasure.json"
+    code, out, err = said("retention", "certificate", erasure, "--to", paper)
+    assert code == 0, err
+    assert cli.main(["verify", str(paper)]) == 0
+    assert "Agreed to, and signed, by:" in paper.with_name("erasure.json.txt").read_text()
+    paper.write_bytes(paper.read_bytes().replace(b'"trigger":"erasure"', b'"trigger":"expiry"'))
+    assert cli.main(["verify", str(paper)]) == 1
+
+
+def test_a_hold_is_placed_seen_and_released(data: Path, said: Any, people: list[Path]) -> None:
+    code, out, err = said("hold", "place", "--matter", "Case 12", "--caller", ANNA, "--json")
+    assert code == 0, err
+    hold = json.loads(out)
+    assert hold["held"] == ["call_one", "call_two"]
+    assert "Case 12" in said("hold", "list")[1]
+    code, out, _ = said("erase", "call_one", "--reason", "why")
+    assert f"refuse: legal hold {hold['id']}" in out
+    code, out, _ = said("hold", "release", hold["id"], "--json")
+    gate = json.loads(out)["gate"]
+    assert f"{gate}  Release the legal hold" in said("approve")[1]
+    for key in people:
+        assert said("approve", gate, "--key", key, "--why", "settled")[0] == 0
+    assert json.loads(said("hold", "list", "--json")[1])[0]["state"] == "released"
+
+
+def test_what_is_due_is_listed_with_its_rule(data: Path, said: Any) -> None:
+    code, out, _ = said("retention", "due", "--on", "2026-08-01", "--json")
+    assert code == 0
+    within = {one["days"]: one["due"] for one in json.loads(out)}
+    assert {one["artefact"] for one in within[30]} == {"audio", "transcript", "actions_pii"}
+    assert within[30] == within[90]
+    assert "GDPR" in within[30][0]["trace"][-2]
+    assert "nothing" in said("retention", "due", "--on", "2026-03-02")[1]
+
+
+def test_a_tenant_below_the_law_is_told_its_source(data: Path, said: Any) -> None:
+    (data / "retention.toml").write_text(
+        'edition = "2026-11-21"\n[[rule]]\nclass = "mifid"\nartefacts = ["audio"]\n'
+        'minimum = "1y"\nsource = "we would rather not"\n'
+    )
+    for asked in (
+        ("retention", "policies"),
+        ("retention", "due"),
+        ("erase", "last", "--reason", "x"),
+    ):
+        code, _, err = said(*asked)
+        assert code == 2 and "MiFID II Art 16(7)" in err and "retention.toml" in err
+
+
+def test_policies_are_shown_with_their_sources(data: Path, said: Any) -> None:
+    code, out, _ = said("retention", "policies", "--outbound")
+    assert code == 0
+    assert "line sip: gdpr, outbound; edition 2026-11-21" in out
+    assert "16 CFR 310.5(a)" in out and "PCI DSS v4.0.1" in out
+
+
+def test_a_subject_gets_their_own_and_nobody_elses(data: Path, said: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "anna"
+    code, _, err = said("subject", ANNA, "--to", folder)
+    assert code == 0, err
+    calls = json.loads((folder / "calls.json").read_text())
+    assert [one["call"] for one in calls] == ["call_one", "call_two"]
+    words = json.loads((folder / "call_one" / "your-words.json").read_text())
+    assert [one["text"] for one in words] == ["book an appointment", "on monday please"]
+    assert sorted(path.name for path in (folder / "call_one").iterdir()) == [
+        "actions.json",
+        "consent.json",
+        "your-voice.wav",
+        "your-words.json",
+    ]
+    with wave.open(str(folder / "call_one" / "your-voice.wav")) as track:
+        assert (track.getnchannels(), track.getnframes()) == (1, 2 * 8_000)
+    assert said("subject", "+41790001122")[0] == 1
+    assert said("subject", "nobody at all")[0] == 2
+
+
+def test_a_subject_is_told_what_was_destroyed(
+    data: Path, said: Any, people: list[Path], tmp_path: Path
+) -> None:
+    erased(said, people, "call_one")
+    assert said("subject", ANNA, "--to", tmp_path / "anna")[0] == 0
+    calls = json.loads((tmp_path / "anna" / "calls.json").read_text())
+    # Nobody knows any more whose the erased call was.
+    assert [one["call"] for one in calls] == ["call_two"]
+
+
+def test_notices_follow_an_erasure(data: Path, said: Any, people: list[Path]) -> None:
+    given = ("--recipient", "Acme", "--what", "audio", "--purpose", "review")
+    assert said("notices", "record", "call_one", *given)[0] == 0
+    assert said("notices", "list")[1] == "nobody is to be told of an erasure\n"
+    erased(said, people, "call_one")
+    (notice,) = json.loads(said("notices", "list", "--json")[1])
+    assert notice["recipient"] == "Acme"
+    assert said("notices", "ack", notice["id"], "--answer", "deleted")[0] == 0
+    assert said("notices", "list")[1] == "nobody is to be told of an erasure\n"
+    assert "deleted" in said("notices", "list", "--all")[1]
+
+
+def test_what_cannot_be_done_says_what_to_do(data: Path, said: Any, tmp_path: Path) -> None:
+    for asked, code, why in (
+        (("erase", "--reason", "x"), 2, "name a CALL, or --caller NUMBER"),
+        (("erase", "call_none", "--reason", "x"), 1, "there is no call"),
+        (("approve", "gate_none"), 2, "--key"),
+        (("hold", "release", "hold_none"), 1, "there is no legal_hold"),
+        (("hold", "place", "--matter", "x"), 1, "a hold names calls, or callers"),
+        (("hold", "place", "--matter", "x", "--caller", "me"), 2, "is nobody"),
+        (("retention", "certificate", "x", "--to", tmp_path / "x"), 1, "there is no erasure x"),
+        (("retention", "due", "--on", "soon"), 2, "is no day"),
+        (("notices", "ack", "x", "--answer", "y"), 1, "there is no processor_notice"),
+    ):
+        found, _, err = said(*asked)
+        assert (found, why in err) == (code, True), err
