@@ -1,5 +1,7 @@
 """Rows of a transcript: only ever added, one after the other, under the key of the words."""
 
+from typing import Any
+
 import pytest
 
 from runtime import Refused, Sealed, reducer
@@ -45,7 +47,7 @@ async def test_the_last_change_is_what_counts(store: Store) -> None:
     for after, (action, text) in enumerate(
         ((transcript_corrected, "better"), (transcript_redacted, "less"))
     ):
-        done = {"segment": "s1", "after": after, "revised": change(text)}
+        done: dict[str, Any] = {"segment": "s1", "after": after, "revised": change(text)}
         assert await store.act(action, sender="operator", scope="c1", **done) == f"s1/{after + 1}"
     assert await shown(store) == sealed("less")
     rows = await store.reader.rows(Revision)
