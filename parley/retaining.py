@@ -10,29 +10,22 @@ from typing import Any
 
 from parley import searching
 from parley.asked import OPERATOR, Args, Misused, request_of, text, texts
+from parley.voting import policies_set, vote
 from recordings.retention.policies import Policies, parse, tightened
 from recordings.retention.policy_file import PolicyError
-from recordings.retention.precedence import DAY_US, Trigger
+from recordings.retention.precedence import Trigger
 from runtime import canonical
 from runtime.effects import effect_done, effect_overtaken, effect_revived
 from runtime.errors import NotNow, Refused
-from runtime.execution import Action
-from runtime.gates.reducers import gate_approved, gate_policy_set, gate_refused
-from runtime.gates.tables import Gate, GatePolicy
-from runtime.identities import signing
-from runtime.identities.tables import Identity
 from runtime.keystore import Keystore
 from runtime.outbox import FIRE, Effect, EffectState
 from runtime.performer import SENDER, TIMER, Closing, Perform, Performer
-from runtime.reducers import find
 from runtime.store import Store
 from sessions.discreet import discreet
 from sessions.retention.erasing import Retention
-from sessions.retention.hold_reducers import RELEASE_POLICY, hold_release_asked, retention_locked
+from sessions.retention.hold_reducers import hold_release_asked, retention_locked
 from sessions.retention.notice_reducers import disclosed, notice_acknowledged
-from sessions.retention.reducers import ERASURE_POLICY
 from sessions.retention.standing_reducers import (
-    STANDING_POLICY,
     standing_ended,
     standing_proposed,
 )
@@ -41,12 +34,8 @@ from sessions.retention.tables import Erasure
 TENANT_FILE = "retention.toml"
 """In the data directory: a tenant's own rules, over those of the law."""
 
-ASKED_ROLES = ("privacy-officer", "operator")
-ANSWER_DAYS = 14
-"""How long people have to decide, under the policies that are set where there are none."""
 POLICIES_RETRY_MS = 60_000
 
-POLICIES = (ERASURE_POLICY, RELEASE_POLICY, STANDING_POLICY)
 
 OURS = (
     *("sessions.erasure_approved", "sessions.erasure_declined", "sessions.erasure_due"),
@@ -141,7 +130,7 @@ class Retaining:
 
     async def release(self, store: Store, asked: Args) -> dict[str, Any]:
         """Ask for a hold to be released: hold, by."""
-        await _policies_set(store)
+        await policies_set(store)
         gate = await store.act(
             hold_release_asked,
             sender=OPERATOR,
@@ -170,7 +159,7 @@ class Retaining:
 
     async def request(self, store: Store, asked: Args) -> dict[str, Any]:
         """Ask for calls to be erased: calls, reason, withdrawal (yes or no), by."""
-        await _policies_set(store)
+        await policies_set(store)
         trigger = Trigger.WITHDRAWAL if asked.get("withdrawal") is True else Trigger.ERASURE
         found: list[dict[str, Any]] = []
         for call in texts(asked, "calls"):
@@ -189,7 +178,7 @@ class Retaining:
 
     async def run(self, store: Store, asked: Args) -> dict[str, Any]:
         """Ask for all that has expired to be destroyed; try again what was given up."""
-        await _policies_set(store)
+        await policies_set(store)
         for dead in await store.reader.rows(Effect, state=EffectState.DEAD):
             if dead.kind in self.effects:
                 await store.act(effect_revived, sender=OPERATOR, effect=dead.id)
@@ -197,7 +186,7 @@ class Retaining:
 
     async def stand(self, store: Store, asked: Args) -> dict[str, Any]:
         """Propose that what expires goes each day: days, by."""
-        await _policies_set(store)
+        await policies_set(store)
         days = asked.get("days")
         if type(days) is not int:
             raise Misused("'days' is a whole number")
@@ -286,27 +275,6 @@ class Retaining:
             )
 
 
-async def vote(store: Store, asked: Args) -> dict[str, Any]:
-    """A signed vote: gate, approve (yes or no), why, identity, sig, key (of the request)."""
-    name = gate_approved if asked.get("approve") is True else gate_refused
-    identity, gate = text(asked, "identity"), text(asked, "gate")
-    known = await store.reader.rows(Identity, id=identity)
-    if not known:
-        raise Refused(f"there is no identity {identity}: parley identity new")
-    if not await store.reader.rows(Gate, id=gate):
-        raise Refused(f"there is no gate {gate}: `parley approve` lists those that wait")
-    action = Action(
-        find(name).name,
-        {"gate": gate, "why": text(asked, "why")},
-        identity,
-        request=f"{identity}/{text(asked, 'key')}",
-        tenant=known[0].tenant,
-        proof=signing.proof_of(identity, known[0].key, text(asked, "sig")),
-    )
-    committed = await store.submit(action)
-    return {"gate": gate, "state": committed.entry.result, "entry": committed.entry.seq}
-
-
 async def acknowledge(store: Store, asked: Args) -> dict[str, Any]:
     """A recipient answered: notice, answer."""
     notice = text(asked, "notice")
@@ -318,22 +286,6 @@ async def acknowledge(store: Store, asked: Args) -> dict[str, Any]:
         answer=text(asked, "answer"),
     )
     return {"notice": notice}
-
-
-async def _policies_set(store: Store) -> None:
-    """Two people decide, also where nobody has said who."""
-    known = [row.id for row in await store.reader.rows(GatePolicy)]
-    for name in POLICIES:
-        if name not in known:
-            policy = GatePolicy(
-                id=name,
-                asks=ASKED_ROLES,
-                quorum=2,
-                expires_after_us=ANSWER_DAYS * DAY_US,
-                escalate_after_us=None,
-                escalates_to=(),
-            )
-            await store.act(gate_policy_set, sender=OPERATOR, policy=policy)
 
 
 def _told(row: Erasure) -> dict[str, Any]:

@@ -97,7 +97,9 @@ def _run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         expired = [call.id for call in keeping.shelf_of(rows, here).expired(_now_us())]
-    found = [] if args.dry_run else operating.perform(here, "retention.run")["erasures"]
+    found: list[Plain] = []
+    if not args.dry_run:
+        found = operating.perform(here, "retention.run")["erasures"]
     if args.json:
         print(finding.as_json(expired if args.dry_run else found))
         return 0

@@ -194,7 +194,18 @@ class Retention:
                 if name == "call" and old is None and new is not None:
                     task = asyncio.create_task(self.begun(typed_row(Call, new)))
                     self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    task.add_done_callback(self._noted)
+
+    def _noted(self, task: asyncio.Task[None]) -> None:
+        # What could not be noted, because the store closes, is found when it matters.
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def idle(self) -> None:
+        """Wait until each call that began has been looked at."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def begun(self, call: Call) -> None:
         """Note the holds that bind a call. What is not noted here is found when it matters."""

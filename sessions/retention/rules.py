@@ -1,6 +1,6 @@
 """What is kept of a call under which key, and what becomes of it: no row is read here."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from recordings.retention.precedence import (
     RESIDUAL,
@@ -98,13 +98,6 @@ def goes_on_us(decisions: tuple[Decision, ...]) -> int | None:
 def each_once(given: list[str], more: list[str]) -> tuple[str, ...]:
     """Each once, in order."""
     return tuple(sorted(dict.fromkeys([*given, *more])))
-
-
-def executed(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-    """As they are after it was done."""
-    return tuple(
-        replace(one, until_us=None) if one.outcome is Outcome.EXECUTE else one for one in decisions
-    )
 
 
 def _keys_left(kept: Kept, artefact: Artefact) -> list[str]:

@@ -83,6 +83,7 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(data: Path, said: Any
     assert said("approve")[1] == "nothing waits for anybody\n"
 
 
+@pytest.mark.slow
 def test_a_call_is_erased_and_the_other_is_exported(
     data: Path, said: Any, people: list[Path], tmp_path: Path
 ) -> None:

@@ -90,6 +90,7 @@ async def test_an_erased_call_is_gone_and_the_other_stays(tmp_path: Path) -> Non
     assert len(vault.open_chunk(ciphertext, keys(kept.key_id), kept)) == 2 * kept.samples
 
 
+@pytest.mark.slow
 async def test_the_log_of_an_erased_call_still_replays(tmp_path: Path) -> None:
     one = await agreed(tmp_path)
     async with desk(tmp_path) as here:

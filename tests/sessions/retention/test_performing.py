@@ -64,8 +64,7 @@ async def test_a_node_holds_a_call_from_its_beginning(tmp_path: Path) -> None:
                 agent="x:Y",
                 words_key=words,
             )
-        async with asyncio.timeout(30):
-            while not (held := await here.store.reader.rows(HeldCall)):
-                continue
+        await here.retaining.shell.idle()
+        held = await here.store.reader.rows(HeldCall)
         assert [(row.hold, row.call) for row in held] == [(hold, "call_a")]
         await performer.close()
