@@ -106,7 +106,15 @@ def action_finished(ctx: Context, action: str, state: ActionState, result: Seale
     ctx.table(Action).replace(replace(row, state=state, result=result, finished_us=ctx.now))
 
 
-def begin_turn(ctx: Context, turn: str, cause: str, segment: str | None, speaker: str = "") -> None:
+def begin_turn(
+    ctx: Context,
+    turn: str,
+    cause: str,
+    segment: str | None,
+    *,
+    speaker: str = "",
+    digit: Sealed[str] | None = None,
+) -> None:
     """The agent has something to answer."""
     call = ctx.scope or ""
     ctx.table(Turn).insert(
@@ -119,6 +127,7 @@ def begin_turn(ctx: Context, turn: str, cause: str, segment: str | None, speaker
             completed_us=None,
             failure=None,
             speaker=speaker,
+            digit=digit,
         )
     )
     ctx.effect("conversation.turn", lane=f"{call}/turns", turn=turn)

@@ -58,7 +58,7 @@ class Turn:
     """One piece of the agent's work: entering, or an answer to what the caller did.
 
     `cause` is "enter", "heard", "dtmf" or "silence"; `segment` names the words it answers, where
-    they may be kept. Which key was pressed is kept nowhere: it may be a card's.
+    they may be kept; `digit` is the key that was pressed.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Turn:
     failure: str | None
     speaker: str = ""
     """The call of who caused it, where that is another one, joined with this."""
+    digit: Sealed[str] | None = None
 
 
 @table(name="memory")

@@ -77,7 +77,10 @@ def _acted(args: Plain, key: Key) -> str:
     cause, _, detail = args["cause"].partition(":")
     if cause == "heard":
         return "spoke; the words are not kept, or not yet"
-    return f"pressed {detail or 'a key'}" if cause == "dtmf" else "is silent"
+    if cause != "dtmf":
+        return "is silent"
+    digit = args.get("digit")
+    return f"pressed {detail or ('a key' if digit is None else _text(digit, key))}"
 
 
 def _ended(args: Plain, key: Key) -> str:

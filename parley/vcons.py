@@ -12,13 +12,14 @@ import apsw
 
 from conversation.tables import Turn
 from parley import newly, proving
-from parley.plain import Key, Plain, fields_of
+from parley.plain import Key, Plain, fields_of, opened
 from parley.record import record
 from parley.sounding import chunks_of, why_silent
 from recordings import playing, vault
 from recordings.audio_files import MEDIATYPES, SUFFIXES, WRITERS
 from recordings.heard import CLOCK, Vault, joined, silences
 from recordings.vcon.conversation import Body, Conversation, Gap, LogProof, Track
+from recordings.vcon.history import HIDDEN
 from recordings.vcon.values import base64url, hash_token
 from runtime.keystore import KeyDestroyed
 from runtime.tables import select
@@ -122,7 +123,7 @@ def gather(
         uuid=uuid,
         created_us=created_us,
         record=found,
-        turns=[fields_of(turn) for turn in turns],
+        turns=[_turn(turn, key) for turn in turns],
         tracks=tracks,
         gaps=[*_gaps(chunks, opened), *_refused(found)],
         proof=proof,
@@ -130,6 +131,14 @@ def gather(
         are_words_gone=_is_gone(key, found["call"]["words_key"]),
     )
     return Gathered(told, silent, sorted(opened.unreadable), unproved)
+
+
+def _turn(turn: Turn, key: Key) -> Plain:
+    """As a plain row, whose cause names the key that was pressed, where that can be read."""
+    cause = turn.cause
+    if turn.digit is not None:
+        cause = f"{cause}:{opened(turn.digit, key) or HIDDEN}"
+    return {**fields_of(turn, "digit"), "cause": cause}
 
 
 def _tracks(

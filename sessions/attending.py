@@ -14,6 +14,7 @@ from conversation.speech.client import SpeechUnavailable
 from conversation.speech.engines import ONCE, Hearing, SpeechError
 from conversation.speech.grammars import EVERYDAY, listen_for
 from media.client import MediaUnavailable
+from runtime import Sealed
 from runtime.errors import NotNow, Refused
 from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
@@ -146,11 +147,8 @@ class Attending:
         if told is None:
             self.acknowledge(event)
             return
-        turn = self._turn_id(live, event)
-        future = told.pressed.setdefault(turn, asyncio.get_running_loop().create_future())
-        if not future.done():
-            future.set_result(digit)
-        await self._act(live, told.id, PRESSED, event, turn=turn)
+        sealed = self._house.seal(digit, told.words_key)
+        await self._act(live, told.id, PRESSED, event, digit=sealed)
 
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
@@ -263,6 +261,7 @@ class Attending:
         *,
         kept: Entry | None = None,
         turn: str = "",
+        digit: Sealed[str] | None = None,
     ) -> None:
         """Give the agent of a call its turn; the event is acknowledged when that is completed.
 
@@ -287,6 +286,7 @@ class Attending:
             segment=segment,
             speaker=_speaker(live, told),
             redacted=redacted,
+            digit=digit,
         )
         if turn in told.completed:
             self.acknowledge(told.unacknowledged.pop(turn, None))

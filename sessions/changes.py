@@ -59,7 +59,6 @@ class Changes:
         elif table == "turn" and new["completed_us"] is not None:
             live.completed.add(new["id"])
             live.heard.pop(new["id"], None)
-            live.pressed.pop(new["id"], None)
             self._parts.attending.acknowledge(live.unacknowledged.pop(new["id"], None))
             self._parts.attending.touch(live)
 

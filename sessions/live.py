@@ -90,10 +90,6 @@ class LiveCall:
     """What was kept, and turned out to be part of a number afterwards."""
     clear: dict[str, str] = field(default_factory=dict[str, str])
     """Words and arguments of the agent's as they were, of which the rows have less."""
-    pressed: dict[str, asyncio.Future[str]] = field(
-        default_factory=dict[str, "asyncio.Future[str]"]
-    )
-    """Turn -> the key that was pressed. Keys are no part of any row: they may be a card's."""
     unacknowledged: dict[str, str] = field(default_factory=dict[str, str])
     """Turn -> the media event that caused it, acknowledged when the turn is completed."""
     measured: asyncio.Event = field(default_factory=asyncio.Event)

@@ -229,6 +229,7 @@ def caller_acted(
     segment: Segment | None,
     speaker: str = "",
     redacted: Revised | None = None,
+    digit: Sealed[str] | None = None,
 ) -> None:
     """The caller spoke, pressed a key or stayed silent: the agent has something to answer.
 
@@ -241,7 +242,8 @@ def caller_acted(
         raise Refused(f"{whose} is not heard by the agent of {call}")
     if segment is not None:
         _keep(ctx, whose, segment, redacted)
-    conversation.begin_turn(ctx, turn, cause, segment.id if segment else None, speaker)
+    named = segment.id if segment else None
+    conversation.begin_turn(ctx, turn, cause, named, speaker=speaker, digit=digit)
 
 
 @reducer

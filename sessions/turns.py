@@ -39,7 +39,7 @@ EXIT_S = 20.0
 """How long `on_exit` may take."""
 
 PRESSED = "dtmf"
-"""The cause of a turn: a key was pressed. Which one is in memory only."""
+"""The cause of a turn: a key was pressed. Which one, is sealed: a row is no place for digits."""
 
 REFERRED = "referred"
 """The cause of a turn: the other side asks us to call somebody."""
@@ -103,10 +103,9 @@ class Turns:
         if cause == "enter":
             await live.agent.on_enter()
         elif cause == PRESSED:
-            # A store of before keys were kept out of it names the key.
-            digit = detail or await self._digit(live, turn)
-            if digit is not None:
-                await live.agent.on_dtmf_received(digit)
+            # A store of before keys were sealed names the key.
+            digit = detail if turn.digit is None else self._house.unseal(turn.digit)
+            await live.agent.on_dtmf_received(digit)
         elif cause == "silence":
             await live.agent.on_user_away()
         elif cause == REFERRED:
@@ -151,15 +150,6 @@ class Turns:
             return await asyncio.wait_for(asyncio.shield(waiting), WORDS_WAIT_S)
         except TimeoutError:
             return None  # They died with the media process.
-
-    async def _digit(self, live: LiveCall, turn: Turn) -> str | None:
-        """The key that was pressed. After a crash the media process tells it again."""
-        loop = asyncio.get_running_loop()
-        waiting = live.pressed.setdefault(turn.id, loop.create_future())
-        try:
-            return await asyncio.wait_for(asyncio.shield(waiting), WORDS_WAIT_S)
-        except TimeoutError:
-            return None  # It died with the media process, or came in a message of the line.
 
     def _completed(self, live: LiveCall, turn: str, failure: str | None) -> dict[str, Any]:
         userdata = json.dumps(keepable_json(live, live.agent.session.userdata))
