@@ -19,6 +19,7 @@ from parley import moment, words
 from parley.plain import Key, Plain
 from parley.record import record
 from recordings import vault
+from recordings.access import Access
 from recordings.tables import Chunk
 from runtime.keystore import KeyDestroyed
 from runtime.tables import select
@@ -38,8 +39,10 @@ CALL/your-words.json  the same in words, as far as a machine understood it
 CALL/actions.json     what was done for you
 CALL/consent.json     what you were asked, and what you answered
 
-Where something was destroyed, it says so. Who looked at your data, and who else got any of it,
-is told to you by whoever gave you this folder.
+CALL/who-looked.json  when somebody of us listened, read or exported, and what
+
+Where something was destroyed, it says so. Who else got any of your data is told to you by whoever
+gave you this folder.
 """
 
 
@@ -105,7 +108,17 @@ def _call(source: Source, call: Call, folder: Path) -> Plain:
         for one in found["consent"]
         if one["party"] == OWN
     ]
-    for name, content in (("your-words", own), ("actions", actions), ("consent", consent)):
+    # Who of the house looked is not said by name: that is their data, not the subject's.
+    looked = [
+        {"at": moment.clock(row.at_us), "how": row.looked.value, "what": list(row.what)}
+        for row in select(source.rows, Access, ("call",), (call.id,))
+    ]
+    for name, content in (
+        ("your-words", own),
+        ("actions", actions),
+        ("consent", consent),
+        ("who-looked", looked),
+    ):
         _json(folder / f"{name}.json", content)
     kept, seconds = _voice(source, call, folder / "your-voice.wav")
     return {

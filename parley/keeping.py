@@ -16,7 +16,7 @@ from runtime.gates.tables import Gate, GateState, GateVote
 from runtime.tables import select
 from sessions.retention import subjects
 from sessions.retention.shelf import TABLES, Shelf
-from sessions.retention.tables import HeldCall, LegalHold
+from sessions.retention.tables import Erasure, ErasureState, HeldCall, LegalHold
 
 SECOND_US = 1_000_000
 
@@ -74,6 +74,12 @@ def told(one: Plain) -> str:
     """A decision as a line."""
     until = "" if one["until_us"] is None else f" until {day(one['until_us'])}"
     return f"  {one['artefact']:<16}  {one['outcome']}{until}: {one['rule']}"
+
+
+def restricted_until_us(rows: apsw.Connection, call: str) -> int | None:
+    """Until when nobody may look at a call: erased as far as may be, the rest locked by law."""
+    asked = select(rows, Erasure, ("call",), (call,))
+    return next((row.until_us for row in asked if row.state is ErasureState.WAITING), None)
 
 
 def holds(rows: apsw.Connection, key: Key) -> list[Plain]:

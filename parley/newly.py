@@ -1,11 +1,14 @@
 """A file that is there whole, or not at all; and never in the place of another."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
@@ -24,7 +27,17 @@ def made(path: Path) -> Generator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        _put(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _put(unfinished: Path, path: Path) -> None:
+    try:
         # A link fails where a rename would replace what came meanwhile.
         os.link(unfinished, path)
-    finally:
-        unfinished.unlink()
+    except OSError as error:
+        # File systems of sticks and cameras have no links.
+        if error.errno not in WITHOUT_LINKS:
+            raise
+        os.rename(unfinished, path)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import shutil
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +16,10 @@ from parley.commands import No, NotLikeThis
 from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
-from parley.retaining import policies_of, retention
-from recordings.retention.policy_file import PolicyError
-from runtime.errors import Refused, StoreBroken
+from parley.retaining import retention
+from runtime.errors import NotNow, Refused, StoreBroken
 from runtime.store import Store
+from sessions.discreet import EffectFailed
 
 WAIT_SECONDS_MAX = 15.0
 """How long a server may take to come up, or to come back after a crash."""
@@ -87,15 +88,15 @@ async def _perform(here: Place, database: Path, asked: dict[str, Any]) -> dict[s
     except (Refused, StoreBroken, apsw.Error) as error:
         raise No(f"{database} cannot be opened: {error}") from error
     try:
-        policies_of(here.data)
         retaining = retention(store, here.data, here.keystore(), here.recordings)
         doing = {**operations.OPERATIONS, **retaining.operations}
         told = await operations.answer(store, asked, doing)
         # What people have decided is done here as well: no server is there to do it.
-        await retaining.carry_out()
+        try:
+            await retaining.carry_out()
+        except (NotNow, EffectFailed) as later:
+            print(f"parley: what was decided is left for later: {later}", file=sys.stderr)
         return told
-    except PolicyError as error:
-        raise NotLikeThis(str(error)) from error
     finally:
         await store.close()
 

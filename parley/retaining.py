@@ -1,5 +1,6 @@
 """Retention as an operator has it done: operations, and the effects that a node performs."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -7,12 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from parley import searching
 from parley.asked import OPERATOR, Args, Misused, request_of, text, texts
 from recordings.retention.policies import Policies, parse, tightened
 from recordings.retention.policy_file import PolicyError
 from recordings.retention.precedence import DAY_US, Trigger
 from runtime import canonical
-from runtime.effects import effect_done, effect_overtaken
+from runtime.effects import effect_done, effect_overtaken, effect_revived
 from runtime.errors import NotNow, Refused
 from runtime.execution import Action
 from runtime.gates.reducers import gate_approved, gate_policy_set, gate_refused
@@ -85,16 +87,22 @@ def retention(
             # Nothing is destroyed under rules that nobody can read.
             raise NotNow(str(error), POLICIES_RETRY_MS) from error
 
-    return Retaining(Retention(store, keystore, recordings, policies, clock=clock, entropy=entropy))
+    def sweep() -> None:
+        searching.sweep(data, store.path, keystore.key)
+
+    shell = Retention(store, keystore, recordings, policies, clock=clock, entropy=entropy)
+    return Retaining(shell, sweep)
 
 
 class Retaining:
     """The operations, and the effects that they lead to."""
 
-    def __init__(self, shell: Retention) -> None:
+    def __init__(self, shell: Retention, sweep: Callable[[], None]) -> None:
+        """`sweep` lets go what an index has of calls whose key is gone."""
         self.shell = shell
+        self._sweep = sweep
         self.effects: dict[str, Perform] = {
-            "sessions.erase": discreet(shell.erase),
+            "sessions.erase": discreet(self._erase),
             "sessions.retain": discreet(shell.retain),
         }
         self.operations = {
@@ -180,8 +188,11 @@ class Retaining:
         return {"erasures": found}
 
     async def run(self, store: Store, asked: Args) -> dict[str, Any]:
-        """Ask for all that has expired to be destroyed."""
+        """Ask for all that has expired to be destroyed; try again what was given up."""
         await _policies_set(store)
+        for dead in await store.reader.rows(Effect, state=EffectState.DEAD):
+            if dead.kind in self.effects:
+                await store.act(effect_revived, sender=OPERATOR, effect=dead.id)
         return {"erasures": [_told(row) for row in await self.shell.run(OPERATOR)]}
 
     async def stand(self, store: Store, asked: Args) -> dict[str, Any]:
@@ -220,6 +231,15 @@ class Retaining:
             purpose=text(asked, "purpose"),
         )
         return {"disclosure": found}
+
+    # -- effects --
+
+    async def _erase(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """What is found of its words goes before it is said that all is gone."""
+        closing = await self.shell.erase(effect, args)
+        if closing is not None:
+            await asyncio.to_thread(self._sweep)
+        return closing
 
     # -- without a server --
 

@@ -53,6 +53,9 @@ ON_NO = {
     OnNo.END_WITH_REASON: "the call ends, and they are told why",
 }
 
+ON_FILE = "they agreed before: it is looked up once more, and they are called"
+NOT_ON_FILE = "there is no consent on file: nobody is called"
+
 CONDITIONS = {
     Condition.IDENTIFY_CALLER: "the first words say who calls, and that it is an AI",
     Condition.OPT_OUT_ANY_WORDS: "whoever says stop, in any words, is not called again",
@@ -116,10 +119,13 @@ def _steps(query: Query, plan: Plan) -> Iterator[str]:
         yield f"{number:>3}. {WHEN[step.when].capitalize()}, {_act(step)}"
         found = plan.of(step.party, step.scopes[0])
         assert found is not None, "a step is made of a requirement"
-        yield f"     words: {', '.join(step.wordings)}" if step.wordings else "     no words"
+        if step.wordings:
+            yield f"     words: {', '.join(step.wordings)}"
         if step.act is Act.CHECK:
-            yield "     without a consent on file nobody is called"
-        elif step.act is Act.ASK:
+            known = found.start is Start.CONFIRM_DUE
+            yield f"     {ON_FILE if known else NOT_ON_FILE}"
+            continue
+        if step.act is Act.ASK:
             yield f"     {_answer(found)}"
         if step.when is not When.END:
             yield from _no(plan, step)
@@ -129,7 +135,7 @@ def _steps(query: Query, plan: Plan) -> Iterator[str]:
 
 def _act(step: Step) -> str:
     if step.act is Act.CHECK:
-        return f"look up {_list(ASKED, step)} ({step.party})"
+        return f"look up, for the {step.party}, {_list(ASKED, step)}"
     if step.act is Act.ASK:
         return f"ask the {step.party} {_list(ASKED, step)}"
     short = " (short, for they agreed before)" if step.act is Act.CONFIRM else ""

@@ -39,6 +39,9 @@ def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
             yield from _answered(entry)
         case "sessions.caller_acted":
             yield "caller", _acted(args, key)
+        case "sessions.words_kept":
+            segment = args["segment"]
+            yield "caller", words.speech(_opened(segment["text"], key), segment["kind"])
         case "conversation.utterance_planned":
             yield "agent", f"will say: {_text(args['text'], key)}"
         case "sessions.utterance_ended":
@@ -73,7 +76,7 @@ def _acted(args: Plain, key: Key) -> str:
         return words.speech(_opened(segment["text"], key), segment["kind"])
     cause, _, detail = args["cause"].partition(":")
     if cause == "heard":
-        return "spoke; the words are not kept"
+        return "spoke; the words are not kept, or not yet"
     return f"pressed {detail or 'a key'}" if cause == "dtmf" else "is silent"
 
 

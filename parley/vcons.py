@@ -20,6 +20,7 @@ from recordings.audio_files import MEDIATYPES, SUFFIXES, WRITERS
 from recordings.heard import CLOCK, Vault, joined, silences
 from recordings.vcon.conversation import Body, Conversation, Gap, LogProof, Track
 from recordings.vcon.values import base64url, hash_token
+from runtime.keystore import KeyDestroyed
 from runtime.tables import select
 
 INLINE_BYTES_MAX = 64 * 1024 * 1024
@@ -123,9 +124,10 @@ def gather(
         record=found,
         turns=[fields_of(turn) for turn in turns],
         tracks=tracks,
-        gaps=_gaps(chunks, opened),
+        gaps=[*_gaps(chunks, opened), *_refused(found)],
         proof=proof,
         passport=_passport(found),
+        are_words_gone=_is_gone(key, found["call"]["words_key"]),
     )
     return Gathered(told, silent, sorted(opened.unreadable), unproved)
 
@@ -176,6 +178,15 @@ def _gaps(chunks: list[vault.Chunk], opened: Vault) -> list[Gap]:
     ]
 
 
+def _refused(found: Plain) -> list[Gap]:
+    """Pieces of audio that came and were not taken."""
+    recording = found["recording"] or {"gaps": ()}
+    return [
+        Gap(gap["party"], gap["from_us"], gap["until_us"] - gap["from_us"], "not_taken", gap["why"])
+        for gap in recording["gaps"]
+    ]
+
+
 def _proof(
     rows: apsw.Connection, call: str, verifier_key: str
 ) -> tuple[LogProof | None, str | None]:
@@ -184,6 +195,14 @@ def _proof(
     except proving.NotProved as why:
         return None, str(why)
     return LogProof(proof.text, verifier_key, proof.stamp), None
+
+
+def _is_gone(key: Key, key_id: str) -> bool:
+    try:
+        key(key_id)
+    except KeyDestroyed:
+        return True
+    return False
 
 
 def _passport(found: Plain) -> str | None:

@@ -377,7 +377,13 @@ def against_chunk(chunk: Row, grant: Grant | None, epochs: dict[str, int]) -> It
 
 
 def against_pause(chunk: Row, recording: Row) -> Iterator[str]:
-    """While somebody was heard who had not agreed, nothing was recorded."""
+    """While somebody was heard who had not agreed, nothing was recorded.
+
+    Who ended a pause may have been another call, whose entries are not here: of later epochs
+    nothing is known then.
+    """
+    if chunk["epoch"] != recording.get("epoch"):
+        return
     end_us = whole(chunk, "captured_from_us") + samples_us(chunk)
     suspended_us = recording.get("suspended_us")
     if whole(chunk, "captured_from_us") < recording.get("opened_us", 0) or (

@@ -67,3 +67,11 @@ def test_calls_on_a_core_are_measured() -> None:
     assert "Parley, one shared port" in out
     assert "tick p50" in out
     assert "a protocol a call" not in out
+
+
+def test_what_is_found_in_words_is_counted() -> None:
+    out = printed("bench.redaction")
+    rows = {line[:34].strip(): line[34:].split() for line in out.splitlines()[1:7]}
+    assert rows["cards, the compared utterances"][:3] == ["7", "of", "7"]
+    assert rows["found where nothing is"][:3] == ["0", "of", "330"]
+    assert "missed" not in out and "wrong" not in out

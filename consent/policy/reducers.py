@@ -6,6 +6,7 @@ published reads it again: one that is no policy, or that loosens, makes nothing 
 
 from hashlib import sha256
 
+from consent.policy.parsing import TEXT_CHARS_MAX
 from consent.policy.tables import PolicyKind, PolicyProposal, PolicyRelease, PolicyText
 from runtime import Context, Refused, reducer
 from runtime.errors import NotAllowed
@@ -14,7 +15,6 @@ from runtime.gates.rules import FOUR_EYES
 from runtime.gates.tables import GatePolicy
 from runtime.identities.tables import Identity
 
-TEXT_CHARS_MAX = 200_000
 WHY_CHARS_MAX = 300
 
 GATE = "consent-policy"

@@ -101,7 +101,7 @@ def _requirement(
     due = asked.due
     if party.role is Role.AGENT and due is not Due.OFF:
         due = Due.NONE  # It speaks for its operator, who has decided; its voice is theirs.
-    once = list({(one.cell.id, one.cell.file): one for one in reversed(found)}.values())[::-1]
+    once = _once(found)
     deciding = _deciding(once, asked.due)
     adding = [one for one in once if one not in deciding and brings(one.cell, asked)]
     language = query.language or _language(law, party)
@@ -124,6 +124,14 @@ def _requirement(
         wordings=_wordings(scope, start, asked, deciding, language),
         rules=tuple(_rule(one, asked) for one in (*deciding, *adding)),
     )
+
+
+def _once(found: Sequence[_Brought]) -> list[_Brought]:
+    """Each cell as the first party brought it in."""
+    known: dict[tuple[str, str], _Brought] = {}
+    for one in found:
+        known.setdefault((one.cell.id, one.cell.file), one)
+    return list(known.values())
 
 
 def _deciding(found: Sequence[_Brought], due: Due) -> list[_Brought]:

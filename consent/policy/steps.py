@@ -43,9 +43,10 @@ def _steps(one: Requirement) -> list[Step]:
     if act is None:
         return []
     first = next((when for when in one.when if when is not When.END), When.START)
-    if first is When.BEFORE_CALL:
-        act = Act.CHECK
-    found = [Step(first, act, one.party, (one.scope,), one.wordings[:1])]
+    if first is When.BEFORE_CALL:  # Nobody is there yet to hear a word.
+        found = [Step(first, Act.CHECK, one.party, (one.scope,), ())]
+    else:
+        found = [Step(first, act, one.party, (one.scope,), one.wordings[:1])]
     if When.END in one.when:
         found.append(Step(When.END, Act.TELL, one.party, (one.scope,), one.wordings[1:]))
     return found

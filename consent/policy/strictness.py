@@ -49,7 +49,7 @@ def _implied(asking: Sequence[Cell]) -> int | None:
 def brings(cell: Cell, asked: Asked) -> tuple[str, ...]:
     """For what of all this one cell is a reason."""
     asks = cell.due is asked.due
-    reasons = {
+    reasons: dict[str, bool] = {
         "due": asks,
         "implied_after_s": asks
         and cell.due is Due.ASK
@@ -58,9 +58,9 @@ def brings(cell: Cell, asked: Asked) -> tuple[str, ...]:
         "beep": cell.beep,
         "must_record": cell.must_record,
         "retention": cell.retention is not None,
-        **dict.fromkeys(cell.conditions, True),
     }
-    return tuple(str(name) for name, is_one in reasons.items() if is_one)
+    named = [name for name, is_one in reasons.items() if is_one]
+    return (*named, *(str(condition) for condition in cell.conditions))
 
 
 def weight(cell: Cell) -> tuple[int, int, int, int]:

@@ -3,8 +3,8 @@
 from consent.policy.cells import Cell, Law, Overlay
 from consent.policy.errors import Loosened, PolicyError
 from consent.policy.resolver import governing
-from consent.policy.strictness import Asked, joined, weight
-from consent.policy.terms import EVERYWHERE, Due, OnNo, rank
+from consent.policy.strictness import Asked, brings, joined, weight
+from consent.policy.terms import EVERYWHERE, STRICTEST, Due, OnNo, rank
 
 
 def check(law: Law, overlay: Overlay, day: str) -> None:
@@ -33,18 +33,20 @@ def _days(law: Law, first: str) -> list[str]:
 
 
 def _tightens(law: Law, cell: Cell, day: str) -> None:
-    if cell.jurisdiction == EVERYWHERE:
-        return  # A floor under every place; where the law asks more, the law stands.
-    cells = governing(law, cell.jurisdiction, cell.scope, cell.line, day)
-    why = _looser(cell, joined(cells))
+    everywhere = cell.jurisdiction == EVERYWHERE
+    place = STRICTEST if everywhere else cell.jurisdiction
+    cells = governing(law, place, cell.scope, cell.line, day)
+    lawful = joined(cells)
+    # A cell for everywhere is a floor: at each place where the law asks more, the law stands.
+    why = _price(cell, lawful) if everywhere else _looser(cell, lawful) or _price(cell, lawful)
     if why is not None:
-        key, said, lawful = why
-        one = max(cells, key=weight)
+        key, said, law_says = why
+        one = max([one for one in cells if key in brings(one, lawful)] or cells, key=weight)
         raise Loosened(
             cell.file,
             cell.id,
             key,
-            f"{said} loosens what the law asks on {day}: {one.id} says {lawful}"
+            f"{said} loosens what the law asks on {day}: {one.id} says {law_says}"
             f" ({one.source}, reviewed {one.reviewed}). A tenant may only tighten.",
         )
 
@@ -58,11 +60,13 @@ def _looser(cell: Cell, lawful: Asked) -> tuple[str, str, str] | None:
             return "implied_after_s", str(cell.implied_after_s), "that staying is no consent"
         if cell.implied_after_s < lawful.implied_after_s:
             return "implied_after_s", str(cell.implied_after_s), str(lawful.implied_after_s)
-    if cell.on_no is None:
-        return None
-    if cell.on_no is OnNo.END_WITH_REASON is not lawful.on_no:
-        # Article 7 (4) GDPR: consent without which there is no service is not freely given.
-        return "on_no", f"{cell.on_no} makes consent the price of the service and", lawful.on_no
-    if rank(cell.on_no) < rank(lawful.on_no):
+    if cell.on_no is not None and rank(cell.on_no) < rank(lawful.on_no):
         return "on_no", cell.on_no, lawful.on_no
+    return None
+
+
+def _price(cell: Cell, lawful: Asked) -> tuple[str, str, str] | None:
+    """Article 7 (4) GDPR: consent without which there is no service is not freely given."""
+    if cell.on_no is OnNo.END_WITH_REASON is not lawful.on_no:
+        return "on_no", f"{cell.on_no} makes consent the price of the service and", lawful.on_no
     return None

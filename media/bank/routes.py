@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from media.bank.memory import Slots
+from media.bank.memory import Mask, Slots
 from media.net import SOCKADDR_BYTES, key, same
 
 NOBODY = -1
@@ -16,6 +16,9 @@ UNKNOWN_MAX = 64
 
 REPORTS_MAX = 256
 """So many reports on the port above a shared one: each leg sends one in seconds."""
+
+GUESSES = 1 << 14
+"""A power of two, many times the legs."""
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -39,6 +42,8 @@ class Routes:
         self._by_reports: dict[bytes, list[int]] = {}
         self._by_host: dict[tuple[bytes, int], int] = {}
         """By host and SSRC; NOBODY where several legs have both."""
+        self._guesses = np.zeros(GUESSES, np.int64)
+        """By the end of an SSRC, the place where its leg stands, unless others share that end."""
         self._keys: NDArray[np.uint64] = np.empty(0, np.uint64)
         self._slots: Slots = np.empty(0, np.int64)
         self._rows: NDArray[np.uint8] = np.empty((0, SOCKADDR_BYTES), np.uint8)
@@ -90,12 +95,12 @@ class Routes:
         return slots
 
     def _reporter(self, source: bytes, ssrc: int) -> int:
-        """Whose sound has this SSRC; who sends none is known by the address alone."""
-        slot = self._by_host.get((_host(source), ssrc))
-        if slot is None:
-            slots = self._by_reports.get(source, [])
-            slot = slots[0] if len(slots) == 1 else NOBODY
-        return slot
+        """Whose sound has this SSRC; else who was signalled to report from there."""
+        slot = self._by_host.get((_host(source), ssrc), NOBODY)
+        if slot != NOBODY:
+            return slot
+        slots = self._by_reports.get(source, [])
+        return slots[0] if len(slots) == 1 else NOBODY
 
     def _find_shared(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
         found = self._look_up(sources, ssrcs)
@@ -109,11 +114,19 @@ class Routes:
     def _look_up(self, sources: NDArray[np.uint8], ssrcs: Slots) -> Slots:
         if not self._keys.size:
             return np.full(len(ssrcs), NOBODY, np.int64)
-        keys = key(sources) ^ ssrcs.astype(np.uint64) * MIX
-        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        # Keys may collide by somebody's will: the whole row has to be the same.
-        is_it = (self._ssrcs[places] == ssrcs) & same(self._rows[places], sources)
-        return np.where(is_it, self._slots[places], NOBODY)
+        places = self._guesses[ssrcs & GUESSES - 1]
+        right = self._are(places, sources, ssrcs)
+        if not right.all():
+            wrong = np.flatnonzero(~right)
+            keys = key(sources[wrong]) ^ ssrcs[wrong].astype(np.uint64) * MIX
+            found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+            places[wrong], right[wrong] = found, self._are(found, sources[wrong], ssrcs[wrong])
+        return np.where(right, self._slots[places], NOBODY)
+
+    def _are(self, places: Slots, sources: NDArray[np.uint8], ssrcs: Slots) -> Mask:
+        # Guesses and keys may collide by somebody's will: the whole row has to be the same.
+        right: Mask = (self._ssrcs[places] == ssrcs) & same(self._rows[places], sources)
+        return right
 
     def _bind(self, source: bytes, ssrc: int) -> bool:
         """A source speaks under a new SSRC: it must be clear which leg that is."""
@@ -137,6 +150,8 @@ class Routes:
         order = np.argsort(keys)
         self._keys, self._rows, self._ssrcs = keys[order], rows[order], ssrcs[order]
         self._slots = np.array([slot for _, _, slot in bound], np.int64)[order]
+        self._guesses[:] = 0
+        self._guesses[self._ssrcs & GUESSES - 1] = np.arange(len(order))
         self._by_host = {}
         for remote, ssrc, slot in bound:
             who = _host(remote), ssrc

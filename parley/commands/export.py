@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parley import evidence, sounding
+from parley import evidence, keeping, sounding
 from parley.commands import No, NotLikeThis, export_vcon, finding, looks, place
 from recordings import ExportError, PackError, VaultError
 from recordings.access import Looked
@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " agent right",
     )
     parser.add_argument(
+        "--claim", action="store_true", help="also a restricted call: for a legal claim, or a lock"
+    )
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
@@ -58,6 +61,12 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
+        until_us = keeping.restricted_until_us(rows, call.id)
+        if until_us is not None and not args.claim:
+            raise No(
+                f"{call.id} is restricted until {keeping.day(until_us)} (GDPR Art 18): it is kept"
+                " only because the law asks; --claim if that, or a legal claim, is what it is for"
+            )
         looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
         try:
             unreadable = _export(args, here, rows, call)

@@ -56,7 +56,8 @@ def _place(args: argparse.Namespace) -> int:
     if args.json:
         print(finding.as_json(placed))
         return 0
-    print(f"{placed['id']} binds {len(placed['held'])} calls, and all to come of who is named")
+    to_come = ", and all to come of who is named" if placed["callers"] else ""
+    print(f"{placed['id']} binds {', '.join(placed['held']) or 'no call so far'}{to_come}")
     for call in placed["too_late"]:
         print(f"too late for {call}: its destruction had begun")
     return 0

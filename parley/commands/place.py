@@ -112,6 +112,9 @@ def reading(place: Place) -> Generator[apsw.Connection, None, None]:
         yield connection
         if alone and sqlite.is_written(path):
             raise No(f"{path} was written again meanwhile, and may be seen half: ask once more")
+    except apsw.SQLError as error:
+        why = "it is of an older release, and the server brings it up to date: start it once"
+        raise No(f"{path} lacks what is asked for ({error}): {why}") from error
     except StoreDamaged as damage:
         raise No(f"{path}: {damage}") from damage
     except integrity.UNREADABLE as error:

@@ -97,19 +97,18 @@ def _run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         expired = [call.id for call in keeping.shelf_of(rows, here).expired(_now_us())]
-    if args.dry_run or not expired:
-        if args.json:
-            print(finding.as_json(expired))
-        else:
-            print("\n".join(expired) if expired else "nothing has expired")
-        return 0
-    found = operating.perform(here, "retention.run")
+    found = [] if args.dry_run else operating.perform(here, "retention.run")["erasures"]
     if args.json:
-        print(finding.as_json(found))
+        print(finding.as_json(expired if args.dry_run else found))
         return 0
-    for one in found["erasures"]:
+    if args.dry_run:
+        print("\n".join(expired) if expired else "nothing has expired")
+        return 0
+    for one in found:
         gate = f": parley approve {one['gate']} --key YOURS.pem" if one["gate"] else ""
         print(f"{one['call']}  {one['erasure']}  {one['state']}{gate}")
+    if not found:
+        print("nothing has expired that is not asked for already")
     return 0
 
 

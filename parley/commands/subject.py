@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from parley import access, keeping
-from parley.commands import NO, No, NotLikeThis, finding, place
+from parley.commands import NO, No, NotLikeThis, finding, looks, place
 from recordings import VaultError
+from recordings.access import Looked
 
 EXAMPLES = """\
 examples:
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         if args.to is None:
             found = [{"call": one.id, "state": one.state.value} for one in calls]
         else:
+            for call in calls:
+                looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
             source = access.Source(rows, here.keystore().key, here.recordings)
             try:
                 found = access.write(source, calls, args.to)

@@ -56,11 +56,11 @@ def _verify(args: argparse.Namespace) -> int:
     except VconError as error:
         if not args.json:
             raise No(f"{args.file}: {vcon_telling.plainly(str(error))}") from error
-        print(finding.as_json({"ok": False, "failures": [str(error)]}))
+        print(finding.as_json({"ok": False, "failures": [str(error)]}, ascii=True))
         return NO
     ok = opened.is_signed and not opened.problems
     if args.json:
-        print(finding.as_json({"ok": ok, **vcon_telling.report(opened)}))
+        print(finding.as_json({"ok": ok, **vcon_telling.report(opened)}, ascii=True))
     else:
         for line in vcon_telling.verdict(opened, trusted=args.ca is not None):
             print(line)

@@ -6,6 +6,7 @@ the agent (draft-howe-vcon-agent-session) is a verifiable agent record
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 from recordings.vcon.conversation import CALL, VENDOR, Conversation, Record
@@ -28,6 +29,8 @@ def _transcript(told: Conversation) -> Iterator[Analysis]:
     words = [one for one in told.record["transcript"] if one["text"] is not None]
     if not words:
         return
+    times = [_words(told, one) for one in words]
+    firsts = [0, *accumulate(map(len, times))]
     confidence = sum(one["confidence_permille"] for one in words) / len(words) / 1_000
     body = {
         "transcript": {
@@ -36,7 +39,11 @@ def _transcript(told: Conversation) -> Iterator[Analysis]:
             "duration": told.offset_s(told.end_us),
             "confidence": round(confidence, 3),
         },
-        "segments": [_segment(told, place, one) for place, one in enumerate(words)],
+        "segments": [
+            _segment(told, place, one) | {"words": list(range(firsts[place], firsts[place + 1]))}
+            for place, one in enumerate(words)
+        ],
+        "words": [{"id": place, **word} for place, word in enumerate(chain.from_iterable(times))],
         "metadata": {
             "created_at": date(told.end_us),
             "processed_at": date(told.end_us),
@@ -59,6 +66,21 @@ def _segment(told: Conversation, place: int, one: Record) -> dict[str, Any]:
         "speaker": one["party"],
         "metadata": {"kind": one["kind"], "engine": one["engine"]},
     }
+
+
+def _words(told: Conversation, one: Record) -> list[dict[str, Any]]:
+    """Where the engine told times, and the text is still the one they are of."""
+    begins_us = one["start_us"]
+    return [
+        {
+            "text": text,
+            "start": told.offset_s(begins_us + start_ms * 1_000),
+            "end": told.offset_s(begins_us + end_ms * 1_000),
+            "confidence": (one["confidence_permille"] if permille is None else permille) / 1_000,
+            "speaker": one["party"],
+        }
+        for text, start_ms, end_ms, permille in one["words"] or ()
+    ]
 
 
 def _trace(told: Conversation) -> Iterator[Analysis]:

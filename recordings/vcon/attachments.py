@@ -103,7 +103,7 @@ def _gaps(told: Conversation) -> Iterator[Attachment]:
                 "start": date(gap.start_us),
                 "duration": seconds(gap.duration_us),
                 "reason": gap.reason,
-                "explanation": GAP_REASONS[gap.reason],
+                "explanation": gap.more or GAP_REASONS[gap.reason],
             }
             for gap in told.gaps
         ]

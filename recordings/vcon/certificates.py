@@ -1,5 +1,6 @@
 """Certificates of who signs: read, checked as a chain (RFC 5280 section 6), made for ourselves."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -9,6 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from recordings.vcon.errors import VconError
@@ -22,6 +24,16 @@ CHAIN_MAX = 8
 RSA_BITS_MIN = 2_048
 RSA_BITS_MAX = 8_192
 YEARS = 10
+
+# What the library raises for a certificate that is none.
+_UNREADABLE = (
+    ValueError,
+    CryptographyDeprecationWarning,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 # What may be critical in a certificate; any other such extension limits it in a way we do not know.
 UNDERSTOOD = (
@@ -61,9 +73,23 @@ def read_chain(ders: Sequence[bytes]) -> list[Certificate]:
     if not 0 < len(ders) <= CHAIN_MAX:
         raise VconError(f"a chain is of 1 to {CHAIN_MAX} certificates")
     try:
-        return [x509.load_der_x509_certificate(der) for der in ders]
-    except ValueError as error:
+        # What the library only warns of today, RFC 5280 forbids.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            return [_read(der) for der in ders]
+    except _UNREADABLE as error:
         raise VconError("a certificate in x5c cannot be read") from error
+
+
+def _read(der: bytes) -> Certificate:
+    """The library reads each part when it is asked for: all of them are, here."""
+    found = x509.load_der_x509_certificate(der)
+    for part in (found.subject, found.issuer):
+        part.rfc4514_string()
+    for extension in found.extensions:
+        assert extension.oid
+    assert found.not_valid_before_utc and found.not_valid_after_utc
+    return found
 
 
 def check_signer(certificate: Certificate, at: datetime) -> None:
@@ -149,10 +175,7 @@ def _may_issue(certificate: Certificate, below: int) -> bool:
 
 
 def _extension(certificate: Certificate, kind: type[T]) -> T | None:
-    try:
-        found = certificate.extensions
-    except ValueError as error:
-        raise VconError("a certificate in x5c has extensions that cannot be read") from error
+    found = certificate.extensions
     for one in found:
         if one.critical and one.oid not in UNDERSTOOD:
             raise VconError(f"{named(certificate)} is limited in a way that we do not know")

@@ -37,17 +37,22 @@ class Track:
 
 
 class Gap(NamedTuple):
-    """Where a track is silent because nothing is there; the reason is one of GAP_REASONS."""
+    """Where a track is silent because nothing is there; the reason is one of GAP_REASONS.
+
+    `more` is what the row of the gap says, where it has one.
+    """
 
     party: str
     start_us: int
     duration_us: int
     reason: str
+    more: str = ""
 
 
 GAP_REASONS = {
-    "gate_closed": "recording was suspended, or its consent began anew",
+    "gate_closed": "recording was suspended, or began again after a process died",
     "not_sealed": "nothing was sealed: a process died, or the disk was full",
+    "not_taken": "a piece came and was refused: it is not in the recording",
     "unreadable": "what was sealed is missing or changed",
     "erased": "the key was destroyed, and the audio with it",
 }
@@ -78,6 +83,8 @@ class Conversation:
     proof: LogProof | None
     passport: str | None = None
     """Who signs for the caller's number (a PASSporT, RFC 8225)."""
+    are_words_gone: bool = False
+    """Whether the key of what was said and pressed is destroyed."""
 
     @property
     def call(self) -> Record:

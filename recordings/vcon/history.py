@@ -61,7 +61,7 @@ def _bridges(told: Conversation) -> _Found:
 
 def _keys(told: Conversation) -> _Found:
     """Keys are words: where the words were forgotten, or are sealed away, so are they."""
-    hidden = told.call["forgotten"] or told.call["erased"]
+    hidden = told.are_words_gone or told.call["forgotten"] or told.call["erased"]
     pressed = [(turn["began_us"], turn["cause"]) for turn in told.turns if not turn["speaker"]]
     pressed += [
         (event["at_us"], event["method"] or "")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from recordings.access import Access, Looked
 from runtime import Context, Refused, reducer
 from sessions.retention.binding import bounded
 from sessions.retention.tables import Disclosure, Erasure, ProcessorNotice
@@ -43,19 +44,30 @@ def notice_acknowledged(ctx: Context, notice: str, answer: str) -> None:
 
 
 def due(ctx: Context, row: Erasure) -> None:
-    """Whoever got data of the call is to be told, once for each time they got any."""
+    """Whoever got data of the call is to be told, once for each time they got any.
+
+    For whom an operator exported it, only that operator knows.
+    """
     for one in ctx.table(Disclosure).where(call=row.call):
-        name = f"{row.id}/{one.id}"
-        if ctx.table(ProcessorNotice).get(name) is None:
-            ctx.table(ProcessorNotice).insert(
-                ProcessorNotice(
-                    id=name,
-                    erasure=row.id,
-                    call=row.call,
-                    recipient=one.recipient,
-                    artefacts=one.artefacts,
-                    opened_us=ctx.now,
-                    acknowledged_us=None,
-                    answer="",
-                )
+        _open(ctx, row, one.id, one.recipient, one.artefacts)
+    for seen in ctx.table(Access).where(call=row.call, looked=Looked.EXPORTED):
+        _open(ctx, row, seen.id, f"for whom {seen.who} exported it", seen.what)
+
+
+def _open(
+    ctx: Context, row: Erasure, source: str, recipient: str, artefacts: tuple[str, ...]
+) -> None:
+    name = f"{row.id}/{source}"
+    if ctx.table(ProcessorNotice).get(name) is None:
+        ctx.table(ProcessorNotice).insert(
+            ProcessorNotice(
+                id=name,
+                erasure=row.id,
+                call=row.call,
+                recipient=recipient,
+                artefacts=artefacts,
+                opened_us=ctx.now,
+                acknowledged_us=None,
+                answer="",
             )
+        )

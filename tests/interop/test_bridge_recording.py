@@ -16,7 +16,7 @@ from tests.interop import hosts
 from tests.interop.server import Server
 from tests.interop.speech import agent_speech, caller_speech
 from tests.interop.telephones import Exchange, Telephone, until
-from tests.listening import find, load, voiced
+from tests.listening import load, share, voiced
 from transcripts.tables import Segment
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
 RECORDED_S = 2.0
 SOURCE = ("--basis", "contract", "--source", "the rota")
 ALONE_TICKS = 60
-HEARD = 0.6
-"""Likeness of words to what was heard beside tones."""
+HEARD = 0.5
+"""Of a question that is played until it is answered; the machine may be busy."""
 OPEN, SUSPENDED = RecordingState.OPEN, RecordingState.SUSPENDED
 
 
@@ -84,15 +84,16 @@ async def test_the_question_to_who_leads_is_heard_by_nobody_else(exchange: Excha
     bob.sound()
     ann = await exchange.call("ann", 500.0, sounds=False)
     await until(lambda: consent(exchange, "ann", Kind.ASKED) is not None, "ann is not asked")
-    since = ann.now_s, bob.now_s
+    since_s = bob.now_s
     await exchange.act("sessions.calls_joined", "ann", other="bob")
     question = voiced(agent_speech(WORDINGS["recording-ask-en-1"].text))
-    await ann.until(lambda: find(question, ann.heard()).likeness > HEARD, "no question")
+    heard = Kind.NOTICE_COMPLETED
+    await until(lambda: consent(exchange, "ann", heard) is not None, "no question")
     assert heard_by(exchange, "bob") == set()
-    assert find(question, bob.heard(since[1])).likeness < HEARD / 2
     ann.press("1")
     await until(lambda: "ann<bob" in exchange.hearing(), "not joined")
-    assert find(question, bob.heard(since[1])).likeness < HEARD / 2
+    assert share(question, ann.heard()) > HEARD
+    assert share(question, bob.heard(since_s)) == 0
     await until(lambda: state(exchange, exchange.ids["bob"]) == (OPEN, 2), "not open again")
 
 

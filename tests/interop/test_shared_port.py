@@ -7,10 +7,10 @@ import pytest
 
 from tests.interop.peers import baresip, save, tone
 from tests.interop.server import Server
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
-SHARED_PORT = 41_460
 TRUNK = """
 [consent]
 policy = "never"
@@ -25,7 +25,8 @@ SAID_S = 12.0
 
 def test_calls_on_a_shared_port_have_a_round_trip_each(tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server", more=TRUNK, media=f"shared_port = {SHARED_PORT}")
+    shared, _ = free_ports(2)
+    server = Server(tmp_path / "server", more=TRUNK, media=f"shared_port = {shared}")
     microphone = save(tmp_path / "tone.wav", tone(60))
     with ExitStack() as stack:
         stack.callback(server.stop)

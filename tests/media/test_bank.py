@@ -6,6 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from media.bank.routes import GUESSES
 from media.codecs import CODECS, Codec, Decoder, Encoder
 from media.plane import Plane
 from media.rtcp import ReceiverReport, ReportBlock, SenderReport, compound
@@ -349,17 +350,18 @@ def shared(leg: str, remote: Address, **changes: object) -> dict[str, object]:
     return opening(leg, remote, shared=True, **changes)
 
 
-def test_legs_on_a_shared_port_are_told_apart_by_source_and_ssrc() -> None:
+@pytest.mark.parametrize("step", [1, GUESSES])
+def test_legs_on_a_shared_port_are_told_apart_by_source_and_ssrc(step: int) -> None:
     plane = Plane("boot")
     plane.add_shared_port(6_000, "10.0.0.1", EPOCH)
     trunks = [("192.0.2.1", 7_000), ("192.0.2.1", 7_000), ("192.0.2.2", 7_000)]
     for n, trunk in enumerate(trunks):
         leg = f"l{n}"
         plane.command(shared(leg, trunk), b"", EPOCH)
-        first = RtpPacket(101, 1, 160, 50 + n, bytes([n, 10, 0, 160])).serialize()
+        first = RtpPacket(101, 1, 160, 50 + step * n, bytes([n, 10, 0, 160])).serialize()
         deliver(plane, 6_000, [(first, trunk)], EPOCH + 1_000)
     mixed = [
-        (RtpPacket(101, 2, 1_600, 50 + n, bytes([n + 4, 10, 0, 160])).serialize(), trunk)
+        (RtpPacket(101, 2, 1_600, 50 + step * n, bytes([n + 4, 10, 0, 160])).serialize(), trunk)
         for n, trunk in enumerate(trunks)
     ]
     stranger = RtpPacket(101, 1, 1, 50, bytes([9, 10, 0, 160])).serialize()

@@ -84,6 +84,15 @@ def test_a_number_is_looked_up_and_not_shown(said: Any) -> None:
     assert "5550123" not in out
 
 
+def test_a_call_that_an_ai_makes_needs_a_consent_on_file(said: Any) -> None:
+    words = "caller 512, agent in Texas, outbound line"
+    _, out, _ = said("simulate", words)
+    assert "1. Before anybody is called, look up, for the caller," in out
+    assert "there is no consent on file: nobody is called" in out
+    _, out, _ = said("simulate", words, "--standing", "outbound_ai_voice")
+    assert "they agreed before" in out and "nobody is called\n" not in out
+
+
 def test_every_line_and_every_place_has_a_page(said: Any) -> None:
     for line in ("general", "trading", "health", "payment", "outbound", "internal"):
         words = f"caller unknown, agent in Texas, human Berlin, supervisor Paris, {line} line"

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import sqlite3
 import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parley import cli
+from parley import cli, history
 from tests.parley.a_call import BEGIN_US, agreed
 
 ANNA = "sip:anna@example.org"
+GIVEN = ("--recipient", "Acme", "--what", "audio", "--purpose", "review")
 
 
 @pytest.fixture
@@ -35,6 +37,9 @@ def data(tmp_path: Path) -> Path:
 
 
 async def _called(folder: Path) -> None:
+    assert len(history.DECLARING) > 1, (
+        "with the tables of the whole house, as a server makes its store"
+    )
     await agreed(folder, "call_one")
     await agreed(folder, "call_two", BEGIN_US + 3_600_000_000)
 
@@ -46,6 +51,14 @@ def people(data: Path, said: Any, tmp_path: Path) -> list[Path]:
     for key in keys:
         said("identity", "new", "--name", key.stem, "--role", "privacy-officer", "--out", key)
     return keys
+
+
+def indexed(data: Path) -> list[str]:
+    """The calls of which the index has anything."""
+    index = sqlite3.connect(data / "index.db")
+    found = [call for (call,) in index.execute("SELECT call FROM indexed")]
+    index.close()
+    return found
 
 
 def erased(said: Any, people: list[Path], call: str) -> str:
@@ -73,7 +86,10 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(data: Path, said: Any
 def test_a_call_is_erased_and_the_other_is_exported(
     data: Path, said: Any, people: list[Path], tmp_path: Path
 ) -> None:
+    assert said("search", "appointment")[1].count("call_one") == 1
+    assert indexed(data) == ["call_one", "call_two"]
     erasure = erased(said, people, "call_one")
+    assert indexed(data) == ["call_two"]
     code, out, _ = said("show", "call_one")
     assert code == 0 and "[erased" in out and "appointment" not in out
     assert said("retention", "list")[1].split()[-2:] == ["erasure", "executed"]
@@ -92,6 +108,25 @@ def test_a_call_is_erased_and_the_other_is_exported(
     assert "Agreed to, and signed, by:" in paper.with_name("erasure.json.txt").read_text()
     paper.write_bytes(paper.read_bytes().replace(b'"trigger":"erasure"', b'"trigger":"expiry"'))
     assert cli.main(["verify", str(paper)]) == 1
+
+
+def test_what_could_not_be_finished_is_seen_and_finished_later(
+    data: Path, said: Any, people: list[Path]
+) -> None:
+    (segment,) = (data / "recordings").glob("*.seg")
+    elsewhere = data / "elsewhere"
+    segment.rename(elsewhere)
+    segment.symlink_to(elsewhere)  # No way leads through a link.
+    _, out, _ = said("erase", "call_one", "--reason", "why", "--json")
+    (one,) = json.loads(out)["erasures"]
+    assert said("approve", one["gate"], "--key", people[0])[0] == 0
+    code, _, err = said("approve", one["gate"], "--key", people[1])
+    assert code == 0 and "left for later" in err
+    assert said("retention", "list")[1].endswith("begun\n")
+    segment.unlink()
+    elsewhere.rename(segment)
+    assert said("notices", "record", "call_two", *GIVEN)[0] == 0
+    assert said("retention", "list")[1].endswith("executed\n")
 
 
 def test_a_hold_is_placed_seen_and_released(data: Path, said: Any, people: list[Path]) -> None:
@@ -141,6 +176,26 @@ def test_policies_are_shown_with_their_sources(data: Path, said: Any) -> None:
     assert "16 CFR 310.5(a)" in out and "PCI DSS v4.0.1" in out
 
 
+def test_a_locked_call_is_restricted(
+    data: Path, said: Any, people: list[Path], tmp_path: Path
+) -> None:
+    locked = ("hold", "lock", "call_one", "--until", "2099-01-01", "--source", "the authority")
+    assert said(*locked)[0] == 0
+    erased(said, people, "call_one")
+    assert "waiting until 2099-01-01" in said("retention", "list")[1]
+    code, _, err = said("export", "call_one", "--to", tmp_path / "pack")
+    assert code == 1 and "restricted until 2099-01-01 (GDPR Art 18)" in err
+    assert said("export", "call_one", "--to", tmp_path / "pack", "--claim")[0] == 0
+
+
+def test_a_store_of_an_older_release_says_what_to_do(data: Path, said: Any) -> None:
+    store = sqlite3.connect(data / "parley.db")
+    store.execute("DROP TABLE erasure")
+    store.close()
+    code, _, err = said("retention", "list")
+    assert code == 1 and "of an older release" in err
+
+
 def test_a_subject_gets_their_own_and_nobody_elses(data: Path, said: Any, tmp_path: Path) -> None:
     folder = tmp_path / "anna"
     code, _, err = said("subject", ANNA, "--to", folder)
@@ -152,6 +207,7 @@ def test_a_subject_gets_their_own_and_nobody_elses(data: Path, said: Any, tmp_pa
     assert sorted(path.name for path in (folder / "call_one").iterdir()) == [
         "actions.json",
         "consent.json",
+        "who-looked.json",
         "your-voice.wav",
         "your-words.json",
     ]
@@ -172,8 +228,7 @@ def test_a_subject_is_told_what_was_destroyed(
 
 
 def test_notices_follow_an_erasure(data: Path, said: Any, people: list[Path]) -> None:
-    given = ("--recipient", "Acme", "--what", "audio", "--purpose", "review")
-    assert said("notices", "record", "call_one", *given)[0] == 0
+    assert said("notices", "record", "call_one", *GIVEN)[0] == 0
     assert said("notices", "list")[1] == "nobody is to be told of an erasure\n"
     erased(said, people, "call_one")
     (notice,) = json.loads(said("notices", "list", "--json")[1])

@@ -3,6 +3,7 @@
 import json
 import os
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from consent.bases import basis_recorded
 from consent.rules import Answer
 from consent.tables import BasisKind
 from parley import cli, history, vcons
+from recordings.reducers import chunk_refused
+from recordings.tables import Chunk
 from recordings.vcon.certificates import SigningKey
 from recordings.vcon.values import content_hash
 from runtime.keystore import Keystore
@@ -215,6 +218,17 @@ async def test_an_erased_call_is_exported_without_what_was_erased(
     assert "was erased" in exported(said, tmp_path, kind="wav")[1][2]
 
 
+async def test_words_may_be_erased_alone(tmp_path: Path, said: Any) -> None:
+    call = await agreed(tmp_path)
+    Keystore(tmp_path / "keys").destroy(call.words_key)
+    path, (code, _, _) = exported(said, tmp_path)
+    vcon = shown(said, path)["vcon"]
+    assert [one["type"] for one in vcon["analysis"]] == ["agent_trace"]
+    assert not any(word in json.dumps(vcon) for word in ("monday", "Monday", "4 8 2 1"))
+    buttons = {event.get("button") for event in vcon["dialog"][0]["party_history"]}
+    assert (code, buttons, len(vcon["dialog"])) == (0, {None, "*"}, 3)
+
+
 async def test_one_leg_may_be_erased_alone(tmp_path: Path, said: Any) -> None:
     call = await agreed(tmp_path)
     Keystore(tmp_path / "keys").destroy(call.granted["caller"])
@@ -232,6 +246,26 @@ async def test_damaged_audio_is_named(tmp_path: Path, said: Any) -> None:
     for kind in ("vcon", "wav"):
         _, (code, out, _) = exported(said, tmp_path, kind=kind)
         assert (code, "missing or changed: call_abc1/" in out) == (0, True)
+
+
+async def test_a_piece_that_was_not_taken_is_told(tmp_path: Path, said: Any) -> None:
+    call = await playing(tmp_path)
+    await call.ring()
+    await call.ask()
+    await call.answer(Answer.KEY_YES, "dtmf:1")
+    await call.record(0)
+    (kept, *_) = await call.store.reader.rows(Chunk, party="caller")
+    late = replace(kept, id="late", n=9, captured_from_us=kept.captured_from_us + 1_500_000)
+    await call.act(chunk_refused, chunk=late, why="it came after the pause")
+    await call.hang_up()
+    await call.finish()
+    await call.store.close()
+    path, (code, _, _) = exported(said, tmp_path)
+    assert code == 0
+    attached = shown(said, path)["vcon"]["attachments"]
+    ((gap,),) = [one["body"] for one in attached if one["purpose"] == "recording_gaps"]
+    assert (gap["reason"], gap["duration"]) == ("not_taken", 1)
+    assert gap["explanation"] == "it came after the pause"
 
 
 async def test_the_audio_of_a_call_is_to_be_listened_to(tmp_path: Path, said: Any) -> None:

@@ -94,6 +94,7 @@ def words(party: str, text: str | None, seconds: float) -> dict[str, Any]:
         "engine": "an engine",
         "kind": "dictation",
         "confidence_permille": 800,
+        "words": None,
         "erased": text is None,
     }
 
@@ -168,6 +169,7 @@ def issued(
     ca: bool,
     until: datetime = NOW + DAY,
     path_length: int | None = None,
+    limit: x509.ExtensionType | None = None,
 ) -> Certificate:
     """A certificate of `name`, vouched for by `issuer`."""
 
@@ -178,6 +180,8 @@ def issued(
     builder = builder.public_key(key.public_key()).serial_number(9)
     builder = builder.not_valid_before(NOW - 9 * DAY).not_valid_after(until)
     builder = builder.add_extension(x509.BasicConstraints(ca, path_length), critical=True)
+    if limit is not None:
+        builder = builder.add_extension(limit, critical=True)
     return builder.sign(by, SHA256())
 
 

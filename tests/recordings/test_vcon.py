@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from recordings.heard import Why
 from recordings.vcon import building, checking
-from recordings.vcon.conversation import Gap, LogProof
+from recordings.vcon.conversation import GAP_REASONS, Gap, LogProof
 from recordings.vcon.values import content_hash, uuid8
 from tests.recordings.conversations import (
     BEGIN_US,
@@ -159,6 +160,11 @@ def test_keys_of_words_that_were_forgotten_are_hidden() -> None:
     assert "dtmf:5" not in json.dumps(vcon)
 
 
+def test_keys_of_words_that_were_erased_are_hidden() -> None:
+    told = replace(conversation(turns=[turn("dtmf:5", 12)]), are_words_gone=True)
+    assert {button for _, _, button in history(built(told))} == {None, "*"}
+
+
 def test_who_joined_is_a_party_without_a_number() -> None:
     member = {"part": "talks", "coached": None, "joined_us": at(6), "left_us": None, "since_us": 0}
     us, them = member | {"call": "call_1"}, member | {"call": "call_2"}
@@ -189,6 +195,22 @@ def test_the_transcript_leaves_out_what_was_erased() -> None:
     assert "wtf_transcription" in vcon["extensions"]
 
 
+def test_words_have_times_where_the_engine_told_them() -> None:
+    timed = {"words": [["good", 0, 300, 900], ["day", 400, 700, None]]}
+    spoken = [words("caller", "hello", 6), words("agent", "good day", 8) | timed]
+    (analysis, _) = built(transcript=spoken)["analysis"]
+    assert [one["words"] for one in analysis["body"]["segments"]] == [[], [0, 1]]
+    _, day = analysis["body"]["words"]
+    assert day == {
+        "id": 1,
+        "text": "day",
+        "start": 8.4,
+        "end": 8.7,
+        "confidence": 0.8,
+        "speaker": "agent",
+    }
+
+
 def test_the_trace_has_turns_words_tool_calls_and_results() -> None:
     spoken = [words("caller", "hello", 6), words("agent", "good day", 8)]
     vcon = built(transcript=spoken, turns=[turn("heard", 7)], actions=[transfer("sip:a@b", 9)])
@@ -204,6 +226,10 @@ def test_gaps_say_why_they_are_silent() -> None:
     (attachment,) = of_purpose(built(gaps=[gap]), "recording_gaps")
     (told,) = attachment["body"]
     assert (told["party"], told["duration"], told["reason"]) == (0, 0.5, "gate_closed")
+
+
+def test_every_silence_has_its_words() -> None:
+    assert {*Why} <= GAP_REASONS.keys()
 
 
 def test_the_proof_of_the_log_and_its_stamp_go_with_it() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from recordings.vcon import building, encrypting, signing
@@ -140,6 +141,24 @@ def test_who_is_no_authority_vouches_for_nobody() -> None:
     chain = [issued("Signer", leaf, "Middle", middle, ca=False), person]
     with pytest.raises(VconError, match="no authority"):
         opened(signed(chain=chain), anchors=[authority(root)])
+
+
+def test_an_authority_for_some_names_only_is_not_taken_for_one_of_all() -> None:
+    root, middle, leaf = rsa_key(1), rsa_key(2), rsa_key()
+    within = x509.NameConstraints([x509.DNSName("a.example")], None)
+    ca = issued("Middle", middle, "Root", root, ca=True, limit=within)
+    chain = [issued("Signer", leaf, "Middle", middle, ca=False), ca]
+    with pytest.raises(VconError, match="limited in a way"):
+        opened(signed(chain=chain), anchors=[authority(root)])
+
+
+def test_a_certificate_for_something_else_signs_no_vcon() -> None:
+    names = ("content_commitment", "key_agreement", "key_cert_sign", "crl_sign")
+    others = ("digital_signature", "data_encipherment", "encipher_only", "decipher_only")
+    usage = x509.KeyUsage(key_encipherment=True, **dict.fromkeys((*names, *others), False))
+    server = issued("Server", rsa_key(), "Root", rsa_key(1), ca=False, limit=usage)
+    with pytest.raises(VconError, match="not for signing"):
+        opened(signed(chain=[server]))
 
 
 def test_an_authority_for_signers_only_makes_no_other_authority() -> None:

@@ -1,5 +1,6 @@
 """vCons with anything changed anywhere: read, or refused with a reason; never anything else."""
 
+import base64
 import json
 import random
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from parley import vcon_telling
 from recordings.vcon import building, encrypting, signing
@@ -17,6 +19,7 @@ from tests.recordings.conversations import (
     UUID,
     alone,
     answer,
+    authority,
     conversation,
     ec_key,
     track,
@@ -37,6 +40,7 @@ PLAIN = building.build(
     )
 )
 OURS = alone(ec_key())
+ROOT = authority(ec_key(2))
 SIGNED = signing.sign(PLAIN, UUID, ec_key(), [OURS])
 SEALED = encrypting.encrypt(SIGNED, UUID, [ec_key(1).public_key()])
 
@@ -131,6 +135,20 @@ def test_changed_bytes_are_read_or_refused(
         data = bytearray(chance.choice((PLAIN, SIGNED, SEALED)))
         damage(data, chance)
         opened_or_refused(bytes(data))
+
+
+def test_changed_certificates_are_read_or_refused() -> None:
+    for seed in range(ROUNDS):
+        chance, whole = random.Random(seed), json.loads(SIGNED)
+        header = whole["signatures"][0]["header"]
+        chain: list[str] = []
+        for der in (OURS.public_bytes(Encoding.DER), ROOT.public_bytes(Encoding.DER)):
+            changed = bytearray(der)
+            if chance.randrange(3):
+                chance.choice((flipped, cut, moved))(changed, chance)
+            chain.append(base64.b64encode(changed).decode())
+        header["x5c"] = chain
+        opened_or_refused(json.dumps(whole).encode())
 
 
 def test_no_change_of_a_signed_one_goes_through_unseen() -> None:

@@ -91,6 +91,13 @@ def test_what_was_captured_in_a_pause_does_not_pass(
     assert failures(call.write(tmp_path)) == ([] if is_within else told)
 
 
+def test_a_pause_which_another_call_ended_says_nothing_of_what_follows(tmp_path: Path) -> None:
+    call = granted()
+    suspended(call, GRANTED_US, GRANTED_US, GRANTED_US)
+    call.record("caller", 2, 0, GRANTED_US + SECOND_US, GRANTED_US + 2 * SECOND_US)
+    assert failures(call.write(tmp_path)) == []
+
+
 # --- Honest packs
 
 

@@ -7,7 +7,6 @@ import phonenumbers
 import pytest
 from phonenumbers import geocoder
 
-from consent.policy.cells import Cell
 from consent.policy.resolver import governing
 from consent.policy.strictness import Asked, is_as_strict, joined
 from consent.policy.terms import EVERYWHERE, FIRST_DAY, SCOPES, STRICTEST, Due, Grade, Line
@@ -32,16 +31,16 @@ def asked(place: str, scope: str, line: Line, day: str) -> Asked:
     return joined(governing(LAW, place, scope, line, day))
 
 
-@pytest.mark.parametrize("cell", list(LAW.cells), ids=lambda cell: cell.id)
-def test_every_cell_has_a_source_a_day_and_a_grade(cell: Cell) -> None:
-    assert len(cell.source) > 10
-    assert date(2026, 1, 1) <= date.fromisoformat(cell.reviewed) <= date(2100, 1, 1)
-    assert cell.grade in Grade
-    # Who claims to have a house rule says so in words.
-    assert (cell.grade is Grade.HOUSE) == cell.source.startswith("House rule")
+def test_every_cell_has_a_source_a_day_and_a_grade() -> None:
+    for cell in LAW.cells:
+        assert len(cell.source) > 10, cell.id
+        assert date(2026, 1, 1) <= date.fromisoformat(cell.reviewed), cell.id
+        assert cell.grade in Grade, cell.id
+        # Who claims to have a house rule says so in words.
+        assert (cell.grade is Grade.HOUSE) == cell.source.startswith("House rule"), cell.id
 
 
-def test_every_place_of_the_brief_is_there() -> None:
+def test_every_place_that_we_promise_is_there() -> None:
     expected = {f"US-{state}" for state in STATES} | {*UNION, "IS", "LI", "NO"}
     assert expected | {"GB", "CH", "CA", "AU", STRICTEST} == {*PLACES}
     assert len(STATES) == 51 and len(UNION) == 27

@@ -1,11 +1,13 @@
 """Where a number is of, and what a person may write for a place."""
 
+import random
+
 import pytest
 
 from consent.policy.errors import UnknownPlace
 from consent.policy.places import of_number, of_words
 from consent.policy.terms import STRICTEST
-from tests.consent.policy.calls import LAW
+from tests.consent.policy.calls import LAW, PLACES
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,19 @@ def test_a_number_without_a_place_is_of_the_strictest(number: str | None, becaus
         assert because == "" and found.code == "US-CA"
         return
     assert because in found.because
+
+
+def test_no_number_whatever_is_an_error_or_a_place_that_is_none() -> None:
+    draw = random.Random(4711)
+    letters = "0123456789" * 4 + "+()-. ;=x*#atel:\x00\n\u0664\uff11\U0001f4de"
+    found = {STRICTEST: 0}
+    for _ in range(3_000):
+        head = draw.choice(["+1", "+44", "+49", "+353", "tel:+1", "+", "", "00"])
+        text = head + "".join(draw.choice(letters) for _ in range(draw.randrange(16)))
+        code = of_number(LAW, text).code
+        found[code] = found.get(code, 0) + 1
+    assert {*found} <= {*PLACES}
+    assert found[STRICTEST] > 2_000 and len(found) > 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from consent.policy.strictness import Asked, is_as_strict
 from consent.policy.terms import SCOPES, STRICTEST, Due, Line, OnNo, Role
 from tests.consent.policy.calls import LAW, PLACES, TODAY
 
-SEEDS = range(40)
+SEEDS = range(20)
 CALLS = 10
 DAYS = ("2017-06-01", "2024-02-08", "2026-08-01", "2026-08-02", "2026-11-21", "2031-01-01")
 OPENNESS = (Start.OPEN, Start.NOTICE_DUE, Start.CONFIRM_DUE, Start.ASK_DUE, Start.DISABLED)

@@ -71,6 +71,17 @@ def test_the_rule_that_won_is_named_with_its_reason_and_source() -> None:
     assert found.basis is BasisKind.CONSENT
 
 
+def test_who_is_at_the_same_place_is_told_of_their_own() -> None:
+    found = plan(party("caller", "415"), party("human", "Texas"), party("human-2", "415"))
+    assert owed(found, "recording").rules[0].party == "caller"
+    second = party("human-2", "415").id
+    assert owed(found, "recording", second).rules[0].party == second
+    assert [rule.cell for rule in owed(found, "recording", "human").rules] == [
+        "US-CA/recording/general",
+        "US/recording/general",
+    ]
+
+
 def test_of_two_who_ask_the_one_who_takes_no_silence_for_an_answer_wins() -> None:
     found = owed(plan(party("caller", "415"), party("agent", "Dublin")), "recording")
     assert [rule.cell for rule in found.rules[:2]] == [

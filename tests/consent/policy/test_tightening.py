@@ -1,5 +1,7 @@
 """A tenant's file may ask for more; where it asks for less, cell and source are named."""
 
+from pathlib import Path
+
 import pytest
 
 from consent.policy import parsing, tightening
@@ -8,6 +10,8 @@ from consent.policy.errors import Loosened, PolicyError
 from consent.policy.plan import Start
 from consent.policy.terms import Due, Line, OnNo
 from tests.consent.policy.calls import LAW, TODAY, owed, party, plan
+
+ROOT = Path(__file__).parents[3]
 
 
 def ours(place: str, scope: str, *keys: str, line: str = "general") -> Overlay:
@@ -44,6 +48,11 @@ def ours(place: str, scope: str, *keys: str, line: str = "general") -> Overlay:
         (ours("IE", "recording", 'due = "notice"', line="health"), "due", "ask"),
         (
             ours("IE", "recording", 'due = "ask"', 'on_no = "end_with_reason"'),
+            "on_no",
+            "the price of the service",
+        ),
+        (
+            ours("*", "recording", 'due = "ask"', 'on_no = "end_with_reason"'),
             "on_no",
             "the price of the service",
         ),
@@ -101,6 +110,15 @@ def test_what_is_not_a_tenants_to_say_is_refused(overlay: Overlay, why: str) -> 
     ],
 )
 def test_what_tightens_is_taken(overlay: Overlay) -> None:
+    tightening.check(LAW, overlay, TODAY)
+
+
+def test_the_file_in_the_book_is_taken() -> None:
+    book = (ROOT / "docs" / "POLICY.md").read_text()
+    ours_says = book.split("## A tenant's own file")[1]
+    text = ours_says.split("```toml\n")[1].split("```")[0]
+    overlay = parsing.overlay("book.toml", text)
+    assert len(list(overlay.cells)) == 3
     tightening.check(LAW, overlay, TODAY)
 
 

@@ -32,7 +32,8 @@ def test_requests_arrive_as_they_were_sent() -> None:
 
 def test_answers_arrive_as_they_were_sent() -> None:
     speech = Speech(b"\0\0", (SpokenWord("hello", 0, 1),))
-    hearing = Hearing("yes", 800, "pocketsphinx", True, "grammar")
+    words = (SpokenWord("yes", 120, 480, 900), SpokenWord("please", 500, 800))
+    hearing = Hearing("yes please", 800, "pocketsphinx", True, "grammar", words)
 
     assert parse_answer(speech_answer(1, speech), speech.pcm) == speech
     assert parse_answer(hearing_answer(2, hearing), b"") == hearing

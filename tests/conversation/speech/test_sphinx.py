@@ -32,6 +32,23 @@ def test_an_answer_over_a_telephone_is_accepted(sphinx: Sphinx, text: str, voice
     assert hearing.kind == "grammar"
 
 
+@pytest.mark.parametrize("dictation", [False, True])
+def test_each_word_has_its_place_in_the_audio(sphinx: Sphinx, dictation: bool) -> None:
+    said = Espeak(VOICES[2]).say("yes i agree")
+    pause_ms = 700
+    pcm = bytes(16 * pause_ms) + said.pcm
+    hearing = sphinx.hear(pcm, () if dictation else (YES_NO,), dictation=dictation)
+
+    assert " ".join(word.text for word in hearing.words) == hearing.text
+    assert hearing.words[0].start_ms > pause_ms - 150
+    assert hearing.words[-1].end_ms < pause_ms + said.duration_ms + 150
+    assert all((word.confidence_permille is not None) is dictation for word in hearing.words)
+    if not dictation:
+        meant = [word.start_ms + pause_ms for word in said.words]
+        heard = [word.start_ms for word in hearing.words]
+        assert max(abs(a - b) for a, b in zip(meant, heard, strict=True)) < 200
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,17 +2,30 @@
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from conversation.agent import Agent
+from conversation.speech.client import SpeechClient
+from media.pool import MediaPool
 from parley import history, record
+from parley.retaining import policies_of
 from parley.telling import told
 from recordings import vault
-from recordings.retention.precedence import DAY_US
+from recordings.retention.precedence import DAY_US, Terms, Trigger
 from recordings.tables import Chunk
 from runtime.engines import sqlite
 from runtime.gates.tables import Gate, GateState
-from runtime.keystore import KeyDestroyed, Keystore
+from runtime.key_pool import KeyPool
+from runtime.keystore import TOMBSTONES, KeyDestroyed, Keystore
+from runtime.log_key import ORIGIN, load_or_create
+from runtime.performer import Performer
+from runtime.sealed import unseal
+from sessions import recovery
+from sessions.house import House, Settings
+from sessions.retention.reducers import erasure_requested
+from sessions.retention.rules import HoldsChanged
 from sessions.retention.tables import (
     Erasure,
     ErasureState,
@@ -270,6 +283,67 @@ async def test_the_log_knows_no_matter_and_no_caller(tmp_path: Path) -> None:
             assert found_in(tmp_path, needle) == []
 
 
+async def test_a_hold_that_was_not_looked_at_refuses_the_last_look(tmp_path: Path) -> None:
+    one = await agreed(tmp_path)
+    async with desk(tmp_path) as here:
+        await here.ask("hold.place", matter="Case 12", callers=["+41790001122"])
+        terms = terms_of(here)
+        look: dict[str, Any] = {"terms": terms, "seen": [], "binding": []}
+        with pytest.raises(HoldsChanged, match="look again"):
+            await here.store.act(
+                erasure_requested, sender="operator", scope=one.call, erasure="erasure_1",
+                call=one.call, trigger=Trigger.ERASURE, reason=None, by="", **look,
+            )  # fmt: skip
+
+
+async def test_a_restart_keeps_the_keys_of_holds_and_destroys_those_that_are_back(
+    tmp_path: Path,
+) -> None:
+    one = await agreed(tmp_path)
+    async with desk(tmp_path) as here:
+        copy = {name: here.keys.key(name) for name in one.granted.values()}
+        hold = (await here.ask("hold.place", matter="Case 12", callers=["+41790001122"]))["hold"]
+        await here.erase(one.call)
+        # A keystore from before comes back, tombstones and all.
+        for name, key in copy.items():
+            (tmp_path / "keys" / name).write_bytes(key)
+        (tmp_path / "keys" / TOMBSTONES).unlink()
+        keystore = Keystore(tmp_path / "keys")
+        assert [keystore.key(name) for name in copy] == [*copy.values()]
+        await recovery.sweep(house_of(here, keystore))
+        for name in copy:
+            with pytest.raises(KeyDestroyed):
+                keystore.key(name)
+        (row,) = await here.store.reader.rows(LegalHold, id=hold)
+        (erasure,) = await here.store.reader.rows(Erasure)
+        assert erasure.reason is not None
+        assert unseal(row.matter, keystore.key(row.matter.key_id)) == "Case 12"
+        assert unseal(erasure.reason, keystore.key(erasure.reason.key_id)) == "she asked"
+
+
+def house_of(here: Desk, keystore: Keystore) -> House:
+    """As much of a node as a sweep looks at."""
+    return House(
+        settings=Settings("ask", 0, ("PCMU",), "127.0.0.1", "x:Y", here.data, ORIGIN),
+        store=here.store,
+        performer=Performer(here.store, here.retaining.shell.clock),
+        keystore=keystore,
+        keys=KeyPool(keystore, size=1),
+        log_key=load_or_create(here.data / "log.key"),
+        media=MediaPool(),
+        speech=SpeechClient(),
+        new_agent=lambda app: Agent(),
+        agent_for=lambda call: "x:Y",
+        clock=here.retaining.shell.clock,
+        entropy=here.retaining.shell.entropy,
+        note=lambda *args, **facts: None,
+    )
+
+
+def terms_of(here: Desk) -> list[Terms]:
+    return policies_of(here.data).terms(("gdpr",))
+
+
 # -- locks --
 
 
@@ -300,10 +374,10 @@ async def test_only_what_is_locked_waits(tmp_path: Path) -> None:
     async with desk(tmp_path) as here:
         await here.erase(one.call)
         assert await state_of(here, one.call) is ErasureState.WAITING
-        assert all(here.keys.key(key) for key in one.granted.values())
-        for key in (one.words_key, one.caller_key):
-            with pytest.raises(KeyDestroyed):
-                here.keys.key(key)
+        # The recording, and whose it is: a record that nobody can find by its client is none.
+        assert all(here.keys.key(key) for key in (*one.granted.values(), one.caller_key))
+        with pytest.raises(KeyDestroyed):
+            here.keys.key(one.words_key)
         here.wait(1_827)
         await here.retaining.carry_out()
         assert await state_of(here, one.call) is ErasureState.EXECUTED

@@ -13,6 +13,7 @@ from parley import backup, evidence, record
 from parley.commands.verify import load
 from recordings import PackError
 from recordings.tables import Chunk
+from runtime.effects import ATTEMPTS_MAX, effect_failed
 from runtime.engines import sqlite
 from runtime.keystore import KeyDestroyed, Keystore
 from runtime.log_key import load_or_create
@@ -119,6 +120,25 @@ async def test_killed_before_it_is_told_that_it_was_done(tmp_path: Path) -> None
         (erasure,) = await again.store.reader.rows(Erasure)
         assert erasure.state is ErasureState.EXECUTED
         assert len(await again.store.reader.rows(Gone)) == 4
+
+
+async def test_what_a_node_gave_up_is_tried_again_when_somebody_asks(tmp_path: Path) -> None:
+    one = await agreed(tmp_path)
+    async with desk(tmp_path) as here:
+        await approved(here, one.call)
+        for timer in await here.store.reader.rows(Effect, kind="runtime.fire"):
+            if timer.state is EffectState.OPEN and "erasure_approved" in timer.args:
+                await here.retaining.perform(here.store, timer)
+        (effect,) = await here.store.reader.rows(Effect, kind="sessions.erase")
+        for _ in range(ATTEMPTS_MAX):
+            await here.store.act(effect_failed, sender="node", effect=effect.id, reason="disk")
+        await here.retaining.carry_out()
+        (erasure,) = await here.store.reader.rows(Erasure)
+        assert erasure.state is ErasureState.APPROVED
+        await here.ask("retention.run")
+        await here.retaining.carry_out()
+        (erasure,) = await here.store.reader.rows(Erasure)
+        assert erasure.state is ErasureState.EXECUTED
 
 
 async def test_a_hold_after_it_has_begun_is_told_that_it_is_too_late(tmp_path: Path) -> None:

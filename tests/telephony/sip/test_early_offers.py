@@ -9,6 +9,7 @@ from telephony.sip import (
     Accepted,
     Acknowledged,
     Cancelled,
+    Event,
     NotRenegotiated,
     Offered,
     Policy,
@@ -83,6 +84,10 @@ class Early:
         return row.local_sdp, row.remote_sdp, row.exchange
 
 
+def last(side: Side) -> Event:
+    return side.events[-1]
+
+
 # --- theirs, in a PRACK -------------------------------------------------------------------------
 
 
@@ -90,7 +95,7 @@ def test_an_offer_in_a_prack_is_answered_in_its_200_and_the_call_after_it() -> N
     early = Early(is_pracked=False)
     side = early.side
     assert answers(side, early.prack(HOLD)) == []
-    assert side.events[-1] == Offered(early.id, HOLD, "PRACK")
+    assert last(side) == Offered(early.id, HOLD, "PRACK")
     side.agent.accept(early.id, ANSWER, 0.1)
     # It came: the 183 is not repeated, and what they offer is answered first.
     side.agent.wake(0.6)
@@ -104,7 +109,7 @@ def test_an_offer_in_a_prack_is_answered_in_its_200_and_the_call_after_it() -> N
     assert (invite.cseq.method, invite.status, invite.body) == ("INVITE", 200, b"")
     assert early.sdp == (HELD, HOLD, "stable")
     assert answers(side, early.request("ACK", b"", 1)) == []
-    assert side.events[-1] == Acknowledged(early.id, None)
+    assert last(side) == Acknowledged(early.id, None)
 
 
 def test_an_offer_in_a_prack_which_is_refused_changes_nothing() -> None:
@@ -153,7 +158,7 @@ def test_who_hangs_up_before_their_offer_is_answered_is_answered_all_they_asked(
     answers(early.side, early.prack(HOLD))
     said = [f"{m.status} {m.cseq.method}" for m in answers(early.side, request("CANCEL"))]
     assert said == ["200 CANCEL", "487 PRACK", "487 INVITE"]
-    assert early.side.events[-1] == Cancelled(early.id)
+    assert last(early.side) == Cancelled(early.id)
     answers(early.side, early.request("ACK", b"", 1))
     early.side.agent.wake(100.0)
     assert early.side.agent.transaction_count == 0
@@ -170,7 +175,7 @@ def test_we_offer_by_update_before_we_answer_and_answer_after_it() -> None:
     early.side.agent.accept(early.id, ANSWER, 0.1)
     assert early.side.drain() == []
     assert early.answered(update, 200, PAUSED) == ["200 INVITE"]
-    assert early.side.events[-1] == Renegotiated(early.id, PAUSED)
+    assert last(early.side) == Renegotiated(early.id, PAUSED)
     assert early.sdp == (PAUSE, PAUSED, "stable")
 
 
@@ -203,7 +208,7 @@ def test_an_offer_which_comes_at_the_wrong_time_is_made_again(
     second = early.update(most)
     assert (second.body, second.cseq.number) == (PAUSE, first.cseq.number + 1)
     early.answered(second, 200, PAUSED, now=most)
-    assert early.side.events[-1] == Renegotiated(early.id, PAUSED)
+    assert last(early.side) == Renegotiated(early.id, PAUSED)
 
 
 def test_an_offer_which_always_comes_at_the_wrong_time_is_given_up() -> None:
@@ -211,7 +216,7 @@ def test_an_offer_which_always_comes_at_the_wrong_time_is_given_up() -> None:
     early.side.agent.reoffer(early.id, PAUSE, 0.0)
     for second in range(6):
         early.answered(early.update(2.0 * second), 491, now=2.0 * second)
-    assert early.side.events[-1] == NotRenegotiated(early.id, 491)
+    assert last(early.side) == NotRenegotiated(early.id, 491)
     assert early.sdp == (ANSWER, OFFER, "stable")
 
 
@@ -294,19 +299,19 @@ def test_the_caller_offers_by_update_and_the_2xx_says_no_more() -> None:
     wire, ours = ringing()
     wire.caller.agent.reoffer(ours, HOLD, wire.now)
     wire.flow()
-    assert wire.callee.events[-1] == Offered(wire.offered, HOLD, "UPDATE")
+    assert last(wire.callee) == Offered(wire.offered, HOLD, "UPDATE")
     wire.callee.agent.agree(wire.offered, "UPDATE", HELD, wire.now)
     wire.flow()
-    assert wire.caller.events[-1] == Renegotiated(ours, HELD)
+    assert last(wire.caller) == Renegotiated(ours, HELD)
     wire.callee.agent.accept(wire.offered, ANSWER, wire.now)
     wire.flow()
-    assert wire.caller.events[-1] == Accepted(ours, HELD)
+    assert last(wire.caller) == Accepted(ours, HELD)
     row, theirs = wire.caller.rows[ours], wire.callee.rows[wire.offered]
     assert (row.local_sdp, row.remote_sdp, row.exchange) == (HOLD, HELD, "stable")
     assert (theirs.local_sdp, theirs.remote_sdp) == (HELD, HOLD)
     wire.callee.agent.reoffer(wire.offered, ANSWER, wire.now)
     wire.flow()
-    assert wire.caller.events[-1] == Offered(ours, ANSWER)
+    assert last(wire.caller) == Offered(ours, ANSWER)
 
 
 def test_the_caller_waits_with_its_offer_until_their_answer_and_prack_have_arrived() -> None:
@@ -318,7 +323,7 @@ def test_the_caller_waits_with_its_offer_until_their_answer_and_prack_have_arriv
     assert "UPDATE" not in wire.caller.said
     wire.loses = lambda _: False
     wire.run(10.0)
-    assert wire.callee.events[-1] == Offered(wire.offered, HOLD, "UPDATE")
+    assert last(wire.callee) == Offered(wire.offered, HOLD, "UPDATE")
 
 
 def test_an_update_which_meets_the_answer_of_the_call_still_counts() -> None:
@@ -328,7 +333,7 @@ def test_an_update_which_meets_the_answer_of_the_call_still_counts() -> None:
     wire.flow()
     wire.callee.agent.accept(wire.offered, ANSWER, wire.now)
     wire.flow()
-    assert wire.caller.events[-1] == Accepted(ours, ANSWER)
+    assert last(wire.caller) == Accepted(ours, ANSWER)
     # Whatever they offer meanwhile meets ours.
     wire.callee.agent.reoffer(wire.offered, PAUSE, wire.now)
     wire.flow()
@@ -340,23 +345,23 @@ def test_an_update_which_meets_the_answer_of_the_call_still_counts() -> None:
     row = wire.caller.rows[ours]
     assert (row.local_sdp, row.remote_sdp, row.status) == (HOLD, HELD, "confirmed")
     wire.run(4.1)
-    assert wire.caller.events[-1] == Offered(ours, PAUSE)
+    assert last(wire.caller) == Offered(ours, PAUSE)
 
 
 def test_the_callee_offers_by_update_and_the_2xx_says_no_more() -> None:
     wire, ours = ringing()
     wire.callee.agent.reoffer(wire.offered, PAUSE, wire.now)
     wire.flow()
-    assert wire.caller.events[-1] == Offered(ours, PAUSE, "UPDATE")
+    assert last(wire.caller) == Offered(ours, PAUSE, "UPDATE")
     # Theirs waits for its answer: ours is made after it.
     wire.caller.agent.reoffer(ours, OFFER, wire.now)
     wire.caller.agent.agree(ours, "UPDATE", PAUSED, wire.now)
     wire.flow()
-    assert wire.callee.events[-1] == Renegotiated(wire.offered, PAUSED)
+    assert last(wire.callee) == Renegotiated(wire.offered, PAUSED)
     row = wire.caller.rows[ours]
     assert (row.local_sdp, row.remote_sdp) == (PAUSED, PAUSE)
     wire.run(4.1)
-    assert wire.callee.events[-1] == Offered(wire.offered, OFFER, "UPDATE")
+    assert last(wire.callee) == Offered(wire.offered, OFFER, "UPDATE")
     wire.callee.agent.disagree(wire.offered, "UPDATE", wire.now)
     wire.callee.agent.accept(wire.offered, ANSWER, wire.now)
     wire.flow()
@@ -396,7 +401,7 @@ def test_who_offer_at_once_while_it_rings_both_wait_and_then_both_are_heard() ->
     wire.flow()
     assert "491 UPDATE" in wire.caller.said and "491 UPDATE" in wire.callee.said
     wire.run(2.05)
-    assert wire.caller.events[-1] == Offered(ours, PAUSE, "UPDATE")
+    assert last(wire.caller) == Offered(ours, PAUSE, "UPDATE")
     wire.caller.agent.agree(ours, "UPDATE", PAUSED, wire.now)
     wire.run(2.0)
-    assert wire.callee.events[-1] == Offered(wire.offered, HOLD, "UPDATE")
+    assert last(wire.callee) == Offered(wire.offered, HOLD, "UPDATE")
