@@ -21,7 +21,7 @@ test: .venv/dev.stamp .venv/node.stamp ## set everything up, then lint, types an
 	@# Telephones apart from the rest: they mostly wait. What listens for gaps runs alone.
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not interop and not alone" || failed=1; \
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "interop and not alone" || failed=1; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "interop and not alone" || failed=1; \
 	$(BIN)/python -m pytest -m alone || failed=1; \
 	exit $$failed
 

@@ -17,7 +17,7 @@ from tests.interop.agents import BOOK_KEY, BOOKED
 from tests.interop.server import Server
 from tests.interop.speech import agent_speech
 from tests.interop.telephones import until
-from tests.listening import ALIKE, find, load, voiced
+from tests.listening import load, share, voiced
 
 KILLS = int(os.environ.get("KILLS", "20"))
 SEED = int(os.environ.get("KILL_SEED", "4711"))
@@ -36,6 +36,8 @@ PATIENT_S = 120.0
 STEPS = (Press("1"), Press(BOOK_KEY), Press("#", PATIENT_S))
 READY = '{"node": "ready"'
 GAP_MS_MAX = 60
+HEARD_SHARE = 0.6
+"""Piece by piece: while a node starts, a machine with two cores may let sound wait for a frame."""
 
 pytestmark = [
     pytest.mark.alone,
@@ -97,11 +99,11 @@ class Night:
 
 def check_call(report: CallReport, heard: Path) -> list[str]:
     """What is wrong with it, as the caller sees it."""
-    goodbye = find(voiced(agent_speech(BOOKED)), load(heard)).likeness if report.answered else 0.0
+    goodbye = share(voiced(agent_speech(BOOKED)), load(heard)) if report.answered else 0.0
     claims = {
         f"not all was done: {report}": report.steps_done == len(STEPS) - 1,
         f"{report.ended}": report.ended == "the far side hung up",
-        f"the goodbye was not heard ({goodbye:.2f})": goodbye > ALIKE,
+        f"the goodbye was heard to {goodbye:.0%}": goodbye > HEARD_SHARE,
         f"{report.longest_gap_ms} ms of audio are missing": report.longest_gap_ms <= GAP_MS_MAX,
     }
     return [claim for claim, holds in claims.items() if not holds]
