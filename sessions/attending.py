@@ -16,6 +16,7 @@ from conversation.speech.grammars import EVERYDAY, listen_for
 from media.client import MediaUnavailable
 from runtime import Sealed
 from runtime.errors import NotNow, Refused
+from runtime.keystore import KeyDestroyed
 from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
 from sessions.house import House
@@ -102,7 +103,7 @@ class Attending:
     async def _look_at(self, live: LiveCall, header: Header, payload: bytes) -> None:
         try:
             await self._in_time(live, header, payload)
-        except Refused:
+        except (Refused, KeyDestroyed):
             # The call ended meanwhile: there is nobody left to answer.
             self.acknowledge(header.get("id"))
         except (SpeechError, MediaUnavailable) as error:

@@ -57,9 +57,9 @@ class Recogniser:
 class Desk:
     """One call which is attended to, on a real store."""
 
-    def __init__(self, house: House, recogniser: Recogniser) -> None:
+    def __init__(self, house: House, words_key: str, recogniser: Recogniser) -> None:
         self.house, self.recogniser = house, recogniser
-        self.live = LiveCall(CALL, "key_words", Agent())
+        self.live = LiveCall(CALL, words_key, Agent())
         calls = {CALL: self.live}
         self.asking = Asking(house, calls, Voice(house, calls))
         self.attending = Attending(house, calls, self.asking)
@@ -94,7 +94,7 @@ async def desk(house: House) -> AsyncIterator[Desk]:
     ours, theirs = socket.socketpair()
     await house.speech.attach(ours)
     await up(house.store, CALL)
-    made = Desk(house, Recogniser(theirs))
+    made = Desk(house, await house.prepare_key(), Recogniser(theirs))
     yield made
     made.live.disarm()
     made.attending.leave(CALL)
