@@ -2,21 +2,26 @@
 
 The trace is an action in the log. A server that runs writes it; where none does, the command holds
 the directory for a moment. A copy that nobody can write to, on an auditor's desk or in a backup,
-is shown all the same, and the command says that nothing was noted: whoever has the files and the
-keys can read them without us, too.
+is shown all the same, and so is what lies on a full disk; the command says that nothing was noted:
+whoever has the files and the keys can read them without us, too.
 """
 
 import getpass
 import os
+import shutil
 import sys
 from typing import Any
 
 from parley import operating
+from parley.commands import No
 from parley.commands.place import Place
 from recordings.access import Looked
 from runtime.sealed import Sealed, to_json
 
 NOT_NOTED = "not noted in the log: {data} cannot be written"
+FULL = "not noted in the log: the disk of {data} is full"
+ROOM_BYTES = 1024 * 1024
+"""With less, a store may not even be opened to be written to."""
 
 
 def operator() -> str:
@@ -44,7 +49,13 @@ def note(
     told: dict[str, Any] = {"who": operator(), "looked": str(looked), "call": call}
     told |= {"what": list(what), "hits": hits, "from_us": from_us, "until_us": until_us}
     told["query"] = None if query is None else to_json(query)
-    operating.perform(here, "access.note", **told)
+    try:
+        operating.perform(here, "access.note", **told)
+    except No:
+        if shutil.disk_usage(here.data).free >= ROOM_BYTES:
+            raise
+        print(f"parley: {FULL.format(data=here.data)}", file=sys.stderr)
+        return False
     return True
 
 

@@ -275,7 +275,7 @@ def test_no_flipped_bit_passes_for_a_log(tmp_path: Path) -> None:
     whole = path.read_bytes()
     acknowledged = witness.path_of(path).read_bytes()
     chance, named = random.Random(4711), 0
-    for _ in range(600):
+    for _ in range(800):
         at, mask = chance.randrange(len(whole)), 1 << chance.randrange(8)
         path.write_bytes(whole)
         witness.path_of(path).write_bytes(acknowledged)
