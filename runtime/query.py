@@ -51,8 +51,10 @@ class Reader:
 
     async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a SELECT."""
-        cursor = await self._connection.execute(statement, list(values))
-        return cast("list[tuple[Any, ...]]", await cursor.fetchall())
+        # In one step: what begins while another statement is under way sees what that one sees,
+        # and would miss what was committed since.
+        found = await self._connection.execute_fetchall(statement, list(values))
+        return cast("list[tuple[Any, ...]]", list(found))
 
     async def rows(self, cls: type[R], **equals: Any) -> list[R]:
         """Typed rows with these values, in the order of the primary key."""

@@ -159,8 +159,8 @@ class Dialling:
         house = self._house
         try:
             if not await self._lines.agreed(live, body or b""):
-                self._lines.drop(live.id)
                 await end(house, live.id, "no codec in common", Cause.INCOMPATIBLE)
+                self._lines.drop(live.id)
                 return
             request = f"{live.id}/answered"
             policy = house.settings.policy

@@ -6,6 +6,7 @@ from sessions.lines import end
 from sessions.live import Referral
 from sessions.parts import Parts
 from telephony import causes, dtmf_info, sip
+from telephony.causes import Cause
 from telephony.identity import shown
 
 
@@ -37,6 +38,9 @@ class LineEvents:
             case sip.HungUp(dialog_id=call, reason="remote", reasons=reasons):
                 who = "callee" if self._is_outbound(call) else "caller"
                 await end(self._house, call, who, causes.of_hanging_up(reasons))
+            case sip.HungUp(dialog_id=call, reason="local"):
+                # Their 200 to our BYE may be faster than the commit of who decided it.
+                await end(self._house, call, "agent", Cause.NORMAL)
             case sip.HungUp(dialog_id=call, reason=reason):
                 await end(self._house, call, reason, causes.of_ours(reason))
             case sip.Rejected(dialog_id=call, status=status, reasons=reasons):

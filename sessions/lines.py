@@ -158,6 +158,7 @@ class Lines:
     async def acknowledged(self, live: LiveCall, body: bytes | None) -> None:
         """The ACK of a late offer brings the caller's answer."""
         if body is not None and not await self.agreed(live, body):
+            await end(self._house, live.id, "no codec in common", Cause.INCOMPATIBLE)
             self.drop(live.id)
 
     async def reoffer(self, live: LiveCall, direction: str) -> bool:

@@ -25,6 +25,24 @@ async def test_an_acknowledged_action_is_there_for_every_reader(store: Store) ->
     assert await store.reader.rows(Account) == [Account(id="a", cents=5)]
 
 
+async def test_who_reads_beside_others_sees_what_was_acknowledged(store: Store) -> None:
+    over = asyncio.Event()
+
+    async def read_on() -> None:
+        while not over.is_set():
+            await store.reader.sql("SELECT seq FROM log")
+
+    others = [asyncio.create_task(read_on()) for _ in range(4)]
+    missed = 0
+    for n in range(300):
+        await store.act(opened, sender="ann", account=f"a{n}", cents=n)
+        missed += not await store.reader.rows(Account, id=f"a{n}")
+    over.set()
+    await asyncio.gather(*others)
+
+    assert missed == 0
+
+
 async def test_a_refused_action_leaves_nothing_behind(store: Store) -> None:
     await store.act(opened, sender="ann", account="a", cents=5)
     await store.act(opened, sender="ann", account="b", cents=0)
