@@ -18,10 +18,11 @@ demo: .venv/run.stamp ## set everything up, then hold a real call over SIP and R
 test: .venv/dev.stamp .venv/node.stamp ## set everything up, then lint, types and every test
 	scripts/peers.sh
 	$(MAKE) --no-print-directory lint
-	@# Telephones apart from the rest: they mostly wait. What listens for gaps runs alone.
+	@# Telephones apart from the rest: they mostly wait, the longest first. What listens for gaps
+	@# runs alone.
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not interop and not alone" || failed=1; \
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "interop and not alone" || failed=1; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "interop and not alone" || failed=1; \
 	$(BIN)/python -m pytest -m alone || failed=1; \
 	exit $$failed
 

@@ -9,6 +9,15 @@ from tests.interop.server import NO_QUESTION, Server
 from tests.interop.telephones import Exchange
 
 
+LONG = ("test_wire.py", "test_baresip_matrix.py", "test_wideband.py", "test_kamailio.py")
+"""Files that take minutes: where files run side by side, the last one is not to be one of these."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(LONG)))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
