@@ -8,7 +8,6 @@ import pytest
 from tests.interop.server import NO_QUESTION, Server
 from tests.interop.telephones import Exchange
 
-
 LONG = ("test_wire.py", "test_baresip_matrix.py", "test_wideband.py", "test_kamailio.py")
 """Files that take minutes: where files run side by side, the last one is not to be one of these."""
 
