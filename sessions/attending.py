@@ -80,7 +80,12 @@ class Attending:
         for event in [event for event, whose in self._unacknowledged.items() if whose == call]:
             self.acknowledge(event)
         inboxes = self._inboxes.pop(call, None)
-        for task in inboxes.tasks if inboxes else ():
+        if inboxes is None:
+            return
+        # A task that was cancelled keeps where it was, with what was being understood: the inboxes
+        # must not keep the task, or both wait for a collection that comes after hundreds of calls.
+        tasks, inboxes.tasks = inboxes.tasks, ()
+        for task in tasks:
             task.cancel()
 
     def deliver(self, call: str, header: Header, payload: bytes) -> None:

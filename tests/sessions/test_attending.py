@@ -1,8 +1,11 @@
 """What a caller does while something they said is still being understood."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
@@ -143,3 +146,26 @@ async def test_who_is_being_understood_is_not_silent(desk: Desk) -> None:
     assert await desk.turns(1) == ["enter"]
     events = await desk.house.store.reader.rows(ConsentEvent, call=CALL)
     assert [event.kind for event in events if event.kind is Kind.UNCLEAR] == []
+
+
+class Sound(bytearray):
+    """Of which one can ask whether anybody still has it."""
+
+
+async def test_what_was_being_understood_of_a_call_that_is_left_is_let_go_at_once(
+    desk: Desk,
+) -> None:
+    await agrees(desk.house.store, CALL, Answer.KEY_NO)
+    sound = Sound(b"\0\0")
+    kept = weakref.ref(sound)
+    header = {"event": "heard", "id": "m-1", "rate": 8_000, "at_us": 1, "end_us": 2}
+    desk.attending.deliver(CALL, header, cast("bytes", sound))
+    del sound
+    await desk.recogniser.asked()
+    gc.disable()
+    try:
+        desk.attending.leave(CALL)
+        assert await desk.turns(1) == ["enter"]
+        assert kept() is None
+    finally:
+        gc.enable()
