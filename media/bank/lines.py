@@ -103,8 +103,6 @@ class Lines:
         self.ticks_per_s[slot] = opening.codec.clock_rate
         self.secured[slot] = opening.srtp is not None
         self.held[slot] = opening.direction != "sendrecv"
-        # Who has just told us where their media is, is there: silence counts from now.
-        self.heard_at[slot], self.silent_told[slot] = 0, False
         line.decoder = line.encoder = None
         if name not in LAWS:
             line.decoder, line.encoder = opening.codec.decoder(), opening.codec.encoder()
