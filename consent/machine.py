@@ -212,9 +212,8 @@ ROWS = (
     Row(32, E.TRANSFERRED, PRESENT, S.CLOSED, (D.CLOSE,)),
     Row(33, E.EMERGENCY, PRESENT, S.VITAL, (D.OPEN, D.REVIEW)),
     Row(34, E.RETAINED, tuple(State)),
-    # What was committed last decides; an open gate waits until the media say they are there.
-    Row(35, E.RESTARTED, tuple(state for state in PRESENT if state not in OPENING)),
-    Row(35, E.RESTARTED, OPENING, None, (D.CLOSE,), closes=Reason.FAULT),
+    # What was committed last decides; whether a gate is still there is asked of the media.
+    Row(35, E.RESTARTED, PRESENT),
 )
 
 
