@@ -33,7 +33,7 @@ ACT = {
 }
 """What each state puts, the most urgent first."""
 
-IN_CALL = (When.START.value,)
+IN_CALL = (When.START,)
 """What else is said is said before the call, at its end, or after it."""
 
 

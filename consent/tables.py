@@ -3,21 +3,20 @@
 Where a party stands about a scope is the latest of its events.
 """
 
-from enum import StrEnum
-
 from consent.machine import Event, Reason, State
+from consent.policy.plan import Start
+from consent.policy.terms import BasisKind, OnNo, When
 from runtime import Sealed, table
 
-
-class BasisKind(StrEnum):
-    """Why something may be done: the lawful grounds of article 6 (1) GDPR."""
-
-    CONSENT = "consent"
-    CONTRACT = "contract"
-    LEGAL_OBLIGATION = "legal_obligation"
-    VITAL_INTERESTS = "vital_interests"
-    PUBLIC_TASK = "public_task"
-    LEGITIMATE_INTERESTS = "legitimate_interests"
+__all__ = [
+    "Basis",
+    "BasisKind",
+    "ConsentEvent",
+    "ConsentHeard",
+    "ConsentKey",
+    "ConsentPrompt",
+    "ConsentTerm",
+]
 
 
 @table(name="consent_term", index=(("call",),), append_only=True)
@@ -34,11 +33,11 @@ class ConsentTerm:
     party: str
     scope: str
     position: int
-    start: str
-    when: str
+    start: Start
+    when: When
     basis: BasisKind | None
     implied_after_s: int | None
-    on_no: str
+    on_no: OnNo
     must_record: bool
     wording: str
     closing: str
