@@ -52,7 +52,7 @@ def due(terms: Sequence[ConsentTerm], standings: Mapping[str, Standing]) -> Prom
     owed = [
         term
         for term in sorted(terms, key=lambda term: term.position)
-        if term.when in IN_CALL and term.scope in standings
+        if term.moment in IN_CALL and term.scope in standings
     ]
     if any(standings[term.scope].state in LISTENING for term in owed):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consent import prompts, story
-from consent.machine import OPENING, Due, Event, Row, Standing, after, row_of
+from consent.machine import OPENING, Due, Event, Row, Standing, State, after, row_of
 from consent.policy.plan import Start
 from consent.story import AGENT, CALLER
 from consent.tables import ConsentEvent, ConsentHeard, ConsentKey, ConsentPrompt, ConsentTerm
@@ -17,6 +17,9 @@ TRACKS = (CALLER, AGENT)
 """Whose voice one recording holds; each has a key of its own."""
 
 TERMS_MAX = 64
+
+ENDED = (State.WITHDRAWN, State.EXPIRED, State.ASK_DUE)
+"""Where the right to record is gone while the party is still there."""
 
 _BEGINS = {
     Start.OPEN: Event.NOTHING_REQUIRED,
@@ -39,10 +42,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an event: scopes whose gate opened or closed, and what is due for it."""
+    """What came of an event. `touched`: the scopes in which it meant something."""
 
+    touched: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
+    """Those whose gate opened."""
     closed: tuple[str, ...] = ()
+    """Those whose gate closed."""
+    over: tuple[str, ...] = ()
+    """Those whose right is gone while the party is there."""
     due: tuple[Due, ...] = ()
     grant: Grant | None = None
 
@@ -60,7 +68,7 @@ def owed(ctx: Context, call: str, terms: Sequence[Term]) -> None:
                 scope=term.scope,
                 position=term.position,
                 start=term.start,
-                when=term.when,
+                moment=term.when,
                 basis=term.basis,
                 implied_after_s=term.implied_after_s,
                 on_no=term.on_no,
@@ -76,9 +84,14 @@ def owed(ctx: Context, call: str, terms: Sequence[Term]) -> None:
         )
 
 
-def joined(ctx: Context, call: str, keys: Mapping[str, str]) -> Outcome:
-    """The party is there: rows 1 to 5, for every scope it is owed something for."""
-    terms = terms_of(ctx, call)
+def joined(ctx: Context, call: str, keys: Mapping[str, str], *, but: Sequence[str] = ()) -> Outcome:
+    """The party is there: rows 1 to 5, for what it is owed and was not begun with, `but` some."""
+    standings = standings_of(ctx, call)
+    terms = [
+        term
+        for term in terms_of(ctx, call)
+        if term.scope not in standings and term.scope not in but
+    ]
     happened(ctx, call, Event.JOINED, [term.scope for term in terms], method="policy")
     outcomes: list[Outcome] = []
     for start, event in _BEGINS.items():
@@ -107,7 +120,8 @@ def happened(
     """
     events = _events(ctx, call)
     standings = story.standings(events)
-    number, opened, closed = len(events), list[str](), list[str]()
+    how = _How(prompt, method, evidence)
+    touched, opened, closed, over = list[str](), list[str](), list[str](), list[str]()
     due, grant = dict[Due, None](), None
     for scope in scopes:
         before = standings.get(scope, Standing())
@@ -115,14 +129,16 @@ def happened(
         if row is None:
             continue
         now = after(before, row)
-        added = _add(ctx, call, number, scope, row, now, prompt, method, evidence)
-        number += 1
+        number = len(events) + len(touched)
+        added = _add(ctx, f"{call}/{number:04}", call, _Step(scope, row, now), how)
+        touched.append(scope)
         due |= dict.fromkeys(row.due)
         opened += [scope] if now.is_open and not before.is_open else []
         closed += [scope] if before.is_open and not now.is_open else []
+        over += [scope] if before.state in OPENING and now.state in ENDED else []
         if scope == RECORDING and now.state in OPENING and before.state not in OPENING:
             grant = _grant(ctx, added, keys or {})
-    return Outcome(tuple(opened), tuple(closed), tuple(due), grant)
+    return Outcome(tuple(touched), tuple(opened), tuple(closed), tuple(over), tuple(due), grant)
 
 
 def put(ctx: Context, prompt: ConsentPrompt) -> None:
@@ -190,11 +206,14 @@ def is_asked(ctx: Context, call: str) -> bool:
 def merged(outcomes: Iterable[Outcome]) -> Outcome:
     """What came of several events of one commit."""
     found = list(outcomes)
+    grants = [one.grant for one in found if one.grant is not None]
     return Outcome(
-        tuple(scope for one in found for scope in one.opened),
-        tuple(scope for one in found for scope in one.closed),
-        tuple(dict.fromkeys(what for one in found for what in one.due)),
-        next((one.grant for one in found if one.grant is not None), None),
+        touched=tuple(scope for one in found for scope in one.touched),
+        opened=tuple(scope for one in found for scope in one.opened),
+        closed=tuple(scope for one in found for scope in one.closed),
+        over=tuple(scope for one in found for scope in one.over),
+        due=tuple(dict.fromkeys(what for one in found for what in one.due)),
+        grant=grants[0] if grants else None,
     )
 
 
@@ -221,27 +240,36 @@ def _events(ctx: Context, call: str) -> list[ConsentEvent]:
     return ctx.table(ConsentEvent).where(call=call)
 
 
-def _add(
-    ctx: Context,
-    call: str,
-    number: int,
-    scope: str,
-    row: Row,
-    now: Standing,
-    prompt: str | None,
-    method: str | None,
-    evidence: str | None,
-) -> ConsentEvent:
-    opens = Due.OPEN in row.due and now.state in OPENING
-    term = ctx.table(ConsentTerm).get(f"{call}/{CALLER}/{scope}") if opens else None
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A row of the machine is applied to a scope."""
+
+    scope: str
+    row: Row
+    now: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """To what it is an answer, how it came, and what shows it."""
+
+    prompt: str | None
+    method: str | None
+    evidence: str | None
+
+
+def _add(ctx: Context, name: str, call: str, step: _Step, how: _How) -> ConsentEvent:
+    now = step.now
+    opens = Due.OPEN in step.row.due and now.state in OPENING
+    term = ctx.table(ConsentTerm).get(f"{call}/{CALLER}/{step.scope}") if opens else None
     return ctx.table(ConsentEvent).insert(
         ConsentEvent(
-            id=f"{call}/{number:04}",
+            id=name,
             call=call,
             party=CALLER,
-            scope=scope,
-            number=row.number,
-            event=row.event,
+            scope=step.scope,
+            number=step.row.number,
+            event=step.row.event,
             state=now.state,
             closed_by=now.closed_by,
             epoch=now.epoch,
@@ -250,9 +278,9 @@ def _add(
             volunteered=now.volunteered,
             implied=now.implied,
             basis=None if term is None else term.basis,
-            prompt=prompt,
-            method=method,
-            evidence=evidence,
+            prompt=how.prompt,
+            method=how.method,
+            evidence=how.evidence,
             at_us=ctx.now,
         )
     )

@@ -23,7 +23,7 @@ __all__ = [
 class ConsentTerm:
     """What a party of a call is owed for one scope: the policy's word, as it was when they came.
 
-    `start`, `when` and `on_no` are words of `consent.policy`; `position` is the order in which it
+    `start`, `moment` and `on_no` are words of `consent.policy`; `position` is the order in which it
     is said; `wording` names what is said first, `closing` what is said again at the end. `rules`
     are the cells of law that it comes from, `policy` the versions of the files that hold them.
     """
@@ -34,7 +34,7 @@ class ConsentTerm:
     scope: str
     position: int
     start: Start
-    when: When
+    moment: When
     basis: BasisKind | None
     implied_after_s: int | None
     on_no: OnNo
