@@ -17,7 +17,9 @@ import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
+import sessions.consent_reducers
 import sessions.consult_reducers
+import sessions.dispatching
 import sessions.joining_reducers
 import sessions.outbound
 import sessions.quality_reducers
@@ -61,7 +63,9 @@ DECLARING = (
     recordings.access,
     recordings.reducers,
     sessions.bridge_reducers,
+    sessions.consent_reducers,
     sessions.consult_reducers,
+    sessions.dispatching,
     sessions.joining_reducers,
     sessions.reducers,
     sessions.outbound,
