@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from consent.policy.terms import BasisKind
 from runtime import Sealed, table
 
 
@@ -41,17 +42,6 @@ class ConsentEvent:
     wording: str | None
     method: str | None
     at_us: int
-
-
-class BasisKind(StrEnum):
-    """Why somebody may be called: the lawful grounds of article 6 (1) GDPR."""
-
-    CONSENT = "consent"
-    CONTRACT = "contract"
-    LEGAL_OBLIGATION = "legal_obligation"
-    VITAL_INTERESTS = "vital_interests"
-    PUBLIC_TASK = "public_task"
-    LEGITIMATE_INTERESTS = "legitimate_interests"
 
 
 @table(name="basis")

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consent.bases import basis_recorded
+from consent.policy.terms import BasisKind
 from consent.rules import Answer
-from consent.tables import BasisKind
 from parley import cli, history, vcons
 from recordings.reducers import chunk_refused
 from recordings.tables import Chunk
