@@ -26,14 +26,14 @@ MUST_HEAR_PERMILLE = {
 }
 """So much of a text must be heard before it counts; nothing of what only ends something."""
 
+VENDOR = "vendor:"
 VENDORS = "{vendors}"
-TIME = "{time}"
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A text. `must_hear_permille`: it counts after this share was played. `{vendors}` and
-    `{time}` in it are filled in when it is said."""
+    """A text, in which `{vendors}` is filled in when it is said. `must_hear_permille`: it counts
+    after this share was played."""
 
     id: str
     language: str
@@ -51,20 +51,6 @@ class Wording:
         return digest(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is said in one breath: the exact text, and what the row says of it."""
-
-    text: str
-    language: str
-    must_hear_permille: int
-
-    @property
-    def sha256(self) -> str:
-        """Of the exact text, in hex."""
-        return digest(self.text)
-
-
 def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
@@ -77,17 +63,14 @@ def spoken_names(vendors: Sequence[str], language: str) -> str:
     return f"{', '.join(names[:-1])} {_AND[language]} {names[-1]}"
 
 
-def said(wordings: Sequence[str], scopes: Sequence[str] = (), time: str = "") -> Said:
-    """The words of these names, about these scopes: their vendors are named in it.
+def filled(wordings: Sequence[str], scopes: Sequence[str] = ()) -> str:
+    """The texts of these names in one breath, about these scopes: it names their vendors.
 
-    `time` is said as it stands. Raises KeyError for a name that is none.
+    Raises KeyError for a name that is none.
     """
     found = [WORDINGS[name] for name in wordings]
-    language = found[0].language if found else FALLBACK
-    vendors = [scope.partition(":")[2] for scope in scopes if scope.startswith("vendor:")]
-    text = " ".join(one.text for one in found)
-    text = text.replace(VENDORS, spoken_names(vendors, language)).replace(TIME, time)
-    return Said(text, language, max((one.must_hear_permille for one in found), default=0))
+    vendors = [scope.removeprefix(VENDOR) for scope in scopes if scope.startswith(VENDOR)]
+    return " ".join(one.text.replace(VENDORS, spoken_names(vendors, one.language)) for one in found)
 
 
 def newest(name: str) -> Wording | None:
@@ -148,10 +131,3 @@ WORDINGS = _wordings(_FILES)
 """All, by their names."""
 
 _NEWEST = _newest(WORDINGS)
-
-QUESTION: dict[str, str] = {
-    "ask_due": "recording-ask-en-1",
-    "confirm_due": "recording-confirm-en-1",
-    "reask_due": "recording-reask-en-1",
-}
-"""Which question each state of `consent.rules` puts."""

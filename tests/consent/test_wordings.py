@@ -10,10 +10,10 @@ from consent.wordings import (
     FALLBACK,
     LANGUAGES,
     WORDINGS,
+    filled,
     following,
     language_of,
     newest,
-    said,
     spoken_names,
 )
 from conversation.speech.espeak import LANGUAGES as VOICES
@@ -47,38 +47,31 @@ def test_whatever_the_law_can_ask_about_can_be_said_in_every_way(about: str) -> 
 
 
 def test_what_only_ends_something_need_not_be_heard() -> None:
-    assert said(["refusal-end-en-1"]).must_hear_permille == 0
+    assert WORDINGS["refusal-end-en-1"].must_hear_permille == 0
 
 
 def test_vendors_are_named_in_the_language_that_is_spoken() -> None:
     """Attack A13: the notice is made of those who get the words, and no list of its own."""
     scopes = ("vendor:acme-stt", "vendor:bolt", "vendor:cargo_tts")
 
-    assert said(["vendor-notice-en-1"], scopes).text == (
+    assert filled(["vendor-notice-en-1"], scopes) == (
         "Your voice or your words also go to Acme Stt, Bolt and Cargo Tts."
     )
-    assert "Acme Stt, Bolt und Cargo Tts" in said(["vendor-ask-de-1"], scopes).text
+    assert "Acme Stt, Bolt und Cargo Tts" in filled(["vendor-ask-de-1"], scopes)
     assert spoken_names(["acme"], "fr") == "Acme"
 
 
 def test_another_vendor_is_another_text() -> None:
-    one = said(["vendor-ask-en-1"], ["vendor:acme"])
+    one = filled(["vendor-ask-en-1"], ["vendor:acme"])
 
-    assert one.sha256 != said(["vendor-ask-en-1"], ["vendor:bolt"]).sha256
-    assert "{" not in one.text
+    assert one != filled(["vendor-ask-en-1"], ["vendor:bolt"])
+    assert "{" not in one
 
 
 def test_several_notices_are_one_breath() -> None:
-    both = said(["ai-interaction-notice-en-1", "live-stt-notice-en-1"])
+    both = filled(["ai-interaction-notice-en-1", "live-stt-notice-en-1"])
 
-    assert both.text.count(".") == 2
-    assert both.must_hear_permille == 900
-
-
-def test_the_time_of_a_withdrawal_is_said() -> None:
-    assert said(["withdrawal-recording-en-1"], time="10:07").text == (
-        "Recording has stopped at 10:07."
-    )
+    assert both.count(".") == 2
 
 
 def test_what_follows_is_in_the_same_language() -> None:

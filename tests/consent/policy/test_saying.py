@@ -9,7 +9,7 @@ from consent.policy.plan import Act, Start
 from consent.policy.query import Party
 from consent.policy.saying import SAID, about
 from consent.policy.terms import EVERYWHERE, Due, Line, OnNo, Role, When
-from consent.wordings import LANGUAGES, WORDINGS, said
+from consent.wordings import LANGUAGES, WORDINGS, filled
 from tests.consent.policy.calls import LAW, party, plan
 
 DAYS = ("2020-01-01", "2026-11-22", "2030-01-01")
@@ -62,7 +62,7 @@ def test_a_recording_and_what_is_kept_of_its_words_are_one_question() -> None:
     (asked,) = [step for step in found.steps if step.act is Act.ASK and step.when is When.START]
     assert asked.scopes == ("recording", "transcript_retention")
     assert asked.wordings == ("recording-and-transcript-ask-en-1",)
-    assert said(asked.wordings).text.count("?") == 1
+    assert filled(asked.wordings).count("?") == 1
 
 
 def test_what_one_answer_cannot_decide_is_asked_alone() -> None:
@@ -90,7 +90,7 @@ def test_all_vendors_are_one_question_that_names_them() -> None:
 
     (asked,) = [step for step in found.steps if "vendor:acme" in step.scopes]
     assert asked.scopes == ("vendor:acme", "vendor:bolt")
-    assert "Acme and Bolt" in said(asked.wordings, asked.scopes).text
+    assert "Acme and Bolt" in filled(asked.wordings, asked.scopes)
 
 
 def test_a_tenant_cannot_name_words_that_do_not_exist() -> None:
