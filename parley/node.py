@@ -28,6 +28,7 @@ from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
+from parley.plans import plans_of
 from parley.reach import (
     advertised,
     calls_max,
@@ -234,6 +235,13 @@ class Node:
             clock=clock,
             entropy=secrets.token_bytes,
             note=note,
+            terms_for=plans_of(
+                config,
+                rows=store.reader,
+                secret=load_secret(data / "subjects.secret"),
+                clock=clock,
+                note=note,
+            ).terms_for,
         )
         self._notary = Notary(store, ORIGIN, house.log_key, note)
         await self._notary.start()

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from consent.rules import Answer
+
 from consent.tables import ConsentEvent, Kind
 from consent.wordings import QUESTION
 from conversation.tables import Turn
