@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-from consent.policy.saying import TOGETHER, about
+from consent.policy.saying import TOGETHER
+from consent.policy.saying import about as about_scope
 from consent.wordings import LANGUAGES, digest, filled, newest
 from runtime import Context, Refused, Sealed, reducer, table
 
@@ -41,7 +42,7 @@ def consent_filed(
     consent: str,
     subject: str,
     party: Sealed[str],
-    scope: str,
+    about: str,
     wording: str,
     wording_sha256: str,
     language: str,
@@ -49,7 +50,10 @@ def consent_filed(
     granted_us: int,
     expires_us: int | None,
 ) -> str:
-    """`party` agreed before; `source` says where that is kept. Answers the id."""
+    """`party` agreed before to what `about`, a scope, is about; `source` says where that is kept.
+
+    Answers the id.
+    """
     if granted_us > ctx.now:
         raise Refused("a consent that is not given yet is none: name an earlier time")
     if expires_us is not None and expires_us <= ctx.now:
@@ -61,7 +65,7 @@ def consent_filed(
             id=consent,
             subject=subject,
             party=party,
-            scope=scope,
+            scope=about,
             wording=wording,
             wording_sha256=wording_sha256,
             language=language,
@@ -91,7 +95,7 @@ def tag(secret: bytes, subject: str) -> str:
 
 def current(scope: str, language: str) -> dict[str, str]:
     """The questions that we ask today about a scope, by name: the SHA-256 of what is said."""
-    stems = [about(scope), *(stem for *both, stem in TOGETHER if scope in both)]
+    stems = [about_scope(scope), *(stem for *both, stem in TOGETHER if scope in both)]
     found = [newest(f"{stem}-ask-{language}") for stem in stems]
     return {one.id: digest(filled([one.id], [scope])) for one in found if one is not None}
 

@@ -26,6 +26,7 @@ from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
+from parley.filing import Filing
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
 from parley.plans import plans_of
@@ -63,6 +64,9 @@ from telephony.sip import Event, Policy, UserAgent
 from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
+
+SUBJECTS = "subjects.secret"
+"""The key of the tags by which a consent on file is found; without it none is."""
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
@@ -171,7 +175,12 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, **Calling(board.house).operations, **retaining.operations},
+            {
+                **OPERATIONS,
+                **Calling(board.house).operations,
+                **Filing(board.house, load_secret(Path(go["data"]) / SUBJECTS)).operations,
+                **retaining.operations,
+            },
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
@@ -238,7 +247,7 @@ class Node:
             terms_for=plans_of(
                 config,
                 rows=store.reader,
-                secret=load_secret(data / "subjects.secret"),
+                secret=load_secret(data / SUBJECTS),
                 clock=clock,
                 note=note,
             ).terms_for,
