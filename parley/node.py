@@ -227,6 +227,7 @@ class Node:
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
             hold_music=_music(config),
+            human=config.consent.human,
         )
         agents = Agents(config.agent.app, _database(config))
         keystore = Keystore(data / "keys")

@@ -63,6 +63,9 @@ class Settings:
     hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
     """What a party on hold hears again and again: s16le, 8 kHz."""
 
+    human: str = ""
+    """Who takes the calls of those who do not agree, as a SIP URI; "" where nobody does."""
+
     def codecs_on(self, trunk: str) -> tuple[str, ...]:
         """What is spoken on a trunk, the preferred first."""
         return self.trunk_codecs.get(trunk) or self.codecs

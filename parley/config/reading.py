@@ -48,7 +48,9 @@ def unknown(source: str, name: str, known: Iterable[str]) -> ConfigError:
 
 def _listed(kind: type[Any], name: str, content: object, source: str) -> tuple[Any, ...]:
     if not isinstance(content, list):
-        raise ConfigError(f"{source}: {name} is not a list", f"Write [[{name}]], once for each {name}.")
+        raise ConfigError(
+            f"{source}: {name} is not a list", f"Write [[{name}]], once for each {name}."
+        )
     items = cast("list[object]", content)
     found = tuple(_section(kind, name, item, source) for item in items)
     if len(found) > LIST_MAX[name] or len({one.name for one in found}) < len(found):
