@@ -6,6 +6,7 @@ declared: to import this is to import all that declare one.
 
 from pathlib import Path
 
+import consent.filed
 import consent.policy.reducers
 import conversation.reducers
 import recordings.access
@@ -57,6 +58,7 @@ DECLARING = (
     runtime.restored,
     telephony.reducers,
     telephony.trunks.reducers,
+    consent.filed,
     consent.policy.reducers,
     transcripts.reducers,
     conversation.reducers,

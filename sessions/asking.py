@@ -101,7 +101,7 @@ class Asking:
                 marked = True
                 self._soon(self._heard(live, row.id, prompt, said, (played_ms, total_ms)))
 
-        closing = await self._voice.say(live, row, progress)
+        closing = await self._voice.say(live, row, progress, language=prompt.language)
         played_ms, total_ms = closing.args["played_ms"], closing.args["total_ms"]
         if played_ms * 1_000 < total_ms * said.must_hear_permille:
             await self._cut(live, row.id)

@@ -51,6 +51,7 @@ SHELLS = {
     "telephony.resolver": "asks name servers",
     "telephony.trunks.line": "waits on the event loop until a trunk is due",
     "consent.policy.shipped": "reads the dated data of the package",
+    "consent.wordings": "reads the words of the package",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",

@@ -67,10 +67,15 @@ class SpeechClient:
             self._reading = None
         self._forget(self._writer)
 
-    async def say(self, text: str, timeout_s: float = SAY_TIMEOUT_S) -> Speech:
-        """Raises SpeechError, and SpeechUnavailable if nobody answers in time."""
+    async def say(
+        self, text: str, timeout_s: float = SAY_TIMEOUT_S, *, language: str = ""
+    ) -> Speech:
+        """`language` is ISO 639, "" for the engine's own.
+
+        Raises SpeechError, and SpeechUnavailable if nobody answers in time.
+        """
         number = next(self._numbers)
-        answer = await self._ask(number, say_request(number, text), b"", timeout_s)
+        answer = await self._ask(number, say_request(number, text, language), b"", timeout_s)
         if not isinstance(answer, Speech):
             raise SpeechError("asked to say, it answered what it heard")
         return answer
