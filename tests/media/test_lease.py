@@ -1,5 +1,7 @@
 """Gates are open while the node says that its store commits, and not a frame longer."""
 
+from typing import cast
+
 import pytest
 
 from media.commands import LEASE_MS
@@ -51,8 +53,8 @@ def test_a_gate_is_open_until_the_lease_ends_to_the_sample(recording: Network, r
     jobs = recording.far.take_jobs()
     assert marks(jobs) == [(1, LEASE_LOST)]
     assert recorded(jobs, 1) == {"caller": (EPOCH, ends), "agent": (EPOCH, ends)}
-    (told,) = recording.far.hello().header["legs"]  # type: ignore[misc, attr-defined]
-    assert told["lease_lost"]  # type: ignore[index]
+    (told,) = cast(list[dict[str, object]], recording.far.hello().header["legs"])
+    assert told["lease_lost"]
 
 
 def test_who_renews_in_time_loses_nothing(recording: Network) -> None:
