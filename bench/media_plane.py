@@ -27,6 +27,7 @@ import numpy as np
 from bench._callers import CYCLE_FRAMES, SPEECH_FRAMES, Callers, settle, voice
 from bench._measure import machine
 from bench._websocket_callers import WebsocketCallers
+from media.commands import LEASE_MS
 from media.net import Sockets
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
@@ -43,6 +44,7 @@ SWITCH_S = 0.000_5
 UTTERANCE_S = 3
 PIPECAT_CALLS = 8
 SPEAK_EVERY_S = 6.0
+RENEW_S = 0.25
 BUFFER_BYTES = 8 * 1024 * 1024
 SO_RCVBUFFORCE = 33
 """Linux; Python has no name for it. It may go beyond net.core.rmem_max, where one may at all."""
@@ -201,7 +203,10 @@ class Media:
         self.stats: dict[str, object] = {}
         self.chunks = 0
         self.failed: list[object] = []
+        self._closed = threading.Event()
+        self._renew()
         threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._keep_leased, daemon=True).start()
 
     def give(self, name: str, rtp: socket.socket, rtcp: socket.socket) -> int:
         port: int = rtp.getsockname()[1]
@@ -229,7 +234,17 @@ class Media:
     def has_opened(self, legs: int) -> bool:
         return len(self.opened) >= legs
 
+    def _renew(self) -> None:
+        self.send({"cmd": "lease", "since_us": time.monotonic_ns() // 1_000, "ms": LEASE_MS})
+
+    def _keep_leased(self) -> None:
+        """As a node whose store commits."""
+        while not self._closed.wait(RENEW_S):
+            with suppress(OSError):
+                self._renew()
+
     def close(self) -> None:
+        self._closed.set()
         self.child.kill()
         self.child.wait()
         self.link.close()
