@@ -7,6 +7,7 @@ import argparse
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -354,6 +355,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="media.process")
     parser.add_argument("--control", type=int, required=True, metavar="FD")
     options = parser.parse_args(arguments)
+    # What callers say lies in memory before anybody agreed to keep it: none of it is dumped.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Ctrl-C reaches the whole group: the keeper decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

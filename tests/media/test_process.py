@@ -98,6 +98,10 @@ class Keeper:
         self._open.append(ours)
         return Node(ours)
 
+    @property
+    def pid(self) -> int:
+        return self._children[-1].pid
+
     def kill(self) -> None:
         self._children[-1].kill()
         self._children[-1].wait(WAIT_S)
@@ -292,3 +296,11 @@ def test_ctrl_c_is_the_keepers_affair_and_the_keepers_death_ends_all(keeper: Kee
     node = keeper.link()
     node.wait_for("hello")
     assert keeper.die() == 0
+
+
+@pytest.mark.slow
+def test_what_callers_said_is_in_no_core_dump(keeper: Keeper) -> None:
+    keeper.link().wait_for("hello")
+    limits = Path(f"/proc/{keeper.pid}/limits").read_text().splitlines()
+    (core,) = [line.split() for line in limits if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]
