@@ -53,7 +53,8 @@ def tracks(server: Server) -> list[Track]:
         " WHERE party = ? ORDER BY epoch, n"
     )
     store = apsw.Connection(str(server.data / "parley.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    ((lost,),) = store.execute("SELECT lost FROM recording").fetchall()
+    (row,) = store.execute("SELECT lost FROM recording").fetchall()
+    lost = None if row[0] is None else str(row[0])
     found: list[Track] = []
     for party in ("caller", "agent"):
         epochs: dict[int, tuple[int, int]] = {}
