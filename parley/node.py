@@ -53,6 +53,7 @@ from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
+from sessions.leasing import keep_leased
 from sessions.lines import end
 from sessions.routing import by_trunks
 from sessions.switchboard import Switchboard
@@ -121,6 +122,7 @@ class Node:
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
         self._notary: Notary | None = None
+        self._leasing: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
@@ -143,6 +145,8 @@ class Node:
             "control": control,
             "stop": asyncio.create_task(self._stop.wait()),
         }
+        assert self._leasing is not None, "begun with the store"
+        board_tasks["leasing"] = self._leasing
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
         board_tasks["sweep"] = asyncio.create_task(
@@ -210,6 +214,8 @@ class Node:
 
     async def _open(self, data: Path, config: Config, depth: Depth) -> Switchboard:
         store = await Store.open(_database(config), clock, secrets.token_bytes, depth)
+        # Before anything else: what was left open by the node before is open for a second.
+        self._leasing = asyncio.create_task(keep_leased(store, self._media))
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,

@@ -87,6 +87,7 @@ SHELLS = {
     "sessions.parts": "conducts live calls on the event loop",
     "sessions.attending": "counts a caller's silence on the event loop",
     "sessions.callers": "waits before it destroys the key of a dialog that is over",
+    "sessions.leasing": "says again and again on the event loop that the store commits",
     "sessions.sealing": "waits before it opens a lost gate again",
     "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",

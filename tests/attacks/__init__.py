@@ -1,1 +1,1 @@
-"""Each attack on a consent, with the real thing: what must not be possible is tried."""
+"""The 24 attacks on consent and the record, each with a test that is named after it."""
