@@ -79,8 +79,9 @@ def sealed_bytes(chunk: Chunk) -> int:
 def seal_into(chunk: Chunk, key: bytes, room: memoryview) -> str:
     """Write frame, ciphertext and tag of the chunk's L16 little-endian samples: AES-256-GCM.
 
-    `key` seals this chunk and nothing else. `room` begins with FRAME_BYTES for the frame and sealed_bytes after them. Answers the
-    SHA-256 of the ciphertext, in hex. ValueError for a chunk which has no frame.
+    `key` seals this chunk and nothing else. `room` begins with FRAME_BYTES for the frame and
+    sealed_bytes after them. Answers the SHA-256 of the ciphertext, in hex. ValueError for a chunk
+    which has no frame.
     """
     end = FRAME_BYTES + sealed_bytes(chunk)
     room[:FRAME_BYTES] = encode(frame_of(chunk))

@@ -2,13 +2,13 @@
 
 A chunk waits while somebody speaks in it whose words are not known yet, and no longer than
 QUARANTINE_US: a recogniser with too much to do must not cost the recording. Where words that must
-be destroyed lie in it, it is cut. A card number that is found later is for the caller of `decided`
-to look for in what was kept.
+be destroyed lie in it, it is cut. What was kept before that was known, the caller of `decided` has
+to look for.
 
 Times in microseconds: `now_us` of this machine, everything else of the media's clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,12 +58,14 @@ class Cleared(NamedTuple):
 
 @dataclass(slots=True)
 class _Said:
-    """Something that is said, or being said. `cuts` are None until its words are known."""
+    """Something that is said, or being said. `cuts` are None until it is decided."""
 
     party: str
     span: Span
     is_bad: bool
     since_us: int
+    words: tuple[Span, ...] = ()
+    is_understood: bool = False
     cuts: tuple[Span, ...] | None = None
 
 
@@ -85,26 +87,66 @@ class Clearance:
     def is_empty(self) -> bool:
         return not self._held
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether no words are waited for, in which some chunk may lie."""
+        spans = [held.span for held in self._held.values()]
+        open_ = [one for one in self._said.values() if one.cuts is None and not one.is_understood]
+        return not any(one.span.meets(span) for one in open_ for span in spans)
+
     def speaks(self, party: str, at_us: int, now_us: int) -> None:
         """The party has begun to speak, and what they say will be told of by `said`."""
         span = Span(at_us - ONSET_US, at_us + SPEECH_US_MAX)
-        self._said[_going_on(party)] = _Said(party, span, False, now_us)
+        self._said[_going_on(party)] = _Said(party, span, is_bad=False, since_us=now_us)
+
+    def missed(self, party: str, until_us: int, now_us: int) -> None:
+        """Nobody knows what the party said before, nor whether they are speaking now."""
+        span = Span(until_us - REMEMBERED_US, until_us)
+        self._said[f"{party}, before"] = _Said(party, span, is_bad=False, since_us=now_us)
+        self.speaks(party, until_us, now_us)
 
     def said(self, id: str, party: str, span: Span, now_us: int, *, is_bad: bool = False) -> None:
-        """An utterance, whose words will be known (`decided`).
+        """An utterance, whose words will be known. It may be told of again.
 
         `is_bad`: there is a card number in it, and only where is still to be said.
         """
         self._forget(now_us)
+        if id in self._said:
+            return
         self._said[id] = _Said(party, span, is_bad, now_us)
         self._said.pop(_going_on(party), None)
         if span.end - span.begin >= WHOLE_US_MIN:
             self.speaks(party, span.end, now_us)
 
-    def decided(self, id: str, cuts: Iterable[Span] = ()) -> None:
-        """These spans of an utterance must not be kept, and the rest may; it may grow."""
-        if id in self._said:
-            self._said[id].cuts = tuple(cuts)
+    def understood(self, id: str, words: Sequence[Span], span: Span | None = None) -> None:
+        """When each word of an utterance was said; nothing where that is not known.
+
+        `span`: when the whole of it was, where that was not known before.
+        """
+        if (one := self._said.get(id)) is not None:
+            one.words, one.is_understood = tuple(words), True
+            one.span = span or one.span
+
+    def passed(self, id: str) -> None:
+        """An utterance was looked at. Where it was not understood, it never will be."""
+        if (one := self._said.get(id)) is not None and not one.is_understood:
+            self.decided(id)
+
+    def decided(self, id: str, bad: Iterable[tuple[int, int]] = ()) -> tuple[Span, ...]:
+        """These words, from the first to the last of each pair, must not be kept; the rest may.
+
+        There may be more of them later. Answers what must be silent.
+        """
+        if (one := self._said.get(id)) is None:
+            return ()
+        # Words that were to be said and were not have a time, too.
+        end = one.span.widened(MARGIN_US)
+        spans = [
+            end if last >= len(one.words) else _around(one.words[first], one.words[last])
+            for first, last in bad
+        ]
+        one.cuts = merged(each.within(end) for each in spans if each.meets(end))
+        return one.cuts
 
     def told(self, id: str, party: str, span: Span, now_us: int) -> None:
         """A chunk is on disk, and its key in memory."""
@@ -162,5 +204,18 @@ def _cuts(said: Iterable[_Said], of: Span) -> tuple[Span, ...]:
     return merged(each.within(of) for each in spans if each.meets(of))
 
 
+def _around(first: Span, last: Span) -> Span:
+    return Span(first.begin, last.end).widened(MARGIN_US)
+
+
 def _going_on(party: str) -> str:
     return f"{party}, going on"
+
+
+def is_covered(span: Span, by: Iterable[Span]) -> bool:
+    """Whether nothing of a span is left out by these."""
+    at = span.begin
+    for one in merged(by):
+        if one.begin <= at:
+            at = max(at, one.end)
+    return at >= span.end

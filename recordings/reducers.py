@@ -99,13 +99,13 @@ def chunk_sealed(ctx: Context, chunk: Chunk, silenced: tuple[tuple[int, int], ..
         raise Refused(why)
     ctx.table(Chunk).insert(replace(chunk, at_us=ctx.now))
     for n, (begin, end) in enumerate(silenced):
-        _gap(ctx, chunk, f"{chunk.id}/cut{n}", rules.CARD_NUMBER, begin, end)
+        _gap(ctx, chunk, rules.CARD_NUMBER, f"{chunk.id}/cut{n}", (begin, end))
 
 
 @reducer
 def chunk_refused(ctx: Context, chunk: Chunk, why: str) -> None:
     """A piece of ciphertext was not taken and is erased: the record says what it lacks."""
-    _gap(ctx, chunk, chunk.id, why, chunk.captured_from_us, rules.ends_us(chunk))
+    _gap(ctx, chunk, why, chunk.id, (chunk.captured_from_us, rules.ends_us(chunk)))
 
 
 @reducer
@@ -113,11 +113,12 @@ def chunk_shredded(ctx: Context, id: str) -> None:
     """A card number was found in a chunk after that was kept: its ciphertext is to be erased."""
     chunk = ctx.table(Chunk).one(id)
     if ctx.table(ChunkGap).get(id) is None:
-        _gap(ctx, chunk, id, rules.CARD_NUMBER, chunk.captured_from_us, rules.ends_us(chunk))
+        whole = (chunk.captured_from_us, rules.ends_us(chunk))
+        _gap(ctx, chunk, rules.CARD_NUMBER, id, whole)
         ctx.effect("recordings.shred", lane=f"{chunk.call}/shred", chunk=id)
 
 
-def _gap(ctx: Context, chunk: Chunk, id: str, why: str, from_us: int, until_us: int) -> None:
+def _gap(ctx: Context, chunk: Chunk, why: str, id: str, when: tuple[int, int]) -> None:
     ctx.table(ChunkGap).insert(
         ChunkGap(
             id=id,
@@ -125,8 +126,8 @@ def _gap(ctx: Context, chunk: Chunk, id: str, why: str, from_us: int, until_us: 
             party=chunk.party,
             epoch=chunk.epoch,
             n=chunk.n,
-            from_us=from_us,
-            until_us=until_us,
+            from_us=when[0],
+            until_us=when[1],
             why=why,
             at_us=ctx.now,
         )

@@ -124,6 +124,7 @@ def due(house: House, live: LiveCall) -> list[tuple[Draft, Entry]]:
 def _ready(house: House, live: LiveCall, kept: list[Kept]) -> list[tuple[Draft, Entry]]:
     found: list[tuple[Draft, Entry]] = []
     for one in kept:
+        live.quarantine.decided(one.id, one.found)
         if one.again:
             live.late[one.id] = one
         elif draft := live.drafts.pop(one.id, None):

@@ -52,6 +52,7 @@ class Parts:
             lines=self.lines,
             turns=self.turns,
             attending=self.attending,
+            sealing=self.sealing,
         )
         self.transferring = Transferring(house, self.calls, self.dialogs)
         self.dialling = Dialling(
@@ -74,6 +75,7 @@ class Parts:
             ("sessions.ask", self.asking.ask),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
+            ("recordings.shred", self.sealing.shred),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
             ("telephony.move", self.moving.move),

@@ -6,6 +6,7 @@ from typing import Any
 
 from conversation.speech.engines import Speech
 from conversation.tables import Utterance, UtteranceState
+from recordings.clearance import Span
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
@@ -39,7 +40,13 @@ class Voice:
         """Play a planned utterance; answers the action that commits what was heard of it."""
         text = live.clear.pop(row.id, None) or self._house.unseal(row.text)
         speech = await self._house.speech.say(text)
+        bad = live.keeping.destroys(text.split())
+        if bad:
+            live.quarantine.speaking(row.id, speech.duration_ms)
         played = await self._play(live, row, speech, progress)
+        end_us = played.at_us or self._house.clock()
+        said = Span(end_us - played.played_ms * 1_000, end_us)
+        live.quarantine.spoke(row.id, text, speech.words, bad, said)
         segment, redacted = self._heard(live, row, text, speech, played)
         return Closing(
             utterance_ended,

@@ -341,7 +341,8 @@ while True:
         sealer.offer(SealJob("leg", Chunk("call", track, 3, n, 8_000 * n, samples), 5))
         n += 1
     for one in sealer.results():
-        print(one.path, one.offset, one.size, one.sha256, one.key.hex(), one.job.chunk.n, flush=True)
+        told = (one.path, one.offset, one.size, one.sha256, one.key.hex(), one.job.chunk.n)
+        print(*told, flush=True)
 """
 
 

@@ -56,8 +56,9 @@ def test_one_who_is_still_speaking_waits_for_what_it_will_have_been() -> None:
     assert at(one, SECOND) == [Cleared("b", ())]
     one.said("u", "caller", span(9.7, 10.8), NOW)
     assert at(one, 2 * SECOND) == []
-    one.decided("u", [span(10.1, 10.5)])
-    assert at(one, 2 * SECOND) == [Cleared("a", (span(10.1, 10.5),))]
+    one.understood("u", [span(10.4, 10.5)])
+    assert one.decided("u", [(0, 0)]) == (span(10.1, 10.8),)
+    assert at(one, 2 * SECOND) == [Cleared("a", (span(10.1, 10.8),))]
 
 
 def test_speech_that_is_never_told_of_holds_nothing_up_for_ever() -> None:
@@ -82,7 +83,8 @@ def test_speech_without_a_pause_is_cut_and_goes_on() -> None:
 def test_a_card_number_is_cut_out_of_every_chunk_it_is_said_in() -> None:
     one = held(*((str(n), "caller", n) for n in range(10, 15)))
     one.said("u", "caller", span(10, 15), NOW)
-    one.decided("u", [span(11.5, 13.25)])
+    one.understood("u", [span(10, 11.8), span(11.8, 12.5), span(12.5, 12.95), span(13, 14)])
+    one.decided("u", [(1, 2)])
     assert at(one, SECOND) == [
         Cleared("10", ()),
         Cleared("11", (span(11.5, 12),)),
@@ -95,8 +97,9 @@ def test_a_card_number_is_cut_out_of_every_chunk_it_is_said_in() -> None:
 def test_what_the_agent_says_is_cut_out_of_the_agents_track_alone() -> None:
     one = held(("a", "agent", 10), ("b", "caller", 10))
     one.said("u", "agent", span(9, 12), NOW, is_bad=True)
-    one.decided("u", [span(10, 10.5), span(10.25, 10.75)])
-    assert at(one, SECOND) == [Cleared("a", (span(10, 10.75),)), Cleared("b", ())]
+    one.understood("u", [span(10.25, 10.5), span(10.5, 10.6), span(11, 11.2)])
+    one.decided("u", [(0, 0), (1, 1)])
+    assert at(one, SECOND) == [Cleared("a", (span(10, 10.9),)), Cleared("b", ())]
 
 
 def test_a_number_of_which_only_the_place_is_not_known_is_not_kept_at_the_last_moment() -> None:
@@ -112,10 +115,61 @@ def test_a_number_that_goes_on_in_the_next_utterance_grows() -> None:
     one.said("u", "caller", span(10, 11), NOW)
     one.said("v", "caller", span(12, 13), NOW)
     assert at(one, SECOND) == []
-    one.decided("v", [span(12, 12.5)])
+    one.understood("u", [span(10.8, 11)])
+    one.understood("v", [span(12, 12.2)])
+    assert at(one, SECOND) == [] and one.is_understood
+    one.decided("v", [(0, 0)])
     assert at(one, SECOND) == [Cleared("b", (span(12, 12.5),))]
-    one.decided("u", [span(10.5, 11)])
-    assert at(one, SECOND) == [Cleared("a", (span(10.5, 11),))]
+    one.decided("u")
+    assert at(one, SECOND) == [Cleared("a", ())]
+    assert one.decided("u", [(0, 0)]) == (span(10.5, 11.3),), "it is for others to look for now"
+
+
+@pytest.mark.parametrize("words", [[], [span(10, 10.2)]])
+def test_where_the_words_have_no_times_the_whole_utterance_is_silent(words: list[Span]) -> None:
+    one = held(("a", "caller", 10))
+    one.said("u", "caller", span(9, 10.5), NOW)
+    one.understood("u", words)
+    one.decided("u", [(0, 3)])
+    assert at(one, SECOND) == [Cleared("a", (span(10, 10.8),))]
+
+
+def test_what_was_to_be_said_and_was_not_takes_nothing_of_what_came_then() -> None:
+    one = held(("a", "agent", 10), ("b", "agent", 11))
+    one.said("u", "agent", span(10, 20), NOW, is_bad=True)
+    one.understood("u", [span(10, 10.5), span(10.6, 10.9), span(11.2, 11.8)], span(10, 10.5))
+    one.decided("u", [(1, 1), (2, 2)])
+    assert at(one, SECOND) == [Cleared("a", (span(10.3, 10.8),)), Cleared("b", ())]
+
+
+def test_what_was_looked_at_and_not_understood_is_kept() -> None:
+    one = held(("a", "caller", 10), ("b", "caller", 12))
+    for id, begin in (("u", 10), ("v", 12)):
+        one.said(id, "caller", span(begin, begin + 0.5), NOW)
+    assert not one.is_understood
+    one.understood("v", [])
+    one.passed("u")
+    one.passed("v")
+    assert at(one, SECOND) == [Cleared("a", ())]
+
+
+def test_an_utterance_that_is_told_of_again_stays_decided() -> None:
+    one = held(("a", "caller", 10))
+    one.said("u", "caller", span(10, 10.5), NOW)
+    one.decided("u")
+    one.said("u", "caller", span(10, 10.5), NOW)
+    assert at(one, SECOND) == [Cleared("a", ())]
+
+
+@pytest.mark.parametrize("party", ["caller", "agent"])
+def test_a_node_that_was_away_does_not_take_for_silence_what_it_has_missed(party: str) -> None:
+    one = held(("a", party, 10), ("b", party, 13), ("c", party, 40))
+    one.missed(party, 12 * SECOND, NOW)
+    assert at(one, SECOND) == [Cleared("c", ())]
+    one.said("u", party, span(12.5, 13.5), NOW)
+    one.decided("u")
+    assert at(one, SECOND) == [Cleared("b", ())]
+    assert at(one, QUARANTINE_US) == [Cleared("a", ())]
 
 
 def test_a_chunk_that_is_told_of_again_does_not_begin_to_wait_again() -> None:
