@@ -1,0 +1,1 @@
+"""Attacks on what the house promises, each made for real."""
