@@ -191,6 +191,11 @@ class Sealing:
         refused = {"request": f"chunk/{chunk.id}/refused", "chunk": chunk, "why": why}
         await self._house.surely(chunk_refused, chunk.call, **refused)
 
+    async def settled(self) -> None:
+        """Until nobody looks back for a card number."""
+        if self._shredding:
+            await asyncio.wait(self._shredding)
+
     def _look_back(self, call: str, party: str, cuts: tuple[Span, ...]) -> None:
         task = asyncio.create_task(self._shred(call, party, cuts))
         self._shredding.add(task)
@@ -292,8 +297,7 @@ class Sealing:
                 self._house.note("the gate was not closed in time", call=live.id)
         await live.quarantine.emptied(lambda: self._keep_words(live))
         await self.taken(live.id)
-        if self._shredding:
-            await asyncio.wait(self._shredding)
+        await self.settled()
         await self._house.act(recording_sealed, live.id, request=f"{live.id}/recording-sealed")
 
 

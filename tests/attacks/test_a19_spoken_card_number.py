@@ -119,7 +119,7 @@ async def test_the_number_is_silent_in_both_tracks_and_all_else_is_there(
     done = server.parley("export", call["id"], "--to", str(folder))
     assert done.returncode == 0, done.stderr
     verified = server.parley_anywhere("verify", str(folder))
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "holds: the audio is what was sealed" in verified.stdout, verified.stdout
     gaps = server.shown(call["id"])["recording"]["gaps"]
     print([(gap["party"], gap["until_us"] - gap["from_us"], gap["why"]) for gap in gaps])
     assert {(gap["party"], gap["why"]) for gap in gaps} == {
