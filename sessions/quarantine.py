@@ -122,10 +122,11 @@ class Quarantine:
         if not found:
             return
         self._clearance.said(utterance, "agent", when, self.clock(), is_bad=True)
-        # With a media process that was lost on the way, words were earlier than they seem.
-        is_known = when.begin > self._missed_us
-        spans = _spans(text, words, when.begin) if is_known else ()
-        self._clearance.understood(utterance, spans, when if is_known else None)
+        spans = _spans(text, words, when.begin)
+        if when.begin <= self._missed_us:
+            # With a link that was lost on the way, words were earlier than they seem.
+            spans, when = (), when._replace(begin=when.begin - QUEUED_US)
+        self._clearance.understood(utterance, spans, when)
         self.decided(utterance, found, "agent")
 
     # In time.

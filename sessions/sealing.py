@@ -11,7 +11,7 @@ from consent.tables import ConsentEvent
 from media.client import MediaUnavailable
 from media.recorder import Track
 from recordings import segments, vault
-from recordings.clearance import Span, is_covered
+from recordings.clearance import MARGIN_US, Span, is_covered
 from recordings.reducers import (
     chunk_refused,
     chunk_sealed,
@@ -50,6 +50,10 @@ QUALITY_WAIT_S = 1.0
 
 TURNS_WAIT_S = 20.0
 """How long an agent may go on with what it had begun when the caller hung up."""
+
+
+WORD_US = MARGIN_US // 2
+"""By so much two looks at the same words may differ about when they were said."""
 
 
 class _NotSilent(Exception):
@@ -208,7 +212,7 @@ class Sealing:
         silent = [Span(gap.from_us, gap.until_us) for gap in await reader.rows(ChunkGap, call=call)]
         for chunk in await reader.rows(Chunk, call=call):
             whole = Span(chunk.captured_from_us, ends_us(chunk))
-            heard = [cut.within(whole) for cut in cuts if cut.meets(whole)]
+            heard = [cut.within(whole).widened(-WORD_US) for cut in cuts if cut.meets(whole)]
             if chunk.party == party and not all(is_covered(each, silent) for each in heard):
                 await self._house.surely(
                     chunk_shredded, call, request=f"chunk/{chunk.id}/shredded", id=chunk.id

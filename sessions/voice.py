@@ -10,10 +10,11 @@ from recordings.clearance import Span
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
-from sessions.keeping import Draft, Entry, entry
+from sessions.keeping import Draft, Entry, entry, is_whole
 from sessions.live import LiveCall, Played, Playing
 from sessions.reducers import greeting_put, utterance_ended
 from telephony.bridge import Presence
+from transcripts.redaction.finding import Found, What
 
 VOICE = "espeak-ng"
 SURE = 1_000
@@ -41,12 +42,30 @@ class Voice:
         text = live.clear.pop(row.id, None) or self._house.unseal(row.text)
         speech = await self._house.speech.say(text)
         bad = live.keeping.destroys(text.split())
+        if not is_whole(text):
+            # A node that died knew what was said here; we know that it was a number.
+            bad = (Found(What.CARD, 0, len(text.split()) - 1),)
         if bad:
             live.quarantine.speaking(row.id, speech.duration_ms)
-        played = await self._play(live, row, speech, progress)
-        end_us = played.at_us or self._house.clock()
-        said = Span(end_us - played.played_ms * 1_000, end_us)
-        live.quarantine.spoke(row.id, text, speech.words, bad, said)
+
+        def placed(played_ms: int, at_us: int, end_ms: int) -> None:
+            begin_us = at_us - played_ms * 1_000
+            when = Span(begin_us, begin_us + end_ms * 1_000)
+            live.quarantine.spoke(row.id, text, speech.words, bad, when)
+
+        is_placed = False
+
+        def progressed(played_ms: int) -> None:
+            nonlocal is_placed
+            if not is_placed:
+                # The words have a place: the end of a long utterance is not waited for.
+                is_placed = True
+                placed(played_ms, self._house.clock(), speech.duration_ms)
+            if progress is not None:
+                progress(played_ms)
+
+        played = await self._play(live, row, speech, progressed if bad else progress)
+        placed(played.played_ms, played.at_us or self._house.clock(), played.played_ms)
         segment, redacted = self._heard(live, row, text, speech, played)
         return Closing(
             utterance_ended,

@@ -14,8 +14,8 @@ GOODBYE = "Thank you for calling. Goodbye."
 class CardClerk(Agent):
     greeting = "Card desk."
 
-    def expects(self) -> list[str]:
-        return [SAID, "i want to change my booking"]
+    def expects(self) -> tuple[str, ...]:
+        return (SAID, "i want to change my booking")
 
     async def on_enter(self) -> None:
         await self.session.say(WELCOME, allow_interruptions=False)
