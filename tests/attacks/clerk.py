@@ -20,8 +20,8 @@ class CardClerk(Agent):
     async def on_enter(self) -> None:
         await self.session.say(WELCOME, allow_interruptions=False)
 
-    async def on_user_turn_completed(self, message: ChatMessage) -> None:
-        if "card" in message.text_content:
+    async def on_user_turn_completed(self, new_message: ChatMessage) -> None:
+        if "card" in new_message.text_content:
             await self.session.say(READ_BACK, allow_interruptions=False)
 
     async def on_dtmf_received(self, digit: str) -> None:

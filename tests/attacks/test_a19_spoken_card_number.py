@@ -181,6 +181,36 @@ async def test_what_was_not_cleared_when_both_processes_died_nobody_can_open(
     assert share(words[: 3 * SAMPLE_RATE], np.concatenate(sounds)) == 0.0
 
 
+@pytest.mark.parametrize("killed", ["media", "node"])
+async def test_what_was_not_cleared_when_one_of_them_died_is_recorded_all_the_same(
+    server: Server, tmp_path: Path, killed: str
+) -> None:
+    """Each has the keys that the other had: who is killed alone costs nothing that was sealed."""
+    words = voiced(caller_speech())
+    speech = np.concatenate([words, words[::-1], words[::-1]])
+    loop, held = asyncio.get_running_loop(), list[Frame]()
+
+    def die() -> None:
+        held.extend(_rowless(server))
+        server.kill(killed)
+
+    def told(event: CallEvent) -> None:
+        if event.name == "saying":
+            loop.call_later(AFTER_THE_GRANT_S, die)
+
+    steps = (Press("1"), Say(pcm(speech), "speech"), Press("5"))
+    report = await place(CallScript(server.target, steps), on_event=told)
+    assert report.completed, report
+    (call,) = server.sealed(set())
+    assert len([frame for frame in held if frame.party == "caller"]) >= 2
+    done = server.parley("export", call["id"], "--to", str(tmp_path / "pack"))
+    assert done.returncode == 0, done.stderr
+    kept = load(tmp_path / "pack" / "audio" / "caller.wav")
+    assert find(words[: 2 * SAMPLE_RATE], kept).likeness > ALIKE
+    gaps = server.shown(call["id"])["recording"]["gaps"]
+    assert gaps == []
+
+
 def _rowless(server: Server) -> list[Frame]:
     """The chunks on disk that no row names."""
     store = apsw.Connection(str(server.data / "parley.db"))

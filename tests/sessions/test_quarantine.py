@@ -160,7 +160,7 @@ async def test_a_chunk_with_a_number_is_sealed_again_without_it(desk: Desk, time
     for _ in range(times):  # It may be told again.
         await desk.sealing.take(header)
         desk.later(SETTLE_US)
-        (row,) = await desk.rows()
+    (row,) = await desk.rows()
     begin, end = 400 * RATE // 1_000, RATE
     sound = desk.sound(row)
     assert (sound[:begin] == samples[:begin]).all() and not sound[begin:end].any()
