@@ -155,12 +155,10 @@ class Clearance:
     def clear(self, now_us: int) -> list[Cleared]:
         """What may be kept by now; it is forgotten here."""
         found: list[Cleared] = []
+        # What was looked at, with nothing in it, is most of what is said.
+        matters = [one for one in self._said.values() if one.cuts != ()]
         for id, held in list(self._held.items()):
-            said = [
-                one
-                for one in self._said.values()
-                if one.party == held.party and one.span.meets(held.span)
-            ]
+            said = [one for one in matters if one.party == held.party and one.span.meets(held.span)]
             if now_us >= held.told_us + self._wait_us(said):
                 del self._held[id]
                 found.append(Cleared(id, _cuts(said, held.span)))

@@ -10,11 +10,11 @@ from recordings.clearance import Span
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
-from sessions.keeping import Draft, Entry, entry, is_whole
+from sessions.keeping import Draft, Entry, entry, secrets_in, unspoken
 from sessions.live import LiveCall, Played, Playing
 from sessions.reducers import greeting_put, utterance_ended
 from telephony.bridge import Presence
-from transcripts.redaction.finding import Found, What
+from transcripts.redaction.finding import merged
 
 VOICE = "espeak-ng"
 SURE = 1_000
@@ -41,10 +41,7 @@ class Voice:
         """Play a planned utterance; answers the action that commits what was heard of it."""
         text = live.clear.pop(row.id, None) or self._house.unseal(row.text)
         speech = await self._house.speech.say(text)
-        bad = live.keeping.destroys(text.split())
-        if not is_whole(text):
-            # A node that died knew what was said here; we know that it was a number.
-            bad = (Found(What.CARD, 0, len(text.split()) - 1),)
+        bad = unspoken(live, text)
         if bad:
             live.quarantine.speaking(row.id, speech.duration_ms)
 
@@ -137,7 +134,9 @@ class Voice:
             kind="spoken",
             confidence_permille=SURE,
         )
-        return entry(self._house, live, draft, live.keeping.asked(heard.split()))
+        texts = heard.split()
+        found = merged([*live.keeping.asked(texts), *secrets_in(live, texts)])
+        return entry(self._house, live, draft, found)
 
 
 def play_again(house: House, live: LiveCall) -> None:
