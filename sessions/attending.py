@@ -113,8 +113,10 @@ class Attending:
 
     async def _listen(self, live: LiveCall, inboxes: _Inboxes) -> None:
         while True:
-            await self._look_at(live, *await inboxes.words.get())
+            header, payload = await inboxes.words.get()
+            await self._look_at(live, header, payload)
             inboxes.unheard -= 1
+            live.quarantine.passed(self._turn_id(live, header["id"]))
 
     async def _look_at(self, live: LiveCall, header: Header, payload: bytes) -> None:
         try:
@@ -234,13 +236,15 @@ class Attending:
             self.acknowledge(header["id"])
             return
         turn = self._turn_id(live, header["id"])
+        live.quarantine.understood(turn, hearing.text, hearing.words, header["at_us"])
         future = told.heard.setdefault(turn, asyncio.get_running_loop().create_future())
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
         if not await self._may_keep(live, header["at_us"], header["end_us"]):
             # Nothing of it is kept; but a card is known again when the agent passes it on.
-            live.keeping.heard(turn, hearing.text.split(), self._house.clock())
+            for one in live.keeping.heard(turn, hearing.text.split(), self._house.clock()):
+                live.quarantine.decided(one.id, one.found)
             await self._act(live, told.id, "heard", header["id"])
             return
         draft = Draft(

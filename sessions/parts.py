@@ -53,6 +53,7 @@ class Parts:
             lines=self.lines,
             turns=self.turns,
             attending=self.attending,
+            sealing=self.sealing,
         )
         self.transferring = Transferring(house, self.calls, self.dialogs)
         self.announcing = Announcing(house, self.calls, self.voice, self.transferring)
@@ -78,6 +79,7 @@ class Parts:
             ("sessions.turn_away", self.announcing.turn_away),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
+            ("recordings.shred", self.sealing.shred),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
             ("telephony.move", self.moving.move),
