@@ -3,7 +3,7 @@
 import pytest
 
 from consent.bases import basis_recorded
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind
 from conversation.tables import Turn
 from recordings.tables import Recording, RecordingState
 from runtime import Refused

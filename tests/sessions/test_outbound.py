@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from consent.bases import basis_recorded, basis_withdrawn
-from consent.tables import Basis, BasisKind, ConsentEvent
+from consent.policy.terms import BasisKind
+from consent.tables import Basis, ConsentEvent
 from conversation.reducers import action_finished, action_started
 from conversation.tables import Action, ActionState
 from parley.calling import Calling, needs_a_server
