@@ -28,8 +28,12 @@ def happenings(entry: Entry, key: Key) -> list[Happening]:
 
 
 def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
-    args = entry.args
+    yield from _own(entry, key)
     yield from _consents(entry)
+
+
+def _own(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
+    args = entry.args
     match entry.reducer:
         case "sessions.call_offered":
             yield "call", f"call offered by {_text(args['remote'], key)}"
@@ -66,27 +70,20 @@ def _consents(entry: Entry) -> Iterator[tuple[str, str]]:
     """What a commit says of consent, once for scopes of which it says the same."""
     told: dict[str, list[str]] = {}
     for table, _, new in entry.deltas:
-        if table == "consent_event" and new["event"] not in (
-            *words.QUIET,
-            Event.NOTHING_REQUIRED,
-            Event.LEFT,
-        ):
+        if table == "consent_event" and new is not None and new["event"] not in QUIET:
             told.setdefault(words.consent(new), []).append(new["scope"])
     for text, scopes in told.items():
         yield "consent", f"{', '.join(scopes)}: {text}"
     for table, old, new in entry.deltas:
-        if (
-            table == "recording"
-            and new is not None
-            and (old is None or old["state"] != new["state"])
-        ):
-            yield "recording", BECAME.get(new["state"], new["state"]) if old else "recording began"
+        if table == "recording" and new is not None:
+            became = "recording began" if old is None else BECAME.get((old["state"], new["state"]))
+            yield from [("recording", became)] if became is not None else []
 
 
+QUIET = (*words.QUIET, Event.NOTHING_REQUIRED, Event.LEFT)
 BECAME = {
-    "open": "recording goes on",
-    "suspended": "recording is suspended",
-    "sealed": "its last chunk is a row",
+    ("suspended", "open"): "recording goes on",
+    ("open", "suspended"): "recording is suspended",
 }
 
 
