@@ -4,67 +4,22 @@ People who were recorded, voices that are synthesised, and sounds that nobody sa
 time: what varies follows from a number.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.near_misses import NEAR_MISSES, UNTUNED
 from bench.telephone import VOICES, Recording, over_telephone, recordings
 from conversation.speech.engines import RATE
 from conversation.speech.espeak import Espeak, Voice
 
 Samples = NDArray[np.float64]
 
-# fmt: off
-# Not one of these is agreement. None was looked at when the grammar was made.
-NEAR_MISSES = (
-    # With a yes in it.
-    "yes but not recorded", "yes if you do not record", "yes and no", "yes or no", "yes no maybe",
-    "yes I heard you", "yes what is it", "yes who is this", "yes hello", "yes go on", "yes yes what",
-    "yes I have a question", "yes I disagree", "yes I mind", "yes I object", "well yes but", "yes well",
-    "yes man", "yes minister", "did you say yes or no", "say yes", "never say yes", "oh yes the weather",
-    "yes to the appointment not to the recording", "yeah right", "yeah whatever", "yeah no",
-    "yeah but who are you", "yeah hold on", "yep that was my mother", "hell yes he said",
-    # With agreement in it.
-    "I agree to disagree", "I agree with my wife", "I agree to nothing", "I agreed yesterday",
-    "I agree but only to the call", "I disagree", "I do not agree at all", "I never agree",
-    "agree", "agreed", "agreeing", "agrees", "a degree", "the degree", "decree", "pedigree",
-    "I accept no such thing", "I accept nothing of the kind", "accept", "except", "I except",
-    "I consent to nothing", "consent", "content", "I can not agree", "we do not all agree",
-    "I would agree if", "do you agree", "who agreed", "sure thing buddy", "sure not", "for sure maybe",
-    "okay so what", "okay boomer", "okay wait", "okay google", "of course you would say that",
-    # That sound like it.
-    "yesterday", "guess", "guess what", "guest", "chess", "jazz", "yes's", "yesteryear", "less", "mess",
-    "bless you", "dress", "press", "express", "confess", "success", "excess", "access", "address",
-    "years", "ears", "jess", "yet", "yell", "yellow", "yeast", "east", "yeti", "yard", "yam", "yak",
-    "gear", "here", "year", "yay", "yo", "you", "use", "eye a grey", "high grade", "I grieve",
-    "eye of green", "a green", "I greet", "I grew", "I see", "I breathe", "I creep", "I agonise",
-    "iced tea", "ice cream", "I scream", "nice set", "I set", "I sex", "eyes", "ask it", "asset",
-    # Single syllables.
-    "ah", "eh", "uh", "mm", "hm", "huh", "tut", "psst", "shh", "sss", "ts", "yuh", "ja", "ye", "yi",
-    # Names and numbers.
-    "Jeff", "Jessica", "Jasmine", "Agnes", "Ines", "James", "Gregory", "Igor", "Ursula", "Esther",
-    "John Smith", "Mary Jones", "Yasmin Green", "Les Gray", "six", "sixty six", "seven", "nine",
-    "ten past six", "four seven two", "nineteen eighty", "a hundred and ten", "double o seven",
-    "the sixth of june", "one", "two", "press one", "press two",
-    # Questions.
-    "what for", "is that necessary", "why do you record", "may I say no", "what if I say yes",
-    "do I have to", "can I think about it", "could you repeat the question", "who wants to know",
-    "what did you ask", "must I agree", "is yes an option", "what is the address",
-    # Somebody else, or the television.
-    "and now the weather for tomorrow", "the president said yes to the bill", "goal goal goal",
-    "the jury has reached a verdict", "do you take this man", "I do", "I will", "it is a yes from me",
-    "three yeses you are through", "our survey said", "and the answer is", "previously on the show",
-    "terms and conditions apply", "yes we can", "just do it", "because you are worth it",
-    "the markets were up six per cent", "mum the phone", "say yes to the dress", "oh god yes",
-    "yes chef", "yes sir right away sir", "the ayes have it", "no comment", "say I agree darling",
-    "he says I agree but he does not", "she said yes", "did he say yes", "they will say yes",
-)
-
 YES_SPOKEN = ("yes", "yes please", "yes i agree", "i agree", "yes i do", "i accept", "yeah")
+CONFIRMED_SPOKEN = ("yes i agree", "yes i accept")
 NO_SPOKEN = ("no", "no thank you", "no i do not agree", "i disagree", "i do not agree", "nope")
-# fmt: on
 
 PACES = ((150, 50, 1), (120, 35, 3), (190, 65, 0), (165, 25, 1), (140, 80, 2))
 """Words in a minute, pitch, gap between words: as `Voice` has them."""
@@ -86,6 +41,7 @@ class Utterance:
     kind: str
     text: str
     pcm: bytes
+    line: float | None = None
 
 
 def not_answers() -> Iterator[Utterance]:
@@ -105,17 +61,17 @@ def people() -> Iterator[Utterance]:
 
 def near_misses(turns: int = 3) -> Iterator[Utterance]:
     """Each text in so many voices, at other paces, over other lines."""
-    for number, text in enumerate(NEAR_MISSES):
+    for number, text in enumerate(NEAR_MISSES + UNTUNED):
         for turn in range(turns):
-            yield synthesised("near miss", text, turns * number + turn)
+            kind = "near miss" if text in NEAR_MISSES else "untuned"
+            yield synthesised(kind, text, turns * number + turn)
 
 
-def answers(turns: int = 12) -> Iterator[Utterance]:
-    """Yes and no, in many voices over each line."""
-    for text in (*YES_SPOKEN, *NO_SPOKEN):
+def answers(texts: Iterable[str], turns: int = 12) -> Iterator[Utterance]:
+    """Each in many voices, as many times over each line."""
+    for text in texts:
         for turn in range(turns):
-            kind = "yes" if text in YES_SPOKEN else "no"
-            yield synthesised(kind, text, turn * 5 + len(text))
+            yield synthesised("answer", text, turn * 5 + len(text))
 
 
 def synthesised(kind: str, text: str, number: int) -> Utterance:
@@ -124,7 +80,7 @@ def synthesised(kind: str, text: str, number: int) -> Utterance:
     pace = PACES[number // len(LINES) % len(PACES)]
     said = Espeak(Voice(timbre.name, *pace)).say(text)
     name = f"{text} [{timbre.name} {pace[0]}/{pace[1]}{_of(line)}]"
-    return Utterance(name, kind, text, heard(said.pcm, line, number))
+    return Utterance(name, kind, text, heard(said.pcm, line, number), line)
 
 
 def heard(pcm: bytes, line: float | None, seed: int) -> bytes:
@@ -257,5 +213,8 @@ def _babble() -> Iterator[Utterance]:
     """Several who read aloud at once."""
     every = [np.frombuffer(one.pcm, dtype="<i2").astype(np.float64) for one in recordings()]
     for shift in range(6 if len(every) > 2 else 0):
-        pieces = [np.roll(np.resize(one, 3 * RATE), 1_700 * shift * n) for n, one in enumerate(every)]
-        yield Utterance(f"babble {shift}", "sound", "", heard(_pcm(np.sum(pieces, axis=0)), None, shift))
+        tracks = [
+            np.roll(np.resize(one, 3 * RATE), 1_700 * shift * n) for n, one in enumerate(every)
+        ]
+        together = _pcm(np.sum(tracks, axis=0))
+        yield Utterance(f"babble {shift}", "sound", "", heard(together, None, shift))
