@@ -18,14 +18,20 @@ from bench.utterances import (
     YES_SPOKEN,
     Utterance,
     answers,
-    near_misses,
-    people,
-    sounds,
+    like_a_confirmation,
+    not_answers,
 )
 from consent.machine import Event, Standing, State, after, row_of
 from conversation.speech.engines import Grammar
 from conversation.speech.grammars import CONFIRMATION, YES_NO, Meaning, answer
 from conversation.speech.sphinx import Sphinx
+from conversation.speech.withdrawal import (
+    ERASE_PHRASES,
+    WITHDRAW,
+    WITHDRAW_PHRASES,
+    Wish,
+    withdraws,
+)
 
 EVENTS: dict[Meaning | None, Event] = {
     "yes": Event.YES_VOICE,
@@ -33,6 +39,8 @@ EVENTS: dict[Meaning | None, Event] = {
     None: Event.UNCLEAR,
 }
 NAMED_MAX = 8
+DICTATED_EVERY = 16
+"""Dictation takes a second or more: so many are left out for each that is dictated."""
 
 
 @dataclass
@@ -47,6 +55,10 @@ class Hearer:
         meant = answer(self.sphinx.hear(one.pcm, (grammar,), False))
         self.seconds.append(time.perf_counter() - began)
         return meant
+
+    def wish(self, one: Utterance, *, dictation: bool) -> Wish | None:
+        found = self.sphinx.hear(one.pcm, (WITHDRAW,), dictation)
+        return withdraws(found.text) if found.accepted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ def grants(found: Sequence[Heard]) -> tuple[list[Heard], list[tuple[Heard, Heard
 
 def print_no_answers(hearer: Hearer, every: int) -> bool:
     """Answers whether none can grant."""
-    said = [*people(), *near_misses(), *sounds()][::every]
+    said = [*not_answers()][::every]
     found = heard(hearer, said)
     kinds = Counter(one.kind for one in said)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
@@ -98,11 +110,36 @@ def print_no_answers(hearer: Hearer, every: int) -> bool:
     return not twice and not pairs
 
 
+def print_alike(hearer: Hearer, every: int) -> None:
+    """What is known to be hard: nobody says it by chance, first and again when asked."""
+    found = heard(hearer, [*like_a_confirmation()][::every])
+    _line("made to sound like the confirmation", len(found), "")
+    _line("  taken for it when read back", *_yes((one.one, one.second) for one in found))
+    _line("  granted by saying it twice", len(grants(found)[0]), "")
+
+
 def print_answers(hearer: Hearer, turns: int) -> None:
     _shares(hearer, "yes, first hearing", answers(YES_SPOKEN, turns), YES_NO, "yes")
     _shares(hearer, "yes, read back", answers(CONFIRMED_SPOKEN, turns), CONFIRMATION, "yes")
     _shares(hearer, "no, first hearing", answers(NO_SPOKEN, turns), YES_NO, "no")
     _shares(hearer, "no, read back", answers(NO_SPOKEN, turns), CONFIRMATION, "no")
+
+
+def print_wishes(hearer: Hearer, every: int, turns: int) -> None:
+    """Words that stop a recording, heard beside dictation: missed, and heard where none is."""
+    for name, phrases in (("stop", WITHDRAW_PHRASES), ("delete", ERASE_PHRASES)):
+        said = [*answers(phrases[::2], max(1, turns // 8))]
+        wishes = [(one, hearer.wish(one, dictation=True)) for one in said]
+        meant = withdraws(phrases[0])
+        other = sum(wish not in (meant, None) for _, wish in wishes)
+        missed = sum(wish is None for _, wish in wishes)
+        _line(f"asked to {name}: not understood", missed, f"of {len(said)}; {other} as the other")
+    others = [one for one in not_answers() if withdraws(one.text) is None]
+    by_grammar, dictated = others[::every], others[:: every * DICTATED_EVERY]
+    stopped = [one.name for one in by_grammar if hearer.wish(one, dictation=False)]
+    _line("stopped by the phrases, unasked", len(stopped), f"of {len(by_grammar)} {stopped or ''}")
+    stopped = [one.name for one in dictated if hearer.wish(one, dictation=True)]
+    _line("stopped with dictation, unasked", len(stopped), f"of {len(dictated)} {stopped or ''}")
 
 
 def _shares(
@@ -140,7 +177,9 @@ def main() -> int:
     hearer.sphinx.warm((YES_NO,))
     hearer.sphinx.warm((CONFIRMATION,))
     is_safe = print_no_answers(hearer, options.every)
+    print_alike(hearer, options.every)
     print_answers(hearer, options.turns)
+    print_wishes(hearer, options.every, options.turns)
     p50, p99 = p50_p99(hearer.seconds)
     print(f"{len(hearer.seconds)} hearings: p50 {p50:.0f} ms, p99 {p99:.0f} ms; {machine()}")
     return 0 if is_safe else 1

@@ -52,8 +52,8 @@ NEAR_MISSES = (
     "he says I agree but he does not", "she said yes", "did he say yes", "they will say yes",
 )
 
-# And these have never been tuned on.
-UNTUNED = (
+# And these to be taken for the very sentence that confirms: few are anything that one says.
+ALIKE = (
     "yes the green one", "yes I dream of it", "yes eye drops", "yes I argue", "yes I read it",
     "yes Ida Green", "guess who agrees", "jess and I agree", "bless I agree not",
     "chess is agreeable", "less I agreed", "yes they agree", "yes she agreed",

@@ -4,13 +4,14 @@ People who were recorded, voices that are synthesised, and sounds that nobody sa
 time: what varies follows from a number.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.near_misses import NEAR_MISSES, UNTUNED
+from bench.near_misses import ALIKE, NEAR_MISSES
+from bench.sentences import UNSEEN
 from bench.telephone import VOICES, Recording, over_telephone, recordings
 from conversation.speech.engines import RATE
 from conversation.speech.espeak import Espeak, Voice
@@ -18,7 +19,7 @@ from conversation.speech.espeak import Espeak, Voice
 Samples = NDArray[np.float64]
 
 YES_SPOKEN = ("yes", "yes please", "yes i agree", "i agree", "yes i do", "i accept", "yeah")
-CONFIRMED_SPOKEN = ("yes i agree", "yes i accept")
+CONFIRMED_SPOKEN = ("yes i agree",)
 NO_SPOKEN = ("no", "no thank you", "no i do not agree", "i disagree", "i do not agree", "nope")
 
 PACES = ((150, 50, 1), (120, 35, 3), (190, 65, 0), (165, 25, 1), (140, 80, 2))
@@ -45,10 +46,16 @@ class Utterance:
 
 
 def not_answers() -> Iterator[Utterance]:
-    """All of them: people, near misses in three voices each, sounds."""
+    """All of them: people, near misses in three voices each, sentences, sounds."""
     yield from people()
-    yield from near_misses()
+    yield from synthesised_each("near miss", NEAR_MISSES, 3)
+    yield from synthesised_each("sentence", UNSEEN, 1)
     yield from sounds()
+
+
+def like_a_confirmation() -> Iterator[Utterance]:
+    """What was made up to be taken for the very sentence that confirms."""
+    yield from synthesised_each("alike", ALIKE, 3)
 
 
 def people() -> Iterator[Utterance]:
@@ -59,11 +66,10 @@ def people() -> Iterator[Utterance]:
             yield Utterance(f"{name}{_of(line)}", "people", "", heard(piece, line, number))
 
 
-def near_misses(turns: int = 3) -> Iterator[Utterance]:
+def synthesised_each(kind: str, texts: Sequence[str], turns: int) -> Iterator[Utterance]:
     """Each text in so many voices, at other paces, over other lines."""
-    for number, text in enumerate(NEAR_MISSES + UNTUNED):
+    for number, text in enumerate(texts):
         for turn in range(turns):
-            kind = "near miss" if text in NEAR_MISSES else "untuned"
             yield synthesised(kind, text, turns * number + turn)
 
 
@@ -138,7 +144,7 @@ def _pcm(samples: Samples) -> bytes:
 
 
 def _time(seconds: float) -> Samples:
-    return np.arange(int(seconds * RATE)) / RATE
+    return np.arange(int(seconds * RATE), dtype=np.float64) / RATE
 
 
 def _tones(hertz: tuple[int, ...], seconds: float) -> Samples:

@@ -6,8 +6,8 @@ from hashlib import sha256
 from consent.prompts import Act, Prompt
 from consent.wordings import WORDINGS
 
-FOLLOWS = {Act.READ_BACK: "confirm", Act.ASK_AGAIN: "reask"}
-"""What a question is followed by, as the names of wordings have it."""
+FOLLOWS = {Act.READ_BACK: ("confirm", 2), Act.ASK_AGAIN: ("reask", 1)}
+"""What a question is followed by, and in which version, as the names of wordings have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,18 @@ class Said:
 
 def said(prompt: Prompt, before: str = "") -> Said:
     """What is played for a prompt; `before` it, in the same breath, a greeting."""
-    follows = FOLLOWS.get(prompt.act)
-    names = tuple(
-        name if follows is None else name.replace("-ask-", f"-{follows}-")
-        for name in prompt.wordings
-    )
+    names = tuple(_following(name, prompt.act) for name in prompt.wordings)
     found = [WORDINGS[name] for name in names]
     text = " ".join(part for part in (before, *(one.text for one in found)) if part)
     return Said(names, text, max(one.must_hear_permille for one in found))
+
+
+def _following(name: str, act: Act) -> str:
+    """The name of what follows a question where it is read back, or asked again."""
+    if act not in FOLLOWS:
+        return name
+    what, version = FOLLOWS[act]
+    return f"{name.replace('-ask-', f'-{what}-').rpartition('-')[0]}-{version}"
 
 
 def of_house(what: str, language: str) -> str:

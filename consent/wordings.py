@@ -28,6 +28,13 @@ WORDINGS = {
             "I heard yes. Please say yes once more, or press 1, to be recorded.",
             800,
         ),
+        # A sentence, for a word is too easily heard where nobody said it.
+        Wording(
+            "recording-confirm-en-2",
+            "en",
+            "I heard yes. To be recorded please say: yes, I agree. Or press 1.",
+            800,
+        ),
         Wording(
             "recording-reask-en-1",
             "en",
