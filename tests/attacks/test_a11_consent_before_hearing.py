@@ -7,6 +7,7 @@ import asyncio
 import io
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import av
 import numpy as np
@@ -18,8 +19,11 @@ from consent.tables import ConsentClip, ConsentEvent
 from conversation.speech.engines import Hearing
 from conversation.speech.messages import hearing_answer
 from media.wire import encode
+from parley import record
+from parley.telling import told
 from recordings.retention.precedence import Artefact
 from recordings.tables import Recording
+from runtime.engines import sqlite
 from runtime.sealed import Sealed, unseal
 from sessions import recovery
 from sessions.consent_reducers import consent_answered
@@ -106,6 +110,23 @@ async def test_how_they_agreed_is_kept_in_the_commit_that_grants(line: Line) -> 
         heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
     assert len(heard) == 8_000 == clip.duration_ms * 8
     assert np.abs(heard.astype(int) - np.frombuffer(SPOKEN, "<i2")).max() < 300
+
+
+async def test_an_officer_sees_that_there_is_one_and_when_it_is_gone(
+    line: Line, tmp_path: Path
+) -> None:
+    await line.read_back()
+    await line.says_and_is_heard("yes i agree")
+    (clip,) = await line.clips()
+    reading = sqlite.open_reader(tmp_path / "parley.db")
+
+    (shown,) = record.record(reading, line.house.keystore.key, CALL)["clips"]
+    assert (shown["id"], shown["duration_ms"], shown["erased"]) == (clip.id, 1_000, False)
+    line.house.keystore.destroy(clip.clip.key_id)
+    again = record.record(reading, line.house.keystore.key, CALL)
+    assert [one["erased"] for one in again["clips"]] == [True]
+    assert "a clip of how it was said, 1.0 s: [erased" in "\n".join(told(again))
+    reading.close()
 
 
 @pytest.mark.parametrize("said", ["no", "hundred"])
