@@ -144,12 +144,12 @@ def _pcm(samples: Samples) -> bytes:
 
 
 def _time(seconds: float) -> Samples:
-    return np.arange(int(seconds * RATE), dtype=np.float64) / RATE
+    return np.linspace(0.0, seconds, int(seconds * RATE), endpoint=False)
 
 
 def _tones(hertz: tuple[int, ...], seconds: float) -> Samples:
     at = _time(seconds)
-    return np.sum([np.sin(2 * np.pi * f * at) for f in hertz], axis=0, dtype=np.float64)
+    return np.stack([np.sin(2 * np.pi * f * at) for f in hertz]).sum(axis=0)
 
 
 def _bursts(samples: Samples, on: float, every: float) -> Samples:

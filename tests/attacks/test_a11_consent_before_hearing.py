@@ -106,7 +106,7 @@ async def test_how_they_agreed_is_kept_in_the_commit_that_grants(line: Line) -> 
     assert (await line.evidence())[consent.RECORDING] == clip.id == clips.name_of(READ_BACK)
     assert clip.clip.key_id not in (line.live.words_key, recording.caller_key, recording.agent_key)
     wav = unseal(clip.clip, line.house.keystore.key(clip.clip.key_id))
-    with av.open(io.BytesIO(wav)) as file:
+    with av.open(io.BytesIO(wav), "r") as file:
         heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
     assert len(heard) == 8_000 == clip.duration_ms * 8
     assert np.abs(heard.astype(int) - np.frombuffer(SPOKEN, "<i2")).max() < 300

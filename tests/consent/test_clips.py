@@ -20,7 +20,7 @@ def test_any_player_hears_what_was_said(rate: int) -> None:
     wav, duration_ms = prepared(pcm, rate)
 
     assert duration_ms == 1_500
-    with av.open(io.BytesIO(wav)) as file:
+    with av.open(io.BytesIO(wav), "r") as file:
         (stream,) = file.streams.audio
         assert (stream.codec_context.name, stream.rate) == ("pcm_mulaw", rate)
         heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(stream)])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from bench.near_misses import NEAR_MISSES
 from bench.sentences import NO_ANSWERS, UNSEEN
-from bench.utterances import NEAR_MISSES
 from conversation.speech.grammars import NO_PHRASES, YES_PHRASES
 from conversation.speech.withdrawal import (
     ERASE_PHRASES,
