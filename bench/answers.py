@@ -165,7 +165,7 @@ def _yes(found: Iterable[tuple[Utterance, Meaning | None]]) -> tuple[int, str]:
 
 
 def _line(name: str, count: int, told: str) -> None:
-    print(f"{name:<44}{count:>6}  {told}".rstrip())
+    print(f"{name:<44}{count:>6}  {told}".rstrip(), flush=True)
 
 
 def main() -> int:

@@ -149,7 +149,8 @@ def _time(seconds: float) -> Samples:
 
 def _tones(hertz: tuple[int, ...], seconds: float) -> Samples:
     at = _time(seconds)
-    return np.stack([np.sin(2 * np.pi * f * at) for f in hertz]).sum(axis=0)
+    together: Samples = np.stack([np.sin(2 * np.pi * f * at) for f in hertz]).sum(axis=0)
+    return together
 
 
 def _bursts(samples: Samples, on: float, every: float) -> Samples:
