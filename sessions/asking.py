@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from consent import clips, prompts, saying, story
+from consent import clips, permits, prompts, saying, story
 from consent.machine import LISTENING, Event, Standing, State
+from consent.permit import NotPermitted
 from consent.prompts import Act, Prompt
 from consent.reducers import RECORDING, TRACKS
 from consent.saying import Said
@@ -100,7 +101,7 @@ class Asking:
                 marked = True
                 self._soon(self._heard(live, row.id, prompt, said, (played_ms, total_ms)))
 
-        closing = await self._voice.say(live, row, progress)
+        closing = await self._voice.say(live, row, progress, language=prompt.language)
         played_ms, total_ms = closing.args["played_ms"], closing.args["total_ms"]
         if played_ms * 1_000 < total_ms * said.must_hear_permille:
             await self._cut(live, row.id)
@@ -183,9 +184,17 @@ class Asking:
     async def voice_answer(self, live: LiveCall, pcm: bytes, rate: int, began_us: int) -> None:
         """Something was said after the question. Words stay in memory, and so does the audio
         unless it grants."""
-        is_read_back = State.READ_BACK in (await self._listening(live.id)).values()
+        events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
+        try:
+            permit = permits.answering(events, live.id)
+        except NotPermitted:
+            return  # It was answered by a key meanwhile.
+        states = [one.state for one in story.standings(events).values()]
+        is_read_back = State.READ_BACK in states
         grammar = grammars.CONFIRMATION if is_read_back else grammars.YES_NO
-        hearing = await self._house.speech.hear(pcm, (grammar,), dictation=False, rate=rate)
+        hearing = await self._house.speech.hear(
+            pcm, (grammar,), dictation=False, permit=permit, rate=rate
+        )
         answer = MEANINGS.get(grammars.answer(hearing) or "", Event.UNCLEAR)
         grants = is_read_back and answer is Event.YES_VOICE
         clip = await self._clip(live, pcm, rate, began_us) if grants else None

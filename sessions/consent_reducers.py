@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from consent import clips
 from consent import reducers as consent
 from consent.machine import Due, Event, State
+from consent.permit import LIVE_STT, VENDOR
 from consent.reducers import Outcome
 from consent.story import CALLER
 from consent.tables import ConsentHeard, ConsentPrompt, ConsentTerm
@@ -16,7 +17,7 @@ from conversation.tables import Turn
 from runtime import Context, Refused, Sealed, reducer
 from sessions import bridge_reducers as joined
 from sessions import gating
-from sessions.gating import LIVE_STT, RECORDED
+from sessions.gating import RECORDED
 from sessions.tables import Call, CallState
 
 ANSWERS = (
@@ -265,4 +266,4 @@ def _grants(ctx: Context, call: str, answer: Event, scopes: tuple[str, ...]) -> 
 
 def _captured(ctx: Context, call: str) -> tuple[str, ...]:
     standings = consent.standings_of(ctx, call)
-    return tuple(scope for scope in standings if scope in CAPTURED or scope.startswith("vendor:"))
+    return tuple(scope for scope in standings if scope in CAPTURED or scope.startswith(VENDOR))

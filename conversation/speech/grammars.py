@@ -83,7 +83,7 @@ _BESIDE_IT = (
     *("yes i disagree", "yes disagree", "yes this agree", "yes he agrees", "guess i agree"),
     *("yes i don't", "guess i do", "yes i read", "yes i see", "yes i mean", "yes i need"),
     *("yes i heard", "yes a green", "yesterday", "pedigree"),
-    *("yes i regret", "yes they agree", "less i agreed", "the yes i agreed", "yes ida green"),
+    *("yes i degree", "yes i regret", "yes they agree", "less i agreed"),
 )
 CONFIRMATION = Grammar(
     "confirmation",
