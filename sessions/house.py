@@ -166,6 +166,10 @@ class House:
         """`text` under a key of the keystore. Raises KeyDestroyed."""
         return seal(text, key_id, self.keystore.key(key_id), self.entropy)
 
+    def seal_bytes(self, value: bytes, key_id: str) -> Sealed[bytes]:
+        """The same for what is no text."""
+        return seal(value, key_id, self.keystore.key(key_id), self.entropy)
+
     def unseal(self, sealed: Sealed[str]) -> str:
         """The plaintext. Raises KeyDestroyed."""
         return unseal(sealed, self.keystore.key(sealed.key_id))

@@ -42,7 +42,12 @@ class Kept:
     locks: tuple[RetentionLock, ...]
 
 
-def sealings(call: Call, recording: Recording | None, basis_key: str | None) -> tuple[Sealing, ...]:
+def sealings(
+    call: Call,
+    recording: Recording | None,
+    basis_key: str | None,
+    clip_keys: tuple[str, ...] = (),
+) -> tuple[Sealing, ...]:
     """What of a call is sealed under what."""
     found: list[Sealing] = []
     if recording is not None:
@@ -50,6 +55,8 @@ def sealings(call: Call, recording: Recording | None, basis_key: str | None) -> 
     if not call.forgotten:
         found += [Sealing(artefact, (call.words_key,)) for artefact in WORDS]
     found.append(Sealing(Artefact.CALLER_DETAILS, (call.caller_key,)))
+    if clip_keys:
+        found.append(Sealing(Artefact.CONSENT_CLIP, clip_keys))
     if basis_key is not None:
         found.append(Sealing(Artefact.CONSENT_EVIDENCE, (basis_key,)))
     return tuple(found)
