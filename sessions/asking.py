@@ -122,7 +122,7 @@ class Asking:
         # Known before the commit: the next question may be under way when that is done.
         question = live.question
         sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
-        keys = {party: await self._house.prepare_key() for party in PARTIES if sure}
+        keys = {party: await self._house.prepare_key(live.id) for party in PARTIES if sure}
         if question in live.playing:
             # Before the commit that lets others hear this line.
             with suppress(MediaUnavailable):

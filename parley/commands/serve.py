@@ -18,6 +18,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         policies(here.config)
         music_of(here.config)
+        here.keystore()  # Also wraps what an older release left in clear, before anybody calls.
         return Keeper(here.config, here.data).run()
     except (KeeperError, TrunkError, MusicError) as error:
         raise NotLikeThis(str(error)) from error
