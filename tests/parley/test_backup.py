@@ -247,6 +247,7 @@ async def test_a_backup_takes_what_rows_name_from_a_segment_that_grows(
         == named + bytes(len(stray)) + growing.read_bytes()[len(named + stray) : -777]
     )
     assert kept.stat().st_blocks * 512 < len(stray)  # The rest is a hole.
+    bring_kek(tmp_path / "data", tmp_path / "new")
     code, _, _ = said(
         *("restore", "--from", tmp_path / "backup", "--data", tmp_path / "new"),
         *("--keys", tmp_path / "data" / "keys"),
