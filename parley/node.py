@@ -41,8 +41,8 @@ from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
-from runtime.kek import KekError
 from runtime.kek_sources import source_of
+from runtime.key_errors import KekError
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create

@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime import wrapped
+from runtime.key_errors import KekError
 from runtime.wrapped import KEY_BYTES, NONCE_BYTES, WRAPPED_BYTES_MAX, NotWrapped
-
-
-class KeystoreError(OSError):
-    """There is no room for a key, or no KEK; nothing was half done. The message says what to do."""
-
-
-class KekError(KeystoreError):
-    """The KEK is not to be had, or it is another. No new one is made beside what it wrapped."""
 
 
 class Kek(Protocol):

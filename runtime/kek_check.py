@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime import wrapped
-from runtime.kek import Kek, KekError, Source
+from runtime.kek import Kek, Source
+from runtime.key_errors import KekError
 from runtime.key_files import ids_in
 from runtime.wrapped import KEY_BYTES, NotWrapped
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from runtime import key_files
-from runtime.kek import Bytes, Hook, Kek, KekError, Remote, Source
+from runtime.kek import Bytes, Hook, Kek, Remote, Source
+from runtime.key_errors import KekError
 from runtime.wrapped import KEY_BYTES
 
 REFERENCE = re.compile(

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime import key_files, wrapped
-from runtime.kek import Kek, KekError, Source
+from runtime.kek import Kek, Source
 from runtime.kek_check import CHECK, check_of, checked, is_clear
+from runtime.key_errors import KekError
 from runtime.key_files import ids_in
 from runtime.wrapped import NotWrapped, parent_of
 

@@ -68,6 +68,14 @@ def unwrap(wrapped: bytes, parent_key: bytes, bound_to: bytes) -> bytes:
         ) from error
 
 
+def unwrap_child(key_id: str, call_key: str, parent: bytes, data: bytes) -> bytes:
+    """The key in a file, under the key of a call. Raises NotWrapped."""
+    found = decode(data).get(call_key)
+    if found is None:
+        raise NotWrapped(f"it is not wrapped under {call_key}")
+    return unwrap(found, parent, context(key_id, call_key))
+
+
 def encode(wrappings: Mapping[str, bytes]) -> bytes:
     """A file, of what each parent made of the key."""
     return b"".join(

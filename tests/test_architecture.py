@@ -69,6 +69,8 @@ SHELLS = {
     "runtime.kek_sources": "reads a KEK from a file, a variable, a keyring, a hook",
     "runtime.key_files": "files of keys, flushed and overwritten",
     "runtime.key_making": "draws keys by chance",
+    "runtime.tombstones": "reads the list of destroyed keys",
+    "runtime.unlocking": "opened keys are shared by threads",
     "runtime.rewrapping": "files of keys under another KEK",
     "runtime.key_pool": "has keys prepared beside the event loop",
     "runtime.scrub": "a thread that reads the log again",

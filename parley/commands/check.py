@@ -26,9 +26,9 @@ from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
 from runtime.engines import witness
 from runtime.errors import StoreDamaged
-from runtime.kek import KekError
 from runtime.kek_check import checked
 from runtime.kek_sources import File
+from runtime.key_errors import KekError
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
 from runtime.tables import select

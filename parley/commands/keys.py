@@ -7,9 +7,10 @@ from parley.commands import No, NotLikeThis, finding, place, verbs
 from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
-from runtime.kek import KekError, Source
+from runtime.kek import Source
 from runtime.kek_check import is_clear, known_in
 from runtime.kek_sources import HINT, File, source_of
+from runtime.key_errors import KekError
 from runtime.key_files import ids_in
 from runtime.keystore import read_tombstones
 from runtime.rewrapping import rewrap

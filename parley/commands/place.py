@@ -13,8 +13,9 @@ from parley.config import Config, ConfigError, load
 from runtime import integrity
 from runtime.engines import sqlite
 from runtime.errors import StoreDamaged
-from runtime.kek import KekError, Source
+from runtime.kek import Source
 from runtime.kek_sources import source_of
+from runtime.key_errors import KekError
 from runtime.keystore import Keystore
 
 DATA = Path("data")

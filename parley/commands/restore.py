@@ -13,7 +13,7 @@ from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
 from runtime.errors import StoreBroken
-from runtime.kek import KekError, KeystoreError
+from runtime.key_errors import KekError, KeystoreError
 
 EXAMPLES = """\
 examples:

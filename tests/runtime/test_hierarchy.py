@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime import key_files
-from runtime.kek import KekError
+from runtime.key_errors import KekError
 from runtime.key_files import ids_in
 from runtime.keystore import KeyDestroyed, Keystore, read_tombstones
 

@@ -1,12 +1,13 @@
-"""Another KEK takes over: at any moment one of the two opens everything, and in the end one does."""
+"""Another KEK takes over: at any moment one of the two opens all, and in the end one does."""
 
 from pathlib import Path
 
 import pytest
 
-from runtime.kek import Bytes, KekError, Source
+from runtime.kek import Bytes, Source
 from runtime.kek_check import known_in
 from runtime.kek_sources import File
+from runtime.key_errors import KekError
 from runtime.keystore import Keystore
 from runtime.rewrapping import rewrap
 
