@@ -7,15 +7,15 @@ A replaced file is never just unlinked: its bytes would stay on the disk. It kee
 import errno
 import fcntl
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime.wrapped import is_id
 
 NEW, OLD = ".new", ".old"
-REPLACED_AT_ONCE = 256
-"""So many share a flush of the directory."""
+AT_ONCE = 256
+"""So many files are open at once, and share a flush."""
 
 
 def write_all(directory: Path, files: Mapping[str, bytes]) -> None:
@@ -50,15 +50,14 @@ def replace_all(directory: Path, files: Mapping[str, bytes]) -> None:
     Only under the lock. Raises OSError.
     """
     names = list(files)
-    for begin in range(0, len(names), REPLACED_AT_ONCE):
-        some = names[begin : begin + REPLACED_AT_ONCE]
+    for begin in range(0, len(names), AT_ONCE):
+        some = names[begin : begin + AT_ONCE]
         write_all(directory, {f".{name}{NEW}": files[name] for name in some})
         for name in some:
             os.link(directory / name, directory / f".{name}{OLD}", follow_symlinks=False)
             os.replace(directory / f".{name}{NEW}", directory / name)
         sync(directory)
-        for name in some:
-            overwrite(directory / f".{name}{OLD}")
+        overwrite_all([directory / f".{name}{OLD}" for name in some])
     sync(directory)
 
 
@@ -86,16 +85,30 @@ def ids_in(directory: Path) -> list[str]:
 
 def overwrite(path: Path) -> None:
     """Write zeros over all of it, then remove it. Raises OSError."""
+    overwrite_all([path])
+
+
+def overwrite_all(paths: Sequence[Path]) -> None:
+    """The same of many, whether they are there or not: the first flush takes most with it."""
+    for begin in range(0, len(paths), AT_ONCE):
+        _overwrite(paths[begin : begin + AT_ONCE])
+
+
+def _overwrite(paths: Sequence[Path]) -> None:
+    found: list[tuple[Path, int]] = []
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        os.write(handle, bytes(os.fstat(handle).st_size))
-        os.fsync(handle)
+        for path in paths:
+            with suppress(FileNotFoundError):
+                handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                found.append((path, handle))
+                os.write(handle, bytes(os.fstat(handle).st_size))
+        for _, handle in found:
+            os.fsync(handle)
     finally:
-        os.close(handle)
-    path.unlink(missing_ok=True)
+        for _, handle in found:
+            os.close(handle)
+    for path, _ in found:
+        path.unlink(missing_ok=True)
 
 
 def append(path: Path, data: bytes) -> None:

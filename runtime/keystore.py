@@ -225,9 +225,8 @@ class Keystore:
         """Overwrite and remove them; the directory is flushed once for all."""
         self._unlocking.forget(key_ids)
         with failures(self._directory):
-            for key_id in key_ids:
-                key_files.overwrite(self._path(key_id))
             if key_ids:
+                key_files.overwrite_all([self._path(key_id) for key_id in key_ids])
                 key_files.sync(self._directory)
 
     def _path(self, key_id: str) -> Path:

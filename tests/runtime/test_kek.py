@@ -1,6 +1,7 @@
 """Where a KEK comes from, and what happens where it is lost or another."""
 
 import base64
+import importlib.util
 import os
 import secrets
 import subprocess
@@ -103,6 +104,14 @@ def test_without_the_right_kek_nothing_starts_and_none_is_made(tmp_path: Path, l
     assert len(Keystore(tmp_path / "keys").key(key_id)) == 32
 
 
+def test_a_kek_that_changes_while_the_server_runs_wraps_nothing(tmp_path: Path) -> None:
+    keystore = Keystore(tmp_path / "keys")
+    keystore.prepare()
+    (tmp_path / "kek").write_bytes(secrets.token_bytes(32))
+    with pytest.raises(KekError, match=r"changed to kek_[0-9a-f]+: put kek_[0-9a-f]+ back"):
+        keystore.prepare_families(1, 1)
+
+
 def test_a_kek_that_goes_while_the_server_runs_is_an_error_and_not_an_erasure(
     tmp_path: Path,
 ) -> None:
@@ -125,6 +134,11 @@ def test_a_kek_that_goes_while_the_server_runs_is_an_error_and_not_an_erasure(
 # -- the keyring --
 
 
+without_package = pytest.mark.skipif(
+    importlib.util.find_spec("keyring") is not None, reason="the package is asked first"
+)
+
+
 @pytest.fixture
 def secret_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program of that name, first on the path; it answers with what lies beside it."""
@@ -141,6 +155,7 @@ def secret_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@without_package
 def test_the_keyring_is_asked_by_secret_tool(tmp_path: Path, secret_tool: Path) -> None:
     source = source_of("keyring:parley/kek", tmp_path)
     with pytest.raises(KekError, match="holds nothing for parley/kek: openssl"):
@@ -154,12 +169,33 @@ def test_the_keyring_is_asked_by_secret_tool(tmp_path: Path, secret_tool: Path) 
         Keystore(tmp_path / "keys", source)
 
 
+@without_package
 def test_where_nothing_can_ask_a_keyring_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(KekError, match=r"pip install 'parley\[keyring\]', or install secret-tool"):
         source_of("keyring:parley/kek", tmp_path).open()
+
+
+@without_package
+def test_the_keyring_is_asked_by_the_package_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keyring.py").write_text(
+        f"def get_password(service, name):\n"
+        f"    if service == 'locked':\n        raise RuntimeError('no backend')\n"
+        f"    return {KEK.hex()!r} if (service, name) == ('parley', 'kek') else None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "keyring", raising=False)
+    found = source_of("keyring:parley/kek", tmp_path).open()
+    assert found.id == source_of("env:KEK", tmp_path, {"KEK": KEK.hex()}).open().id
+    with pytest.raises(KekError, match="holds nothing for parley/other"):
+        source_of("keyring:parley/other", tmp_path).open()
+    with pytest.raises(KekError, match="cannot be asked for locked/kek: RuntimeError: no backend"):
+        source_of("keyring:locked/kek", tmp_path).open()
+    monkeypatch.delitem(sys.modules, "keyring", raising=False)
 
 
 # -- a key management service --
