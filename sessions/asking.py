@@ -139,7 +139,7 @@ class Asking:
             )
 
         try:
-            await self._with_keys(grants, commit)
+            await self._with_keys(live.id, grants, commit)
         except Refused:
             return
         held, live.held_key = live.held_key, None
@@ -256,7 +256,7 @@ class Asking:
             )
 
         with suppress(Refused):
-            await self._with_keys(is_sure and RECORDING in listening, commit)
+            await self._with_keys(live.id, is_sure and RECORDING in listening, commit)
         if live.question == question:
             live.question = None
 
@@ -290,10 +290,10 @@ class Asking:
         return max(implied, default=ANSWER_S)
 
     async def _with_keys(
-        self, wanted: bool, commit: Callable[[dict[str, str]], Awaitable[bool]]
+        self, call: str, wanted: bool, commit: Callable[[dict[str, str]], Awaitable[bool]]
     ) -> None:
         """Commit with a prepared key for each track, if one may be wanted."""
-        keys = {track: await self._house.prepare_key() for track in TRACKS if wanted}
+        keys = {track: await self._house.prepare_key(call) for track in TRACKS if wanted}
         used = False
         try:
             used = await commit(keys)
