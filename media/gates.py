@@ -162,6 +162,7 @@ def chunk_event(sealed: Sealed) -> Event:
             "samples": len(chunk.samples),
             "rate": chunk.rate,
             "sha256": sealed.sha256,
+            "key": sealed.key.hex(),
             "bytes": sealed.size,
             "path": sealed.path,
             "offset": sealed.offset,

@@ -26,8 +26,10 @@ from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
+from parley.filing import Filing
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
+from parley.plans import plans_of
 from parley.reach import (
     advertised,
     calls_max,
@@ -63,6 +65,9 @@ from telephony.sip import Event, Policy, UserAgent
 from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
+
+SUBJECTS = "subjects.secret"
+"""The key of the tags by which a consent on file is found; without it none is."""
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
@@ -174,7 +179,12 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, **Calling(board.house).operations, **retaining.operations},
+            {
+                **OPERATIONS,
+                **Calling(board.house).operations,
+                **Filing(board.house, load_secret(Path(go["data"]) / SUBJECTS)).operations,
+                **retaining.operations,
+            },
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
@@ -223,6 +233,7 @@ class Node:
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
             hold_music=_music(config),
+            human=config.consent.human,
         )
         agents = Agents(config.agent.app, _database(config))
         keystore = Keystore(data / "keys")
@@ -240,6 +251,13 @@ class Node:
             clock=clock,
             entropy=secrets.token_bytes,
             note=note,
+            terms_for=plans_of(
+                config,
+                rows=store.reader,
+                secret=load_secret(data / SUBJECTS),
+                clock=clock,
+                note=note,
+            ).terms_for,
         )
         self._notary = Notary(store, ORIGIN, house.log_key, note)
         await self._notary.start()

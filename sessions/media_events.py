@@ -59,6 +59,7 @@ class MediaEvents:
         there = {leg["leg"]: leg for leg in header["legs"]}
         for live in [live for live in self._calls.values() if media.process_of(live.id) == process]:
             leg = there.pop(live.id, None)
+            live.quarantine.missed()
             try:
                 await self._resume(live, lost=_why_lost(leg))
             except MediaUnavailable as error:
@@ -80,7 +81,12 @@ class MediaEvents:
     def _media_event(self, live: LiveCall, header: Header, payload: bytes) -> None:
         match header["event"]:
             case "played":
-                outcome = Played(header["played_ms"], header["total_ms"], header["interrupted"])
+                outcome = Played(
+                    header["played_ms"],
+                    header["total_ms"],
+                    header["interrupted"],
+                    header["at_us"],
+                )
                 played(live, header["utterance"], outcome)
             case "progress":
                 progressed(live, header["utterance"], header["played_ms"])
@@ -96,13 +102,19 @@ class MediaEvents:
             case "speech_started":
                 self._parts.attending.touch(live)
                 self._parts.attending.interrupt(live)
+                live.quarantine.speaks(header["at_us"])
                 return
             case "silent":
                 self._parts.soon(self._silent(live))
             case "roc":
                 self._parts.soon(self._rolled_over(live, header))
                 return
-            case "dtmf" | "heard":
+            case "heard":
+                utterance = f"{live.id}:{header['id']}"
+                live.quarantine.heard(utterance, header["at_us"], header["end_us"])
+                self._parts.attending.deliver(live.id, header, payload)
+                return
+            case "dtmf":
                 self._parts.attending.deliver(live.id, header, payload)
                 return
             case _:

@@ -54,6 +54,7 @@ class News:
                 total_ms=to_ms(played.total, line.rate),
                 interrupted=played.interrupted,
                 refused=played.refused,
+                at_us=self.now,
             )
 
     def _tell_progress(self, turn: Slots) -> None:

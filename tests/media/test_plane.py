@@ -231,7 +231,7 @@ def test_a_sealed_chunk_is_told_with_its_place_in_time() -> None:
     network.run(2_000)
     job = network.far.take_jobs()[0]
     assert isinstance(job, SealJob)
-    network.far.sealed(Sealed(job, "00-0.seg", 16_016, "00", offset=300))
+    network.far.sealed(Sealed(job, "00-0.seg", 16_016, "00", bytes(32), offset=300))
     (chunk,) = named(events(network.far), "chunk")
     place = [chunk.header[name] for name in ("path", "offset", "bytes", "rate")]
     assert place == ["00-0.seg", 300, 16_016, 8_000]

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from media.rtp import RtpPacket, sequence_delta, timestamp_delta
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
-from tests.media.line import AGENT_KEY, gate, lease, noise, opening, play
+from tests.media.line import gate, lease, noise, opening, play
 
 WAIT_S = 10.0
 STALL_PACKETS_MAX = 10
@@ -259,7 +259,7 @@ def test_a_recording_is_sealed_on_disk_before_it_is_told(
     begin = int(str(chunk["offset"]))
     sealed = (tmp_path / str(chunk["path"])).read_bytes()[begin : begin + int(str(chunk["bytes"]))]
     assert hashlib.sha256(sealed).hexdigest() == chunk["sha256"]
-    opened = AESGCM(AGENT_KEY.key).decrypt(
+    opened = AESGCM(bytes.fromhex(str(chunk["key"]))).decrypt(
         (9).to_bytes(4, "big") + bytes(8), sealed, b"call-1|agent|9|0"
     )
     assert opened == bytes(3_200)
