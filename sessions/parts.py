@@ -43,7 +43,6 @@ class Parts:
         self.sealing = Sealing(house, self.calls, self.turns)
         self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self.voice)
-        self.announcing = Announcing(house, self.calls, self.voice)
         self.bridging = Bridging(house, self.calls, self.asking)
         self.moving = Moving(house, self.calls, self.lines, self.bridging)
         self.attending = Attending(house, self.calls, self.asking)
@@ -57,6 +56,7 @@ class Parts:
             sealing=self.sealing,
         )
         self.transferring = Transferring(house, self.calls, self.dialogs)
+        self.announcing = Announcing(house, self.calls, self.voice, self.transferring)
         self.dialling = Dialling(
             house,
             self.calls,

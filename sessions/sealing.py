@@ -9,6 +9,7 @@ from typing import Any
 
 from consent.tables import ConsentEvent
 from media.client import MediaUnavailable
+from media.gates import LEASE_LOST
 from media.recorder import Track
 from recordings import segments, vault
 from recordings.clearance import MARGIN_US, Span, is_covered
@@ -38,6 +39,8 @@ from sessions.tables import Leg, LegQuality
 from sessions.turns import Turns
 
 GATE_RETRY_S = 2.0
+LEASE_RETRY_S = 0.1
+"""A lease that ran out is there again once the store commits, which is waited for."""
 
 GATE_WAIT_S = 3.0
 """How long the media process may take to seal its last chunks."""
@@ -83,10 +86,13 @@ class Sealing:
             self._open(live, recording, recording.epoch)
         return None
 
-    async def reopen_gate(self, live: LiveCall, why: str) -> None:
-        """The gate was lost: open one under the next epoch, and let the record say why."""
+    async def reopen_gate(self, live: LiveCall, why: str, lost: int | None = None) -> None:
+        """The gate was lost: open one under the next epoch, and let the record say why.
+
+        `lost` is the epoch of the gate that is gone, if it is known: another was not.
+        """
         rows = await self._house.store.reader.rows(Recording, id=live.id)
-        if not rows:
+        if not rows or (lost is not None and rows[0].epoch != lost):
             return
         try:
             epoch = await self._house.surely(gate_reopened, live.id, why=why)
@@ -94,12 +100,12 @@ class Sealing:
             return  # It is suspended, or was closed meanwhile.
         self._open(live, rows[0], epoch)
 
-    async def gate_lost(self, live: LiveCall, why: str) -> None:
-        """The media process could not write and closed the gate by itself: try again, later."""
+    async def gate_lost(self, live: LiveCall, why: str, epoch: int) -> None:
+        """The media process closed the gate of that epoch by itself: try again, later."""
         self._house.note("the recording gate was lost", call=live.id, why=why)
-        await asyncio.sleep(GATE_RETRY_S)
+        await asyncio.sleep(LEASE_RETRY_S if why == LEASE_LOST else GATE_RETRY_S)
         if not live.ended.is_set():
-            await self.reopen_gate(live, why)
+            await self.reopen_gate(live, why, epoch)
 
     def _open(self, live: LiveCall, recording: Recording, epoch: int) -> None:
         live.gate_closed.clear()

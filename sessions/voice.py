@@ -36,11 +36,19 @@ class Voice:
         return await self.say(live, row)
 
     async def say(
-        self, live: LiveCall, row: Utterance, progress: Callable[[int], None] | None = None
+        self,
+        live: LiveCall,
+        row: Utterance,
+        progress: Callable[[int], None] | None = None,
+        *,
+        language: str = "",
     ) -> Closing:
-        """Play a planned utterance; answers the action that commits what was heard of it."""
+        """Play a planned utterance; answers the action that commits what was heard of it.
+
+        `language` is ISO 639, "" for that of the voice.
+        """
         text = live.clear.pop(row.id, None) or self._house.unseal(row.text)
-        speech = await self._house.speech.say(text)
+        speech = await self._house.speech.say(text, language=language)
         bad = unspoken(live, text)
         if bad:
             live.quarantine.speaking(row.id, speech.duration_ms)

@@ -1,1 +1,1 @@
-"""Attacks on what the house promises, each made for real."""
+"""The 24 attacks on consent and the record, each with a test that is named after it."""

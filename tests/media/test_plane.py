@@ -25,6 +25,7 @@ from tests.media.line import (
     deliver,
     events,
     gate,
+    lease,
     named,
     noise,
     opening,
@@ -389,6 +390,7 @@ def test_hostile_datagrams_of_the_source_itself_do_not_crash_the_leg(seed: int) 
 
 def test_the_hello_of_a_full_plane_fits_into_one_header() -> None:
     plane = Plane("0123456789abcdef")
+    plane.command(lease(EPOCH), b"", EPOCH)
     for n in range(LEGS_MAX + 1):
         leg = f"{n:064}"
         plane.add_port(60_000 + n, "h", EPOCH)
