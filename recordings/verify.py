@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from struct import pack
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -22,7 +23,7 @@ FILE_BYTES_MAX, ADDED = 1 << 30, ("consent_", "chunk", "segment", "gate_vote", "
 # The rows of the table of consent that grant, and out of which states; 33 is an emergency.
 GRANTS = {6: "unresolved notice_due", 8: "confirm_due", 11: "asked read_back", 12: "read_back"}
 GRANTS |= {16: "reasked", 17: "asked", 33: "unresolved notice_due confirm_due ask_due refused"}
-OPENING, ANSWERS = ("basis_ok", "granted", "vital"), ("heard", "yes_key", "yes_voice", "stayed")
+OPENING, LISTENING = ("basis_ok", "granted", "vital"), ("asked", "read_back", "reasked")
 NOBODY = Row(state="", epoch=0, is_open=False, number=0, at_us=1 << 62, party="", scopes=())
 
 
@@ -66,14 +67,21 @@ class Pack:
             tree, size = bytes.fromhex(told) if told else next(leaves), size - count
             trees += [(count, tree)] if size >= 0 else []
             while len(trees) > 1 and (trees[-2][0] == trees[-1][0] or size == 0):
-                (_, right), (count, left) = trees.pop(), trees.pop()
-                trees.append((2 * count, sha256(b"\1" + left + right).digest()))
+                (_, right), (half, left) = trees.pop(), trees.pop()
+                trees.append((2 * half, sha256(b"\1" + left + right).digest()))
         return trees[0][1] if next(leaves, None) is None and size <= 0 else b""
 
     def is_open(self, scope: str, begin_us: int, end_us: int) -> bool:
         """Whether the caller let a scope be open all that time: it opens and closes in turn."""
         opened = bisect_right(self.flips[scope], begin_us)
         return opened % 2 == 1 and opened >= bisect_left(self.flips[scope], end_us)
+
+
+def attempt(do: Callable[..., Any], *given: object) -> Any:
+    try:
+        return do(*given)
+    except Exception:
+        return b""
 
 
 # fmt: off
@@ -85,8 +93,9 @@ LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
         (r.is_open, r.at_us) == (r.state in OPENING and not r.closed_by, e.at_us)),
     ("epoch", "consent_event", lambda p, e, r:
         r.epoch == r.was.epoch + (r.is_open != r.was.is_open)),
-    ("heard", "consent_event", lambda p, e, r: r.event not in ANSWERS or
-        r.scope in p.rows["consent_prompt"][r.prompt].scopes and r.prompt in p.rows["consent_heard"]),
+    ("heard", "consent_event", lambda p, e, r: r.state == r.was.state if r.event != "heard" and
+        r.state in LISTENING else r.event != "heard" or (r.prompt in p.rows["consent_heard"] and
+        r.scope in p.rows["consent_prompt"][r.prompt].scopes)),
     ("heard", "consent_heard", lambda p, e, r:
         r.played_ms * 1000 >= r.total_ms * r.must_hear_permille),
     ("birth", "consent_key", lambda p, e, r: (by := p.rows["consent_event"][r.event]) and
@@ -117,7 +126,8 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
     names = {line[66:] for line in wrong} - {LISTS[1], SIGNATURE}
     yield "bag", not names, f"changed, missing, or not listed: {sorted(names)}"
     yield "key", key.strip() in ("", p.vkey), "the log key is not the one you trust"
-    p.public.verify(b64decode(p.text(SIGNATURE)), p.read(LISTS[1]))
+    signed = attempt(p.public.verify, b64decode(p.text(SIGNATURE)), p.read(LISTS[1]))
+    yield "signature", signed is None, "the log key did not sign the lists"
     for rule, note in ("log", p.text("data/checkpoint.txt")), ("history", held):
         size, root = p.signed(note) if note else (0, b"")
         yield rule, not note or p.root(size) == root, f"it is not the log of size {size}"
@@ -129,7 +139,7 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
         if entry.scope == p.call:
             yield "chain", (entry.scope_seq, entry.scope_prev) == (number + 1, link), where
             number, link = number + 1, leaf.hex()
-        mine = [one for one in entry.deltas if getattr(one[2], "call", p.call) == p.call]
+        mine = [one for one in entry.deltas if getattr(one[2] or one[1], "call", p.call) == p.call]
         for table, old, r in mine:
             yield "rows", not (old and table.startswith(ADDED)), f"{where}: {table} {r.id}"
             p.rows[table][r.id] = r
@@ -143,14 +153,14 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
     for r in p.rows["chunk"].values():
         name, gone = f"data/audio/{r.sha256}", r.key_id in p.rows["key_destroyed"]
         yield "erased", not (gone and name in p.files), name
-        yield "audio", gone or sha256(p.read(name)).hexdigest() == r.sha256, name
-        if r.key_id in p.keys and not gone:
-            bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + (
-                f"|{r.rate}" if r.rate != 8_000 else ""
-            )
-            nonce = r.epoch.to_bytes(4, "big") + r.n.to_bytes(8, "big")
-            pcm = AESGCM(p.keys[r.key_id]).decrypt(nonce, p.read(name), bound.encode())
-            yield "sealed", len(pcm) == 2 * r.samples, name
+        if not gone:
+            box = p.read(name) if name in p.files else b""
+            yield "audio", sha256(box).hexdigest() == r.sha256, name
+            rate = "" if r.rate == 8_000 else f"|{r.rate}"
+            bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}{rate}".encode()
+            key = AESGCM(p.keys.get(r.key_id, bytes(32)))
+            pcm: bytes = attempt(key.decrypt, pack(">IQ", r.epoch, r.n), box, bound)
+            yield "sealed", len(pcm) == 2 * r.samples or r.key_id not in p.keys, name
     numbers = defaultdict[tuple[str, int], list[int]](list)
     for r in [*p.rows["chunk"].values(), *p.rows["chunk_gap"].values()]:
         numbers[r.party, r.epoch].append(r.n)
@@ -158,9 +168,9 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
         yield "gaps", sorted(found) == [*range(len(found))], f"track {track}"
 
 
-def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") -> Faults:
+def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") -> dict[str, Any]:
     """Rule -> what speaks against the pack. `checkpoint` and `keys` are names of files."""
-    faults: Faults = defaultdict(list)
+    faults: dict[str, Any] = defaultdict(list)
     held, opened = (Path(file).read_text() if file else "" for file in (checkpoint, keys))
     try:
         for rule, holds, where in claims(Pack(Path(directory), opened), held, key):
