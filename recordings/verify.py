@@ -24,6 +24,7 @@ FILE_BYTES_MAX, ADDED = 1 << 30, ("consent_", "chunk", "segment", "gate_vote", "
 GRANTS = {6: "unresolved notice_due", 8: "confirm_due", 11: "asked read_back", 12: "read_back"}
 GRANTS |= {16: "reasked", 17: "asked", 33: "unresolved notice_due confirm_due ask_due refused"}
 OPENING, LISTENING = ("basis_ok", "granted", "vital"), ("asked", "read_back", "reasked")
+TRACKED = ("chunk", "chunk_gap")
 NOBODY = Row(state="", epoch=0, is_open=False, number=0, at_us=1 << 62, party="", scopes=())
 
 
@@ -64,7 +65,7 @@ class Pack:
         """That of the log at a size, from perfect subtrees side by side: ours, and those told."""
         trees, leaves = list[tuple[int, bytes]](), iter(self.leaves)
         for count, told in json.loads(self.text("data/proof.json")):
-            tree, size = bytes.fromhex(told) if told else next(leaves), size - count
+            tree, size = bytes.fromhex(told) if told else next(leaves, b""), size - count
             trees += [(count, tree)] if size >= 0 else []
             while len(trees) > 1 and (trees[-2][0] == trees[-1][0] or size == 0):
                 (_, right), (half, left) = trees.pop(), trees.pop()
@@ -128,9 +129,13 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
     yield "key", key.strip() in ("", p.vkey), "the log key is not the one you trust"
     signed = attempt(p.public.verify, b64decode(p.text(SIGNATURE)), p.read(LISTS[1]))
     yield "signature", signed is None, "the log key did not sign the lists"
-    for rule, note in ("log", p.text("data/checkpoint.txt")), ("history", held):
-        size, root = p.signed(note) if note else (0, b"")
-        yield rule, not note or p.root(size) == root, f"it is not the log of size {size}"
+    notes = {"log": p.text("data/checkpoint.txt")} | ({"history": held} if held else {})
+    for rule, (size, root) in ((rule, p.signed(note)) for rule, note in notes.items()):
+        yield (
+            rule,
+            p.root(size) == root or (rule == "history" and not size),
+            f"it is not the log of size {size}",
+        )
     number, link, before = 0, None, Row(seq=0, at_us=0)
     for entry, leaf in zip(p.entries, p.leaves, strict=True):
         where = f"entry {entry.seq}"
@@ -141,14 +146,14 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
             number, link = number + 1, leaf.hex()
         mine = [one for one in entry.deltas if getattr(one[2] or one[1], "call", p.call) == p.call]
         for table, old, r in mine:
-            yield "rows", not (old and table.startswith(ADDED)), f"{where}: {table} {r.id}"
-            p.rows[table][r.id] = r
-            if table == "consent_event":
+            yield "rows", not (old and table.startswith(ADDED)), f"{where}: {table}"
+            p.rows[table][getattr(r, "id", "")] = r
+            if table == "consent_event" and r:
                 r.was, p.latest[r.party, r.scope] = p.latest[r.party, r.scope], r
                 if r.party == "caller" and r.is_open != r.was.is_open:
                     p.flips[r.scope].append(r.at_us)
         for rule, which, holds in LAWS:
-            for r in (r for table, _, r in mine if table == which):
+            for r in (r for table, _, r in mine if table == which and r):
                 yield rule, holds(p, entry, r), f"{where}: {which} {r.id}"
     for r in p.rows["chunk"].values():
         name, gone = f"data/audio/{r.sha256}", r.key_id in p.rows["key_destroyed"]
@@ -161,11 +166,9 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
             key = AESGCM(p.keys.get(r.key_id, bytes(32)))
             pcm: bytes = attempt(key.decrypt, pack(">IQ", r.epoch, r.n), box, bound)
             yield "sealed", len(pcm) == 2 * r.samples or r.key_id not in p.keys, name
-    numbers = defaultdict[tuple[str, int], list[int]](list)
-    for r in [*p.rows["chunk"].values(), *p.rows["chunk_gap"].values()]:
-        numbers[r.party, r.epoch].append(r.n)
-    for track, found in numbers.items():
-        yield "gaps", sorted(found) == [*range(len(found))], f"track {track}"
+    there = [(r.party, r.epoch, r.n) for one in TRACKED for r in p.rows[one].values()]
+    before = [(party, epoch, n - 1) for party, epoch, n in there if n]
+    yield "gaps", {*before} <= {*there} and len({*there}) == len(there), "a chunk is missing"
 
 
 def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Pack {
       stack.push({ count: 2 * left.count, hash: sha256('\x01', left.hash, right.hash) })
     }
     for (const [count, told] of JSON.parse(this.text('data/proof.json'))) {
-      const hash = told ? Buffer.from(told, 'hex') : sha256('\x00', this.lines[at++])
+      const hash = told ? Buffer.from(told, 'hex') : sha256('\x00', this.lines[at++] ?? '')
       if (covered >= size) continue
       covered += count
       stack.push({ count, hash })

@@ -138,7 +138,9 @@ class Call:
         """About both that are asked for in one question."""
         steps = [self.step(row, event, state, scope, **also) for scope in SCOPES]
         self.add(
-            at_us, f"consent.{event}", *(("consent_event", {**one, "at_us": at_us}) for one in steps)
+            at_us,
+            f"consent.{event}",
+            *(("consent_event", {**one, "at_us": at_us}) for one in steps),
         )
 
     def ask(self, at_us: int, *, heard: bool = True, played_ms: int = 1_000) -> None:
@@ -253,9 +255,9 @@ class Call:
         )
         self.chunks.append(chunk)
         self.ciphertexts[chunk.name] = sealed
-        row = asdict(chunk)
+        row = {"id": chunk.name, **asdict(chunk)}
         if self.old:
-            del row["offset"], row["rate"]
+            del row["offset"]
         self.log.append(at_us, "recordings.chunk_sealed", [["chunk", None, row]])
 
     def store(self, recordings: Path) -> None:
