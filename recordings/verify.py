@@ -24,8 +24,9 @@ FILE_BYTES_MAX, ADDED = 1 << 30, ("consent_", "chunk", "segment", "gate_vote", "
 GRANTS = {6: "unresolved notice_due", 8: "confirm_due", 11: "asked read_back", 12: "read_back"}
 GRANTS |= {16: "reasked", 17: "asked", 33: "unresolved notice_due confirm_due ask_due refused"}
 OPENING, LISTENING = ("basis_ok", "granted", "vital"), ("asked", "read_back", "reasked")
-TRACKED = ("chunk", "chunk_gap")
-NOBODY = Row(state="", epoch=0, is_open=False, number=0, at_us=1 << 62, party="", scopes=())
+NEVER_US = 1 << 62
+NOBODY = Row(state="", epoch=0, is_open=False, number=0, at_us=NEVER_US, party="", scopes=())
+vars(NOBODY).update(first_epoch=NEVER_US, gate="", standing="", requested_by="")
 
 
 class Pack:
@@ -36,7 +37,7 @@ class Pack:
         if any(one.is_symlink() or one.stat().st_size > FILE_BYTES_MAX for one in paths):
             raise ValueError("there is a link, or a file that is too large")
         self.files = {one.relative_to(root).as_posix(): one for one in paths if one.is_file()}
-        lines = self.read("data/entries.jsonl").split(b"\n")[:-1]
+        lines = self.files["data/entries.jsonl"].read_bytes().split(b"\n")[:-1]
         self.entries = [json.loads(line, object_hook=lambda row: Row(**row)) for line in lines]
         self.leaves = [sha256(b"\0" + line).digest() for line in lines]  # RFC 6962 section 2.1
         self.call, self.vkey = (self.text(f"data/{name}") for name in ("call.txt", "log.vkey"))
@@ -47,18 +48,15 @@ class Pack:
         self.latest: Any = defaultdict(lambda: NOBODY)
         self.flips: defaultdict[str, list[int]] = defaultdict(list)
 
-    def read(self, name: str) -> bytes:
-        return self.files[name].read_bytes()
-
     def text(self, name: str) -> str:
-        return self.read(name).decode().strip("\n")
+        return self.files[name].read_bytes().decode().strip("\n")
 
     def signed(self, note: str) -> tuple[int, bytes]:
         """Size and root of a checkpoint of this log (C2SP tlog-checkpoint, signed-note)."""
         body, _, signatures = note.rpartition("\n\n")
-        name = f"— {self.vkey.split('+')[0]} "
-        (mine,) = (line for line in signatures.split("\n") if line.startswith(name))
-        self.public.verify(b64decode(mine.split(" ")[2])[4:], f"{body}\n".encode())
+        mine = dict(line.split(" ")[1:] for line in signatures.split("\n") if line)
+        signature = b64decode(mine[self.vkey.split("+")[0]])
+        self.public.verify(signature[4:], f"{body}\n".encode())
         return int(body.split("\n")[1]), b64decode(body.split("\n")[2])
 
     def root(self, size: int) -> bytes:
@@ -122,20 +120,19 @@ LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
 
 def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
     """A rule, whether it holds, and where: of the files, the log, each row, and the audio."""
-    there = {f"{sha256(p.read(name)).hexdigest()}  {name}" for name in p.files}
+    hashes = {name: sha256(path.read_bytes()).hexdigest() for name, path in p.files.items()}
+    there = {f"{digest}  {name}" for name, digest in hashes.items()}
     wrong = there.symmetric_difference(p.text(LISTS[0]).split("\n") + p.text(LISTS[1]).split("\n"))
     names = {line[66:] for line in wrong} - {LISTS[1], SIGNATURE}
     yield "bag", not names, f"changed, missing, or not listed: {sorted(names)}"
     yield "key", key.strip() in ("", p.vkey), "the log key is not the one you trust"
-    signed = attempt(p.public.verify, b64decode(p.text(SIGNATURE)), p.read(LISTS[1]))
+    signed = attempt(p.public.verify, b64decode(p.text(SIGNATURE)), p.files[LISTS[1]].read_bytes())
     yield "signature", signed is None, "the log key did not sign the lists"
     notes = {"log": p.text("data/checkpoint.txt")} | ({"history": held} if held else {})
-    for rule, (size, root) in ((rule, p.signed(note)) for rule, note in notes.items()):
-        yield (
-            rule,
-            p.root(size) == root or (rule == "history" and not size),
-            f"it is not the log of size {size}",
-        )
+    for rule, note in notes.items():
+        size, root = p.signed(note)
+        is_so = p.root(size) == root or (rule == "history" and not size)
+        yield rule, is_so, f"it is not the log of size {size}"
     number, link, before = 0, None, Row(seq=0, at_us=0)
     for entry, leaf in zip(p.entries, p.leaves, strict=True):
         where = f"entry {entry.seq}"
@@ -158,17 +155,16 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
     for r in p.rows["chunk"].values():
         name, gone = f"data/audio/{r.sha256}", r.key_id in p.rows["key_destroyed"]
         yield "erased", not (gone and name in p.files), name
-        if not gone:
-            box = p.read(name) if name in p.files else b""
-            yield "audio", sha256(box).hexdigest() == r.sha256, name
-            rate = "" if r.rate == 8_000 else f"|{r.rate}"
-            bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}{rate}".encode()
-            key = AESGCM(p.keys.get(r.key_id, bytes(32)))
-            pcm: bytes = attempt(key.decrypt, pack(">IQ", r.epoch, r.n), box, bound)
-            yield "sealed", len(pcm) == 2 * r.samples or r.key_id not in p.keys, name
-    there = [(r.party, r.epoch, r.n) for one in TRACKED for r in p.rows[one].values()]
-    before = [(party, epoch, n - 1) for party, epoch, n in there if n]
-    yield "gaps", {*before} <= {*there} and len({*there}) == len(there), "a chunk is missing"
+        yield "audio", gone or hashes.get(name) == r.sha256, name
+        if name in p.files and r.key_id in p.keys:
+            bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + f"|{r.rate}" * (r.rate != 8_000)
+            sealed = pack(">IQ", r.epoch, r.n), p.files[name].read_bytes(), bound.encode()
+            pcm: bytes = attempt(AESGCM(p.keys[r.key_id]).decrypt, *sealed)
+            yield "sealed", len(pcm) == 2 * r.samples, name
+    pieces = [*p.rows["chunk"].values(), *p.rows["chunk_gap"].values()]
+    numbers = {(r.party, r.epoch, r.n) for r in pieces}
+    whole = all(not n or (party, epoch, n - 1) in numbers for party, epoch, n in numbers)
+    yield "gaps", whole and len(numbers) == len(pieces), "a chunk is missing, and no row says why"
 
 
 def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") -> dict[str, Any]:

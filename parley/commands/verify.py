@@ -46,6 +46,9 @@ def run(args: argparse.Namespace) -> int:
     given = {"checkpoint": args.checkpoint, "key": args.key, "keys": args.keys}
     given = {name: str(value) for name, value in given.items() if value is not None}
     faults: dict[str, list[str]] = load().verify(str(args.directory), **given)
+    if not faults:
+        # What is shown is compared with what was sealed by our own means: no part of verify.py.
+        faults = importlib.import_module("recordings.pack.checks").check(args.directory)
     notes = [*_notes(args)] if not faults else []
     if args.json:
         told = {"ok": not faults, "faults": faults, "notes": notes}

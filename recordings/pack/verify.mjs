@@ -295,11 +295,10 @@ function * audio (pack) {
     const name = `data/audio/${chunk.sha256}`
     const isGone = pack.row('key_destroyed', chunk.key_id) !== undefined
     yield ['erased', !(isGone && pack.files.has(name)), name]
-    if (isGone) continue
     const box = pack.files.has(name) ? pack.read(name) : Buffer.alloc(0)
-    yield ['audio', sha256(box).toString('hex') === chunk.sha256, name]
+    yield ['audio', isGone || sha256(box).toString('hex') === chunk.sha256, name]
     const key = pack.keys.get(chunk.key_id)
-    if (key) yield ['sealed', opened(chunk, key, box) === 2 * chunk.samples, name]
+    if (key && pack.files.has(name)) yield ['sealed', opened(chunk, key, box) === 2 * chunk.samples, name]
   }
   for (const table of ['chunk', 'chunk_gap']) {
     for (const { party, epoch, n } of pack.table(table).values()) {

@@ -132,7 +132,7 @@ class Caller:
         folder = self.folder / f"{case.name}.pack"
         # In this process: to start two for each call would take longer than the calls.
         done = cli.main(["export", call, "--to", str(folder), "--data", str(here.data)])
-        verified = verify(folder)
+        faults = verify(str(folder))
         kept = share(self.speech, load(folder / "audio" / "caller.wav"), case.alike)
         said = share(
             voiced(agent_speech(WELCOME)), load(folder / "audio" / "agent.wav"), case.alike
@@ -146,7 +146,7 @@ class Caller:
             "their reports": quality is not None and quality["round_trip_us"] is not None,
             "the booking": [one["state"] for one in told["actions"]] == ["finished"],
             "the export": done == 0,
-            f"the verdict: {verified}": verified.ok,
+            f"the verdict: {dict(faults)}": not faults,
             f"the caller's track: {kept:.0%}": kept > HEARD_SHARE,
             f"the agent's track: {said:.0%}": said > HEARD_SHARE,
         }
