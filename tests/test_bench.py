@@ -75,3 +75,9 @@ def test_what_is_found_in_words_is_counted() -> None:
     assert rows["cards, the compared utterances"][:3] == ["7", "of", "7"]
     assert rows["found where nothing is"][:3] == ["0", "of", "330"]
     assert "missed" not in out and "wrong" not in out
+
+
+def test_packs_are_measured() -> None:
+    out = printed("bench.packs", "0.1")
+    assert "floor: SHA-256 and AES-GCM" in out and "verify.py" in out
+    assert "sealed audio" in out and "of it proof.json" in out
