@@ -87,7 +87,7 @@ def _opening(event: Row, heard: Row) -> list[tuple[str, Row | None, Row]]:
 
 def made(folder: Path, seconds: int) -> Path:
     """The pack of a call of so long, both parties in chunks of a second."""
-    log, chunks, offset = Log(), list[Chunk](), 0
+    log, chunks = Log(), list[Chunk]()
     agreed(log)
     store = folder / "recordings" / "call-1"
     store.mkdir(parents=True)

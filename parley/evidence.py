@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +13,7 @@ from parley import story
 from parley.plain import Key
 from parley.proving import first_stamp, last_entry
 from parley.record import record
-from recordings import vault
+from parley.sounding import chunks_of
 from recordings.evidence import (
     CUTS_MAX,
     SEGMENT_FIELDS,
@@ -25,7 +24,6 @@ from recordings.evidence import (
 )
 from recordings.export import write
 from recordings.pack.locking import PublicKey
-from recordings.tables import Chunk
 from runtime import checkpoint, merkle
 from runtime.keystore import KeyDestroyed
 from runtime.log_key import ORIGIN
@@ -59,7 +57,7 @@ def export(
     found = record(rows, key, call.id)
     stamp = first_stamp(rows, last_entry(rows, call.id))
     leaves = [leaf for (leaf,) in rows.execute("SELECT leaf FROM log ORDER BY seq")]
-    chunks = [_vaulted(row) for row in select(rows, Chunk, ("call",), (call.id,))]
+    chunks = chunks_of(rows, call.id)
     (order,) = select(rows, Dial, ("id",), (call.id,)) or (None,)
     pack = Pack(
         call=call.id,
@@ -107,11 +105,6 @@ def _older(
     if stamp is not None:
         found.add(stamp[0])
     return sorted(found)
-
-
-def _vaulted(row: Chunk) -> vault.Chunk:
-    names = [field.name for field in fields(vault.Chunk)]
-    return vault.Chunk(**{name: getattr(row, name) for name in names})
 
 
 def _keys(key: Key, wanted: set[str]) -> dict[str, bytes]:

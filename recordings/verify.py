@@ -155,16 +155,21 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
     for r in p.rows["chunk"].values():
         name, gone = f"data/audio/{r.sha256}", r.key_id in p.rows["key_destroyed"]
         yield "erased", not (gone and name in p.files), name
-        yield "audio", gone or hashes.get(name) == r.sha256, name
+        absent = gone or (name not in p.files and r.id in p.rows["chunk_gap"])
+        yield "audio", absent or hashes.get(name) == r.sha256, name
         if name in p.files and r.key_id in p.keys:
             bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + f"|{r.rate}" * (r.rate != 8_000)
+            own, key = b64decode(getattr(r, "wrapped_key", "")), p.keys[r.key_id]
+            if own:  # The chunk's own key, under that of its track.
+                key = attempt(AESGCM(key).decrypt, own[:12], own[12:], bound.encode())
             sealed = pack(">IQ", r.epoch, r.n), p.files[name].read_bytes(), bound.encode()
-            pcm: bytes = attempt(AESGCM(p.keys[r.key_id]).decrypt, *sealed)
+            pcm: bytes = attempt(lambda key, *box: AESGCM(key).decrypt(*box), key, *sealed)
             yield "sealed", len(pcm) == 2 * r.samples, name
-    pieces = [*p.rows["chunk"].values(), *p.rows["chunk_gap"].values()]
-    numbers = {(r.party, r.epoch, r.n) for r in pieces}
+    chunks, gaps = ([*p.rows[table].values()] for table in ("chunk", "chunk_gap"))
+    numbers = {(r.party, r.epoch, r.n) for r in chunks + gaps}
     whole = all(not n or (party, epoch, n - 1) in numbers for party, epoch, n in numbers)
-    yield "gaps", whole and len(numbers) == len(pieces), "a chunk is missing, and no row says why"
+    once = len({(r.key_id, r.epoch, r.n) for r in chunks}) == len(chunks)
+    yield "gaps", whole and once, "a chunk is missing, or twice there, and no row says why"
 
 
 def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _sound(pack: Path, rows: dict[str, dict[str, Row]]) -> Faults:
     samples = vault.track_samples(chunks, rate)
     tracks = {party: vault.timeline([], samples, rate) for party in vault.PARTIES}
     for chunk in sorted(chunks, key=lambda chunk: (chunk.epoch, chunk.n)):
-        if chunk.key_id in keys:
+        if chunk.key_id in keys and (pack / "data/audio" / chunk.sha256).exists():
             box = (pack / "data/audio" / chunk.sha256).read_bytes()
             pcm = vault.raised(vault.open_chunk(box, keys[chunk.key_id], chunk), chunk.rate, rate)
             vault.place(tracks[chunk.party], chunk.first_sample * (rate // chunk.rate), pcm)

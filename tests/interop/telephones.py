@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 import numpy as np
 
 from media.caller import SoftPhone
@@ -16,8 +15,6 @@ from media.codecs import CODECS
 from media.units import SAMPLE_RATE, Samples, from_pcm, pcm
 from parley import cli
 from parley.caller.reaching import bound
-from runtime.engines import sqlite
-from runtime.tables import select
 from sessions.tables import Call
 from telephony import sdp
 from telephony.address import Address
@@ -88,9 +85,12 @@ class Telephone:
     def _audio(self) -> Address:
         return Address(*self._rtp.getsockname()[:2])
 
-    def dial(self, target: str, port: int) -> None:
+    def dial(self, target: str, port: int, *, events: bool = True) -> None:
+        """`events`: whether it knows telephone events (RFC 4733)."""
         hops = [Hop(Transport.UDP, Address(HOST, port))]
         offer = sdp.build_offer(LAWS, self._audio, 1, self._next())
+        if not events:
+            offer = b"".join(x for x in offer.splitlines(True) if b"telephone-event" not in x)
         me = f"<{self.uri}>"
         self._dialog = self._endpoint.do(lambda ua, now: ua.invite(target, offer, me, hops, now))
 
@@ -290,11 +290,7 @@ class Exchange:
         assert self.hearing() == set(wanted)
 
     def rows(self, table: type[T], **where: Any) -> list[T]:
-        connection: apsw.Connection = sqlite.open_reader(self.server.data / "parley.db")
-        try:
-            return select(connection, table, tuple(where), tuple(where.values()))
-        finally:
-            connection.close()
+        return self.server.rows(table, **where)
 
     def calls(self) -> dict[str, Call]:
         return {row.id: row for row in self.rows(Call)}
