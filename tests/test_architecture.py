@@ -81,6 +81,8 @@ SHELLS = {
     "recordings.export": "writes evidence packs",
     "recordings.vcon.schema": "reads the pinned schema that lies beside it",
     "recordings.verify": "reads evidence packs, on a machine without Parley",
+    "recordings.pack.checks": "reads evidence packs",
+    "recordings.pack.open_keys": "opens the keys of a pack, on a machine without Parley",
     "transcripts.index": "the search index, a file of its own",
     "runtime.log_key": "the key file that signs the log",
     "runtime.notary": "signs the log once a second, waits before it asks for a stamp again",

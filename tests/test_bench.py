@@ -90,3 +90,9 @@ def test_what_is_no_answer_is_heard_and_none_grants() -> None:
     assert int(rows["utterances that are no answer"][0]) > 20
     assert rows["granted by saying it twice"][0] == rows["granted by the worst pair"][0] == "0"
     assert "read back: not understood" in out and "hearings: p50" in out
+
+
+def test_packs_are_measured() -> None:
+    out = printed("bench.packs", "0.1")
+    assert "floor: SHA-256 and AES-GCM" in out and "verify.py" in out
+    assert "sealed audio" in out and "of it proof.json" in out
