@@ -101,6 +101,15 @@ class Hear:
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """The leg carries one voice of another, `what` of WAYS, while that one's gate is open."""
+
+    leg: str
+    of: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     leg: str
     voice: bool
@@ -152,7 +161,7 @@ class Acknowledge:
     names: tuple[int, ...]
 
 
-LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press | Hear | Mute
+LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press | Hear | Tap | Mute
 Command: TypeAlias = Open | LegCommand | Close | Acknowledge
 
 
@@ -250,6 +259,10 @@ def _source(item: object) -> Source:
     return Source(_name(fields, "leg"), _one_of(fields.get("what"), "what", WAYS), gain)
 
 
+def _tap(header: Header, payload: bytes) -> Command:
+    return Tap(_name(header, "leg"), _name(header, "of"), _one_of(header.get("what"), "what", WAYS))
+
+
 def _mute(header: Header, payload: bytes) -> Command:
     return Mute(_name(header, "leg"), _truth(header, "voice"))
 
@@ -319,6 +332,7 @@ PARSERS: dict[str, Callable[[Header, bytes], Command]] = {
     "close_gate": _close_gate,
     "dtmf": _dtmf,
     "hear": _hear,
+    "tap": _tap,
     "mute": _mute,
     "close": _close,
     "ack": _ack,
