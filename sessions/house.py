@@ -21,7 +21,8 @@ from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
-from sessions.routing import Routing, directly
+from sessions.routing import RecorderRouting, Routing, directly, straight
+from sessions.siprec.recorder import Recorder
 from telephony.endpoint import SipEndpoint
 from telephony.flow import Network, is_within
 from telephony.sdp import Srtp
@@ -57,6 +58,8 @@ class Settings:
     media_inside: str = ""
     """The address of our media for peers on our side of a NAT, who are in `local_networks`."""
     local_networks: Sequence[Network] = ()
+    recorders: Sequence[Recorder] = ()
+    """Recorders of others, which get the voices of whoever agreed to be recorded."""
     hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
     """What a party on hold hears again and again: s16le, 8 kHz."""
 
@@ -97,6 +100,7 @@ class House:
     sip: SipEndpoint | None = None
     route: Routing = field(default_factory=directly)
     """Which way a call of ours takes."""
+    route_to_recorder: RecorderRouting = field(default_factory=straight)
 
     async def act(
         self, reducer: Callable[..., Any], call: str, /, *, request: str | None = None, **args: Any

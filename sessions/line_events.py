@@ -28,6 +28,8 @@ class LineEvents:
             await self._take(await self._told.get())
 
     async def _take(self, event: sip.Event) -> None:
+        if self._parts.recorders.heard(event):
+            return
         match event:
             case sip.Invited(dialog_id=call, from_uri=remote, request_uri=local):
                 remote = shown(remote, event.headers, event.trunk)

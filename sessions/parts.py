@@ -19,6 +19,7 @@ from sessions.live import LiveCall
 from sessions.moving import Moving
 from sessions.referring import Referring
 from sessions.sealing import Sealing
+from sessions.siprec.recorders import Recorders
 from sessions.transferring import Transferring
 from sessions.turns import Turns
 from sessions.voice import Voice
@@ -36,6 +37,7 @@ class Parts:
         self.callers = Callers(house)
         self.voice = Voice(house, self.calls)
         self.lines = Lines(house, self.calls, self.dialogs, self.callers, self.voice)
+        self.recorders = Recorders(house, self.dialogs, self.callers, self.lines.legs)
         self.holding = Holding(self.calls, self.lines.reoffer)
         self.referring = Referring(house)
         self.turns = Turns(house, self.calls, self.referring)

@@ -17,6 +17,7 @@ from parley.config.keys import (
     ports,
     secret,
     sip_host,
+    sip_uri,
     some,
     some_text,
     text,
@@ -163,6 +164,31 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorder:
+    """A recorder of others (SIPREC): it gets both voices of whoever agreed to be recorded."""
+
+    name: str = key(some_text, "recorder", "a name of your choice")
+    uri: str = key(
+        sip_uri, "sip:srs@127.0.0.1:5070", 'such as "sip:srs@recorder.example:5060;transport=tcp"'
+    )
+    trunk: str = key(text, "", 'the name of the [[trunk]] it is reached by, or ""')
+    srtp: str = key(
+        one_of("off", "optional", "required"), "optional", '"off", "optional" or "required"'
+    )
+    codecs: tuple[str, ...] = key(
+        some(one_of(*CODECS)),
+        ("PCMU", "PCMA"),
+        'a list of "G722", "PCMU", "PCMA", "opus", the preferred one first',
+    )
+    scope: str = key(one_of("recording"), "recording", '"recording": the consent it needs')
+    when_closed: str = key(
+        one_of("silence", "inactive"),
+        "silence",
+        '"silence" (its streams go on, and nobody is in them) or "inactive" (they pause)',
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     ports: PortRange = key(ports, "20000-20999", 'a range of UDP ports such as "20000-20999"')
     codecs: tuple[str, ...] = key(
@@ -252,6 +278,7 @@ class Config:
     http: Http = Http()
     sip: Sip = Sip()
     trunk: tuple[Trunk, ...] = ()
+    recorder: tuple[Recorder, ...] = ()
     media: Media = Media()
     agent: Agent = Agent()
     consent: Consent = Consent()
@@ -272,7 +299,8 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """For a child process. Secrets are handed on as written: references stay references."""
         sections = {name: _keys(getattr(self, name)) for name in SECTIONS}
-        return {**sections, "trunk": [_keys(trunk) for trunk in self.trunk]}
+        trunks = [_keys(trunk) for trunk in self.trunk]
+        return {**sections, "trunk": trunks, "recorder": [_keys(one) for one in self.recorder]}
 
 
 SECTIONS: Mapping[str, type[Any]] = {

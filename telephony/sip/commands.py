@@ -248,6 +248,12 @@ class Commands:
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._within.info(dialog, content_type, body, now)
 
+    def probe(self, dialog_id: str, now: float) -> None:
+        """Ask whether the peer of an answered call is there still; it is hung up where not."""
+        dialog = self._core.dialog(dialog_id)
+        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+            self._within.send(dialog, "OPTIONS", now)
+
     def resolved(self, dialog_id: str, uri: str, hops: Sequence[Hop]) -> None:
         """Answer a `Resolve`, best hop first; where none was found, nothing changes."""
         if dialog := self._core.dialog(dialog_id):
