@@ -124,6 +124,8 @@ class LiveCall:
     """Pauses that are waited for."""
     question: str | None = None
     """The utterance of the question that is asked, until it is answered."""
+    answer_s: float = 0.0
+    """How long its answer is waited for."""
 
     def __post_init__(self) -> None:
         self.words_to = self.keys_to = self.id

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consent.rules import Answer
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -16,8 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consent.bases import basis_recorded
-from consent.rules import Answer
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind
 from parley import cli, history, vcons
 from recordings.reducers import chunk_refused
 from recordings.tables import Chunk
