@@ -26,9 +26,9 @@ from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
+from parley.forking import recorders_of
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
-from parley.forking import recorders_of
 from parley.reach import (
     advertised,
     calls_max,

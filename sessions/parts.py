@@ -20,6 +20,7 @@ from sessions.live import LiveCall
 from sessions.moving import Moving
 from sessions.referring import Referring
 from sessions.sealing import Sealing
+from sessions.siprec.awareness import Awareness
 from sessions.siprec.recorders import Recorders
 from sessions.transferring import Transferring
 from sessions.turns import Turns
@@ -65,6 +66,9 @@ class Parts:
             callers=self.callers,
             lines=self.lines,
             prepare_agent=self.admission.prepare_agent,
+        )
+        self.awareness = Awareness(
+            house, self.calls, self.dialogs, reoffer=self.lines.reoffer_as_is, soon=self.soon
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         for kind, perform in (

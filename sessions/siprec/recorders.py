@@ -118,9 +118,8 @@ class Recorders:
                 self._hang_up(row.id)
             elif row.state is SessionState.UP and not is_there:
                 await self._left(row.id, "gone while the node was down")
-            elif row.state is SessionState.ORDERED and is_there and dialog is not None:
-                if dialog.status == CONFIRMED:
-                    await self._agreed(row.id, dialog.remote_sdp)
+            elif row.state is SessionState.ORDERED and _is_answered(dialog):
+                await self._agreed(row.id, self._dialogs[row.id].remote_sdp)
         for recording in await reader.rows(Recording):
             if recording.state is not RecordingState.SEALED:
                 self.look(recording.id)
@@ -364,9 +363,7 @@ class Recorders:
         self._stop(f"probe/{session}")
         call = self._calls.get(session, "")
         try:
-            await self._house.surely(
-                recorder_left, call, session=session, why=why, again=again
-            )
+            await self._house.surely(recorder_left, call, session=session, why=why, again=again)
         except Refused:
             return  # It was over before: this is the answer to our BYE.
         if again:
@@ -425,6 +422,10 @@ class Recorders:
 
 def _goes_on(session: RecordingSession | None) -> bool:
     return session is not None and session.state is not SessionState.OVER
+
+
+def _is_answered(dialog: DialogState | None) -> bool:
+    return dialog is not None and dialog.status == CONFIRMED
 
 
 def _matters(table: str, old: dict[str, Any] | None, new: dict[str, Any]) -> bool:

@@ -4,12 +4,12 @@ from recordings.tables import Recording
 from runtime.keystore import KeyDestroyed
 from runtime.sealed import Sealed
 from sessions.house import House
-from sessions.siprec.taps import VOICES
 from sessions.siprec.tables import RecordingSession
+from sessions.siprec.taps import VOICES
 from sessions.tables import Call
+from telephony.sip.multipart import part
 from telephony.siprec import Association, Participant, Snapshot, Stream, identifier
 from telephony.siprec.metadata import CONTENT_TYPE, DISPOSITION
-from telephony.sip.multipart import part
 
 CALLER, AGENT = "caller", "agent"
 

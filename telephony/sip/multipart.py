@@ -1,4 +1,4 @@
-"""A body of several parts (RFC 2046 section 5.1, RFC 5621): a description, and what is beside it."""
+"""A body of several parts (RFC 2046 section 5.1, RFC 5621): a description, and what is beside."""
 
 from __future__ import annotations
 

@@ -39,9 +39,7 @@ class Reinvites:
         self._core = core
         self._within = requests
 
-    def offer(
-        self, dialog: Dialog, sdp: bytes, now: float, enclosed: bytes | None = None
-    ) -> None:
+    def offer(self, dialog: Dialog, sdp: bytes, now: float, enclosed: bytes | None = None) -> None:
         """Offer this, or have them offer where it is empty. The latest offer counts."""
         is_same = enclosed is None or enclosed == dialog.state.enclosed
         dialog.enclosing = enclosed

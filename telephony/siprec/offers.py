@@ -9,7 +9,7 @@ from telephony import sdp
 from telephony.address import Address
 from telephony.sdp.crypto import Srtp
 from telephony.sdp.encodings import CODECS
-from telephony.sdp.grammar import PLAIN, SECURE, SDP_BYTES_MAX, SdpError
+from telephony.sdp.grammar import PLAIN, SDP_BYTES_MAX, SECURE, SdpError
 from telephony.sdp.offer import Stream, Terms, session_lines, written
 
 STREAMS_MAX = 8

@@ -108,9 +108,7 @@ class Srs:
             kind, _, value = self._behaviour.partition(":")
             if kind == "mute" and is_new:
                 return
-            if kind == "refuse" and is_new:
-                status = f"{value} No"
-            elif kind == "refuse-again" and not is_new:
+            if (kind == "refuse" and is_new) or (kind == "refuse-again" and not is_new):
                 status = f"{value} No"
             else:
                 body = self._described(call, sdp)

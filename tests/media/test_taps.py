@@ -5,8 +5,8 @@ import pytest
 
 from media.codecs import CODECS
 from media.units import pcm
-from tests.media.line import gate, noise, play
-from tests.media.test_bank import Party, Room, events, likeness, loudness, named
+from tests.media.line import events, gate, named, noise, play
+from tests.media.test_bank import Party, Room, likeness, loudness
 
 GUARD_TICKS = 6
 """What a frame may be made of reaches back so far: as much is lost after each opening."""

@@ -27,12 +27,13 @@ def message(content_type: str, body: bytes) -> Request:
 def test_what_is_composed_is_opened_again_and_read_by_another_reader() -> None:
     content_type, body = composed(OFFER, FIRST)
     read = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
-    assert [one.get_content_type() for one in read.get_payload()] == [
-        "application/sdp",
-        "text/plain",
-    ]
+    assert [one.get_content_type() for one in read.walk()][1:] == ["application/sdp", "text/plain"]
     found, beside = opened(message(content_type, body))
-    assert (found.body, found.content_type, beside) == (OFFER, "application/sdp", {"text/plain": b"first"})
+    assert (found.body, found.content_type, beside) == (
+        OFFER,
+        "application/sdp",
+        {"text/plain": b"first"},
+    )
     assert composed(OFFER, FIRST) == (content_type, body)
 
 
@@ -180,7 +181,9 @@ def test_a_description_in_parts_is_a_call_like_any() -> None:
     assert response.status == 100
 
 
-@pytest.mark.parametrize("kind", ["application/rs-metadata-request+xml", "application/rs-metadata-request"])
+@pytest.mark.parametrize(
+    "kind", ["application/rs-metadata-request+xml", "application/rs-metadata-request"]
+)
 def test_a_recorder_may_ask_to_be_told_all(kind: str) -> None:
     wire, ours = up()
     callee = wire.callee.rows[wire.offered]

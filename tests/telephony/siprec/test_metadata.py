@@ -1,4 +1,4 @@
-"""What a recorder is told, held against the schema of RFC 7865 section 9, written down as checks."""
+"""What a recorder is told, held against the schema of RFC 7865 section 9, written as checks."""
 
 import base64
 import random
@@ -55,7 +55,10 @@ def complaints(xml: bytes) -> list[str]:
     names = [local(one) for one in root]
     if [ORDER.index(name) for name in names] != sorted(ORDER.index(name) for name in names):
         found.append(f"out of order: {names}")
-    if names.count("datamode") != 1 or root.findtext(f"{NS}datamode") not in ("complete", "partial"):
+    if names.count("datamode") != 1 or root.findtext(f"{NS}datamode") not in (
+        "complete",
+        "partial",
+    ):
         found.append("no datamode")
     known = {one.get(key) for one in root for key in IDS if local(one) in key}
     for one in root:

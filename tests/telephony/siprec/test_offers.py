@@ -15,8 +15,11 @@ CODECS = ("G722", "PCMU", "PCMA")
 HOST = "192.0.2.9"
 
 
-def counting(size: int, numbers: "itertools.count[int]" = itertools.count(1)) -> bytes:
-    return next(numbers).to_bytes(size, "big")
+NUMBERS = itertools.count(1)
+
+
+def counting(size: int) -> bytes:
+    return next(NUMBERS).to_bytes(size, "big")
 
 
 def voices(direction: str = SENDONLY, srtp: Srtp = Srtp.OFF) -> list[Voice]:
