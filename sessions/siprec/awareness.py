@@ -51,6 +51,8 @@ class Awareness:
         self._dialogs = dialogs
         self._reoffer = reoffer
         self._soon = soon
+        self._stale: set[str] = set()
+        self._telling: set[str] = set()
         self._hour, self._incidents = 0, 0
 
     def committed(self, batch: list[Committed]) -> None:
@@ -103,7 +105,20 @@ class Awareness:
         if live is None or dialog is None or live.ended.is_set():
             return
         if dialog.status == CONFIRMED and is_aware(dialog):
-            self._soon(self._reoffer(live))
+            self._stale.add(call)
+            if call not in self._telling:
+                self._telling.add(call)
+                self._soon(self._tell(live))
+
+    async def _tell(self, live: LiveCall) -> None:
+        """One offer after the other: each is the successor of what they have agreed to."""
+        try:
+            while live.id in self._stale and not live.ended.is_set():
+                self._stale.discard(live.id)
+                await self._reoffer(live)
+        finally:
+            self._telling.discard(live.id)
+            self._stale.discard(live.id)
 
     async def _refused(self, event: ConsentEvent) -> None:
         """Whoever asks not to be recorded is taken at their word, once: they may still agree."""

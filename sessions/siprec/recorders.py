@@ -104,14 +104,12 @@ class Recorders:
 
     async def recall(self) -> None:
         """Know the sessions of before, so that nothing told of them is anybody else's."""
-        for row in await self._house.store.reader.rows(RecordingSession):
-            if row.state is not SessionState.OVER or row.id in self._dialogs:
-                self._calls[row.id] = row.call
+        for row in await self._unfinished():
+            self._calls[row.id] = row.call
 
     async def resume(self) -> None:
         """Go on where a dead process stopped."""
-        reader = self._house.store.reader
-        for row in await reader.rows(RecordingSession):
+        for row in await self._unfinished():
             dialog = self._dialogs.get(row.id)
             is_there = dialog is not None and dialog.status != TERMINATED
             if row.state is SessionState.OVER and is_there:
@@ -120,11 +118,22 @@ class Recorders:
                 await self._left(row.id, "gone while the node was down")
             elif row.state is SessionState.ORDERED and _is_answered(dialog):
                 await self._agreed(row.id, self._dialogs[row.id].remote_sdp)
-        for recording in await reader.rows(Recording):
-            if recording.state is not RecordingState.SEALED:
+            if row.state is SessionState.UP:
+                self._probe_later(row.id)
+        for state in (RecordingState.OPEN, RecordingState.SUSPENDED):
+            for recording in await self._house.store.reader.rows(Recording, state=state):
                 self.look(recording.id)
-        for row in await reader.rows(RecordingSession, state=SessionState.UP):
-            self._probe_later(row.id)
+
+    async def _unfinished(self) -> list[RecordingSession]:
+        """The sessions that go on, and those whose goodbye was not answered yet."""
+        reader = self._house.store.reader
+        found = [
+            *await reader.rows(RecordingSession, state=SessionState.ORDERED),
+            *await reader.rows(RecordingSession, state=SessionState.UP),
+        ]
+        for dialog in self._dialogs:
+            found += await reader.rows(RecordingSession, id=dialog, state=SessionState.OVER)
+        return found
 
     async def media_came(self, process: int, there: dict[str, Any]) -> None:
         """A link to a media process: what it should have of ours. Takes ours out of `there`."""
@@ -240,6 +249,13 @@ class Recorders:
             legs = await self._taps.plan(row, recorder)
             route = await self._house.route_to_recorder(recorder)
             peer = route.hops[0].address.host
+            # What was open when this was ordered may have been closed since: then nobody is told.
+            if (found := await self._standing(session)) is None:
+                return
+            row, call, recording, recorder = found
+            if recording.state is not RecordingState.OPEN:
+                await self._left(session, "closed before it was called")
+                return
             voices = self._taps.voices(legs, recorder, peer, SENDONLY)
             began = self._house.clock() // 1_000_000
             self._sip.do(

@@ -75,9 +75,9 @@ class Recorder:
         every: list[dict[str, Any]] = [json.loads(line) for line in lines]
         return [one for one in every if method in ("", one["method"])]
 
-    def packets(self, label: str) -> list[Packet]:
-        """Every packet of a stream, in the order in which they came."""
-        path = self._folder / f"{label}.rtp"
+    def packets(self, label: str, session: int = 0) -> list[Packet]:
+        """Every packet of a stream of one session, in the order in which they came."""
+        path = self._folder / f"{session}.{label}.rtp"
         data, found, at = (path.read_bytes() if path.exists() else b""), list[Packet](), 0
         decoder = CODECS["PCMU"].decoder()
         while at + STAMP.size <= len(data):

@@ -1,7 +1,7 @@
 """A recorder (SRS, RFC 7866) in a process of its own, which keeps all that it is sent.
 
 It knows nothing of our code: multipart is read by the standard library, SIP by hand. What it was
-told is a line of JSON each in FOLDER/sip.jsonl, every RTP packet with its time in FOLDER/LABEL.rtp.
+told is a line of JSON each in FOLDER/sip.jsonl, every RTP packet with its time in FOLDER/N.LABEL.rtp for the Nth session.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 STAMP = struct.Struct("!QH")
 
 
-@dataclass
+@dataclass(eq=False)
 class Session:
     """One dialog, by its Call-ID."""
 
@@ -156,7 +156,8 @@ class Srs:
         session.ports.append(sock)
         session.labels.append(label)
         self._sockets[sock.fileno()] = sock
-        self._rtp[sock.fileno()] = self._folder / f"{label}.rtp"
+        n = list(self._sessions.values()).index(session)
+        self._rtp[sock.fileno()] = self._folder / f"{n}.{label}.rtp"
 
 
 if __name__ == "__main__":

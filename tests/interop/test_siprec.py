@@ -1,21 +1,22 @@
 """A recorder of others gets what our own gate lets through, and not one packet more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from media.units import SAMPLE_RATE, Samples
-from recordings.tables import Recording
+from consent.machine import State
+from recordings.tables import Recording, RecordingState
 from sessions.retention.tables import Disclosure
-from sessions.siprec.tables import RecordingSession, SessionState
+from sessions.siprec.tables import SessionState
 from tests.interop.agents import WELCOME
-from tests.interop.recorder import NAMESPACE, Recorder, metadata
-from tests.interop.server import Server
+from tests.interop.forked import ForkingExchange, desk, passed, spoken
+from tests.interop.recorder import NAMESPACE, Packet, Recorder, is_silent, metadata, pauses
 from tests.interop.speech import agent_speech, caller_speech
-from tests.interop.telephones import Exchange, Telephone, until
+from tests.interop.telephones import share as share_of
+from tests.interop.telephones import until
 from tests.listening import share, voiced
 
 pytestmark = [
@@ -43,36 +44,6 @@ def recorders(tmp_path: Path) -> Iterator[Callable[[str], Recorder]]:
         one.stop()
 
 
-@asynccontextmanager
-async def desk(tmp_path: Path, more: str) -> AsyncIterator[Exchange]:
-    server = Server(tmp_path, more=more)
-    exchange = Exchange(server, tmp_path)
-    try:
-        yield exchange
-    finally:
-        await exchange.close()
-        server.stop()
-
-
-async def agreed(exchange: Exchange, phone: Telephone) -> str:
-    """The caller agrees to be recorded; the id of the call."""
-    await phone.until(lambda: phone.now_s > 8, "the question")
-    phone.press("1")
-    call = exchange.ids[phone.name]
-    await until(lambda: bool(exchange.rows(Recording, id=call)), "no grant")
-    return call
-
-
-async def spoken(phone: Telephone, words: Samples, more_s: float = 0.5) -> None:
-    """Wait until that was said, and a moment longer."""
-    ends_s = phone.now_s + len(words) / SAMPLE_RATE + more_s
-    await phone.until(lambda: phone.now_s > ends_s, "time stands still")
-
-
-def sessions(exchange: Exchange) -> list[RecordingSession]:
-    return exchange.rows(RecordingSession)
-
-
 async def test_the_recorder_gets_each_voice_from_the_grant_on_and_nothing_before(
     tmp_path: Path, recorders: Callable[[str], Recorder]
 ) -> None:
@@ -81,8 +52,8 @@ async def test_the_recorder_gets_each_voice_from_the_grant_on_and_nothing_before
         phone = await exchange.call("ann", sounds=False)
         before, speech = voiced(caller_speech()), voiced(caller_speech())
         phone.say(before)
-        call = await agreed(exchange, phone)
-        (recording,) = exchange.rows(Recording, id=call)
+        recording = await exchange.agreed(phone)
+        call = recording.id
         await until(lambda: bool(recorder.packets("1")), "nothing reaches the recorder")
         await spoken(phone, agent_speech(WELCOME), 1.0)
         phone.say(speech)
@@ -109,7 +80,7 @@ async def test_the_recorder_gets_each_voice_from_the_grant_on_and_nothing_before
         assert share(speech, caller_heard) > HEARD_SHARE
         assert share(agent, agent_heard) > HEARD_SHARE
         assert share(agent, caller_heard) == share(speech, agent_heard) == 0
-        (session,) = sessions(exchange)
+        (session,) = exchange.sessions()
         assert (session.state, session.why) == (SessionState.OVER, "the call is over")
         (disclosure,) = exchange.rows(Disclosure, call=call)
         assert disclosure.recipient == "recorder vault"
@@ -125,13 +96,15 @@ async def test_who_refuses_to_be_recorded_is_unknown_to_the_recorder(
     async with desk(tmp_path, recorder.config()) as exchange:
         phone = await exchange.call("ann", sounds=False)
         phone.say(voiced(caller_speech()))
-        await phone.until(lambda: phone.now_s > 8, "the question")
+        asked = {State.ASKED, State.REFUSED}
+        await until(lambda: _states(exchange) >= {State.ASKED}, "not asked")
         phone.press("2")
+        await until(lambda: _states(exchange) >= asked, "not refused")
         await spoken(phone, agent_speech(WELCOME))
         phone.hang_up()
         await exchange.sealed("ann")
         assert recorder.told() == []
-        assert sessions(exchange) == []
+        assert exchange.sessions() == []
 
 
 @pytest.mark.parametrize(
@@ -143,16 +116,16 @@ async def test_a_recorder_that_fails_harms_no_call(
     recorder = recorders(behaviour)
     async with desk(tmp_path, recorder.config()) as exchange:
         phone = await exchange.call("ann", sounds=False)
-        call = await agreed(exchange, phone)
+        call = (await exchange.agreed(phone)).id
         await until(lambda: bool(recorder.told("INVITE")), "not called")
         await spoken(phone, agent_speech(WELCOME))
         if why:
-            await until(lambda: len(sessions(exchange)) >= 3, "not tried again")
-            failed = [one for one in sessions(exchange) if one.state is SessionState.OVER]
+            await until(lambda: len(exchange.sessions()) >= 3, "not tried again")
+            failed = [one for one in exchange.sessions() if one.state is SessionState.OVER]
             assert {one.why for one in failed} == {why}
             assert "a recorder has left" in exchange.server.log.read_text()
         elif behaviour == "mute":
-            assert [one.state for one in sessions(exchange)] == [SessionState.ORDERED]
+            assert [one.state for one in exchange.sessions()] == [SessionState.ORDERED]
         else:
             await until(lambda: bool(recorder.packets("2")), "a late 200 is none")
         phone.hang_up()
@@ -168,8 +141,8 @@ async def test_a_recorder_that_is_not_there_is_called_again_until_it_is(
     recorder.stop()
     async with desk(tmp_path, recorder.config() + 'trunk = ""\n') as exchange:
         phone = await exchange.call("ann", sounds=False)
-        await agreed(exchange, phone)
-        await until(lambda: bool(sessions(exchange)), "not tried")
+        await exchange.agreed(phone)
+        await until(lambda: bool(exchange.sessions()), "not tried")
         recorder.start()
         await until(lambda: bool(recorder.packets("1")), "not called again")
         phone.hang_up()
@@ -183,7 +156,7 @@ async def test_call_and_fork_go_on_when_a_process_is_killed(
     recorder = recorders("accept")
     async with desk(tmp_path, recorder.config()) as exchange:
         phone = await exchange.call("ann", sounds=False)
-        await agreed(exchange, phone)
+        await exchange.agreed(phone)
         await until(lambda: len(recorder.packets("1")) > 50, "nothing reaches the recorder")
         before = exchange.server.pids()[role]
         exchange.server.kill(role)
@@ -199,3 +172,76 @@ async def test_call_and_fork_go_on_when_a_process_is_killed(
         assert len(recorder.told("INVITE")) == 1
         assert len({one.ssrc for one in recorder.packets("1")}) == 1
         assert share(speech, recorder.heard("1")) > HEARD_SHARE
+
+
+async def test_who_joins_unasked_is_not_heard_and_the_voices_go_on_once_they_agreed(
+    tmp_path: Path, recorders: Callable[[str], Recorder]
+) -> None:
+    recorder = recorders("accept")
+    async with desk(tmp_path, recorder.config(), "tests.interop.hosts:Host") as exchange:
+        ann = await exchange.call("ann", 500.0, sounds=False)
+        call = (await exchange.agreed(ann)).id
+        ann.sound()
+        await until(lambda: _hears(recorder.packets("1"), 500.0), "ann is not heard")
+        sue = await exchange.call("sue", 1_400.0, sounds=False)
+        await exchange.act("sessions.calls_joined", "ann", other="sue")
+        sue.sound()
+        await until(lambda: is_silent(recorder.packets("1")[-25:]), "not silent")
+        (paused,) = exchange.rows(Recording, id=call)
+        assert paused.state is RecordingState.SUSPENDED
+        await until(lambda: len(recorder.told("INVITE")) == 2, "not told")
+        assert [pauses(one) for one in recorder.told("INVITE")] == [0, 2]
+        await until(lambda: State.ASKED in {one.state for one in exchange.events("sue")}, "sue")
+        sue.press("1")
+        await until(lambda: _hears(recorder.packets("1"), 500.0), "ann is not heard again")
+        every = [
+            one for one in recorder.told("INVITE") if one["headers"]["call-id"] == _first(recorder)
+        ]
+        assert [pauses(one) for one in every] == [0, 2, 0]
+        # Each voice at its own mouth: ann's stream never has sue in it.
+        heard = recorder.heard("1")
+        assert share_of(heard, 1_400.0) < 0.01 or len(recorder.told("INVITE")) > 3
+
+
+async def test_who_is_aware_of_recording_is_told_and_who_prefers_none_has_refused(
+    tmp_path: Path, recorders: Callable[[str], Recorder]
+) -> None:
+    recorder = recorders("accept")
+    async with desk(tmp_path, recorder.config()) as exchange:
+        ann = exchange.add("ann")
+        ann.supported = "record-aware"
+        known = set(exchange.calls())
+        ann.dial(exchange.server.target, exchange.server.port)
+        await ann.until(ann.answered.is_set, "not answered")
+        (exchange.ids["ann"],) = set(exchange.calls()) - known
+        assert b"a=record:off" in ann.offers[0]
+        await exchange.agreed(ann)
+        await until(lambda: b"a=record:on" in ann.offers[-1], "not told")
+        await exchange.act("sessions.consent_withdrawn", "ann")
+        await until(lambda: b"a=record:paused" in ann.offers[-1], "not told of the pause")
+        bob, known = exchange.add("bob"), set(exchange.calls())
+        bob.attribute = b"a=recordpref:off\r\n"
+        bob.dial(exchange.server.target, exchange.server.port)
+        await bob.until(bob.answered.is_set, "not answered")
+        (exchange.ids["bob"],) = set(exchange.calls()) - known
+        assert b"a=record" not in bob.offers[0]
+        refused = State.REFUSED
+        await until(lambda: refused in {one.state for one in exchange.events("bob")}, "no refusal")
+        assert exchange.events("bob")[-1].method == "sdp:recordpref"
+        await passed(bob, 1.0)
+        assert exchange.rows(Recording, id=exchange.ids["bob"]) == []
+        assert len({one["headers"]["call-id"] for one in recorder.told("INVITE")}) == 1
+
+
+def _states(exchange: ForkingExchange) -> set[State]:
+    return {event.state for event in exchange.events("ann")}
+
+
+def _hears(packets: list[Packet], hertz: float) -> bool:
+    window = [one.samples for one in packets[-25:]]
+    return len(window) == 25 and share_of(np.concatenate(window), hertz) > 0.5
+
+
+def _first(recorder: Recorder) -> str:
+    first: str = recorder.told("INVITE")[0]["headers"]["call-id"]
+    return first
