@@ -5,10 +5,12 @@ one that a caller has hung up on.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from consent import story
+from consent.machine import Reason
 from consent.tables import ConsentEvent
 from conversation.agent import message
 from conversation.speech.client import SpeechUnavailable
@@ -20,6 +22,7 @@ from runtime.errors import NotNow, Refused
 from runtime.keystore import KeyDestroyed
 from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
+from sessions.consent_reducers import consent_volunteered, consent_withdrawn
 from sessions.gating import LIVE_STT, TRANSCRIPT
 from sessions.house import House
 from sessions.keeping import Draft, Entry
@@ -33,6 +36,11 @@ AWAY_S = 30.0
 
 INBOX_MAX = 256
 """Keys and silences of one call that were not looked at yet."""
+
+KEYS_ABOUT_RECORDING = {"*9": consent_withdrawn, "*1": consent_volunteered}
+
+TOGETHER_US = 3_000_000
+"""Two keys are pressed together when no more time is between them."""
 
 WORDS_MAX = 32
 """Utterances of one call that were not understood yet."""
@@ -148,7 +156,13 @@ class Attending:
 
     async def _pressed(self, live: LiveCall, digit: str, event: str | None) -> None:
         self.touch(live)
+        if await self._captured(live, digit):
+            self.acknowledge(event)
+            return
         if await self._asking.key(live, digit, event):
+            return
+        if await self._about_recording(live, digit):
+            self.acknowledge(event)
             return
         told = self._calls.get(live.keys_to or "")
         if told is None:
@@ -156,6 +170,28 @@ class Attending:
             return
         sealed = self._house.seal(digit, told.words_key)
         await self._act(live, told.id, PRESSED, event, digit=sealed)
+
+    async def _captured(self, live: LiveCall, digit: str) -> bool:
+        """Keys of a secure capture are for whoever asked for them, or for nobody."""
+        if live.capture is not None:
+            with suppress(asyncio.QueueFull):
+                live.capture.put_nowait(digit)
+            return True
+        standings = await self._asking.standings(live.id)
+        return any(Reason.CAPTURE in standing.closed_by for standing in standings.values())
+
+    async def _about_recording(self, live: LiveCall, digit: str) -> bool:
+        """Two keys stop the recording at any time, two ask for it again."""
+        (before, at_us), now_us = live.keys, self._house.clock()
+        live.keys = digit, now_us
+        if now_us - at_us > TOGETHER_US or before + digit not in KEYS_ABOUT_RECORDING:
+            return False
+        reducer = KEYS_ABOUT_RECORDING[before + digit]
+        try:
+            await self._house.surely(reducer, live.id, method=f"dtmf:{before}{digit}")
+        except Refused:
+            return False  # There is nothing to stop, or nothing to ask.
+        return True
 
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
