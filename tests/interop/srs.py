@@ -1,7 +1,8 @@
 """A recorder (SRS, RFC 7866) in a process of its own, which keeps all that it is sent.
 
 It knows nothing of our code: multipart is read by the standard library, SIP by hand. What it was
-told is a line of JSON each in FOLDER/sip.jsonl, every RTP packet with its time in FOLDER/N.LABEL.rtp for the Nth session.
+told is a line of JSON each in FOLDER/sip.jsonl, every RTP packet with its time in
+FOLDER/N.LABEL.rtp for the Nth session.
 """
 
 import argparse
