@@ -1,6 +1,6 @@
 """A server whose calls go to a recorder as well, and telephones that speak of recording."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class ForkingExchange(Exchange):
 @asynccontextmanager
 async def desk(
     folder: Path, more: str, app: str = "tests.interop.agents:Clerk"
-) -> AsyncIterator[ForkingExchange]:
+) -> AsyncGenerator[ForkingExchange]:
     server = Server(folder, app, more=more)
     exchange = ForkingExchange(server, folder)
     try:

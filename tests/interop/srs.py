@@ -25,8 +25,8 @@ STAMP = struct.Struct("!QH")
 class Session:
     """One dialog, by its Call-ID."""
 
-    ports: list[socket.socket] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+    ports: list[socket.socket] = field(default_factory=list[socket.socket])
+    labels: list[str] = field(default_factory=list[str])
     version: int = 0
     answered: bool = False
 
