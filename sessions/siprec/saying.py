@@ -11,8 +11,12 @@ SAID = {RecordingState.OPEN: ON, RecordingState.SUSPENDED: PAUSED, RecordingStat
 
 
 def is_aware(dialog: DialogState) -> bool:
-    """Whether the other side wants to be told in SDP."""
-    return AWARE in dialog.peer_supported.lower().split(", ")
+    """Whether the other side wants to be told in SDP, or was told before.
+
+    Some say what they support in the first request only.
+    """
+    was_told = b"\na=record:" in dialog.local_sdp
+    return was_told or AWARE in dialog.peer_supported.lower().split(", ")
 
 
 async def said(house: House, dialog: DialogState) -> str:

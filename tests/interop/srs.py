@@ -105,7 +105,9 @@ class Srs:
         status, body, wait_s = "200 OK", b"", 0.0
         call = named["call-id"]
         is_new = call not in self._sessions
-        if method == "INVITE":
+        if is_new and "tag=" in named["to"]:
+            status = "481 Gone"
+        elif method == "INVITE":
             kind, _, value = self._behaviour.partition(":")
             if kind == "mute" and is_new:
                 return

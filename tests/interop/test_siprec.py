@@ -151,6 +151,26 @@ async def test_a_recorder_that_is_not_there_is_called_again_until_it_is(
         await exchange.sealed("ann")
 
 
+async def test_a_recorder_that_was_restarted_in_mid_call_is_found_out_and_called_again(
+    tmp_path: Path, recorders: Callable[[str], Recorder]
+) -> None:
+    recorder = recorders("accept")
+    async with desk(tmp_path, recorder.config()) as exchange:
+        ann = await exchange.call("ann", 500.0, sounds=False)
+        await exchange.agreed(ann)
+        ann.sound()
+        await until(lambda: _hears(recorder.packets("1"), 500.0), "ann is not heard")
+        recorder.stop()
+        recorder.start()
+        await until(lambda: len(exchange.sessions()) == 2, "not found out")
+        await until(lambda: _hears(recorder.packets("1"), 500.0), "not called again")
+        first = min(exchange.sessions(), key=lambda one: one.attempt)
+        assert (first.state, first.why) == (SessionState.OVER, "gone")
+        assert not ann.over.is_set()
+        # Who was given what is said for each time.
+        assert len(exchange.rows(Disclosure)) == 2
+
+
 @pytest.mark.parametrize("role", ["node", "media"])
 async def test_call_and_fork_go_on_when_a_process_is_killed(
     tmp_path: Path, recorders: Callable[[str], Recorder], role: str
