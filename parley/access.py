@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ import apsw
 from parley import moment, words
 from parley.plain import Key, Plain
 from parley.record import record
+from parley.sounding import chunks_of
 from recordings import vault
 from recordings.access import Access
-from recordings.tables import Chunk
 from runtime.keystore import KeyDestroyed
 from runtime.tables import select
 from sessions.tables import Call
@@ -130,12 +130,7 @@ def _call(source: Source, call: Call, folder: Path) -> Plain:
 
 def _voice(source: Source, call: Call, path: Path) -> tuple[str, int]:
     """The caller's own track: what became of it, and how many seconds of it there are."""
-    names = [field.name for field in fields(vault.Chunk)]
-    chunks = [
-        vault.Chunk(**{name: getattr(row, name) for name in names})
-        for row in select(source.rows, Chunk, ("call",), (call.id,))
-        if row.party == OWN
-    ]
+    chunks = [chunk for chunk in chunks_of(source.rows, call.id) if chunk.party == OWN]
     if not chunks:
         return "not recorded", 0
     rate = vault.track_rate(chunks)

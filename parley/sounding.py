@@ -10,7 +10,8 @@ from parley.plain import Key
 from recordings import playing, vault
 from recordings.audio_files import WRITERS
 from recordings.heard import Vault
-from recordings.tables import Chunk
+from recordings.rules import standing
+from recordings.tables import Chunk, ChunkGap
 from runtime.tables import select
 
 
@@ -19,8 +20,10 @@ class NothingToHear(LookupError):
 
 
 def chunks_of(rows: apsw.Connection, call: str) -> list[vault.Chunk]:
+    """The pieces of a recording that are to be heard."""
     names = [field.name for field in fields(vault.Chunk)]
-    found = select(rows, Chunk, ("call",), (call,))
+    chunks = select(rows, Chunk, ("call",), (call,))
+    found = standing(chunks, select(rows, ChunkGap, ("call",), (call,)))
     return [vault.Chunk(**{name: getattr(row, name) for name in names}) for row in found]
 
 

@@ -16,6 +16,7 @@ from parley.config.sections import (
     Speech,
     Store,
     Trunk,
+    Vendor,
 )
 from parley.config.values import Endpoint, PortRange, Secret, SecretError
 
@@ -38,6 +39,7 @@ __all__ = [
     "Speech",
     "Store",
     "Trunk",
+    "Vendor",
     "from_json",
     "load",
     "parse",

@@ -7,11 +7,8 @@ from difflib import get_close_matches
 from typing import Any, cast
 
 from parley.config.keys import key_of
-from parley.config.sections import SECTIONS, Config, Recorder, Trunk
+from parley.config.sections import LIST_MAX, LISTS, SECTIONS, Config
 from parley.config.values import Secret
-
-LISTED: Mapping[str, type[Any]] = {"trunk": Trunk, "recorder": Recorder}
-LISTED_MAX = {"trunk": 64, "recorder": 4}
 
 
 class ConfigError(Exception):
@@ -35,12 +32,12 @@ def config_from(raw: Mapping[str, object], source: str) -> Config:
     """Raises ConfigError, which names `source`."""
     values: dict[str, Any] = {}
     for name, content in raw.items():
-        if name in LISTED:
-            values[name] = _listed(LISTED[name], name, content, source)
+        if name in LISTS:
+            values[name] = _listed(LISTS[name], name, content, source)
         elif name in SECTIONS:
             values[name] = _section(SECTIONS[name], name, content, source)
         else:
-            raise unknown(source, f"[{name}]", [f"[{known}]" for known in (*SECTIONS, *LISTED)])
+            raise unknown(source, f"[{name}]", [f"[{known}]" for known in (*SECTIONS, *LISTS)])
     return Config(**values)
 
 
@@ -50,17 +47,16 @@ def unknown(source: str, name: str, known: Iterable[str]) -> ConfigError:
 
 
 def _listed(kind: type[Any], name: str, content: object, source: str) -> tuple[Any, ...]:
-    """What there may be several of, each with a name of its own."""
     if not isinstance(content, list):
         raise ConfigError(
             f"{source}: {name} is not a list", f"Write [[{name}]], once for each {name}."
         )
     items = cast("list[object]", content)
     found = tuple(_section(kind, name, item, source) for item in items)
-    if len(found) > LISTED_MAX[name] or len({one.name for one in found}) < len(found):
+    if len(found) > LIST_MAX[name] or len({one.name for one in found}) < len(found):
         raise ConfigError(
-            f"{source}: two {name}s share a name, or there are too many",
-            f"Give each [[{name}]] a name of its own; {LISTED_MAX[name]} at most.",
+            f"{source}: two of [[{name}]] share a name, or there are too many",
+            f"Give each [[{name}]] a name of its own; {LIST_MAX[name]} at most.",
         )
     return found
 
