@@ -26,6 +26,7 @@ from media.commands import (
     Play,
     Press,
     Stop,
+    Tap,
     parse,
 )
 from media.gates import CLOSED, CODEC_CHANGED, LOST_A_TICK, Gates
@@ -177,6 +178,9 @@ class Plane:
                 self._exchange.press(line, command.digits, command.duration_ms)
             case Hear():
                 self._hear(line, command)
+            case Tap():
+                edge = Edge(self._source(command.of, command.what), 1.0, tapped=True)
+                self._exchange.hear(line, [edge])
             case Mute():
                 self._exchange.mute(line, command.voice)
 
@@ -200,11 +204,14 @@ class Plane:
     def _hear(self, line: Line, command: Hear) -> None:
         edges: list[Edge] = []
         for source in command.sources:
-            if (other := self.legs.get(source.leg)) is None:
-                raise ValueError("no such leg to hear")
-            place = other.slot * len(WAYS) + WAYS.index(source.what)
+            place = self._source(source.leg, source.what)
             edges.append(Edge(place, 10 ** (source.gain_millibel / 2_000)))
         self._exchange.hear(line, edges)
+
+    def _source(self, leg: str, what: str) -> int:
+        if (other := self.legs.get(leg)) is None:
+            raise ValueError("no such leg to hear")
+        return other.slot * len(WAYS) + WAYS.index(what)
 
     # Legs.
 

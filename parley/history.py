@@ -29,6 +29,7 @@ import sessions.retention.hold_reducers
 import sessions.retention.notice_reducers
 import sessions.retention.reducers
 import sessions.retention.standing_reducers
+import sessions.siprec.reducers
 import telephony.reducers
 import telephony.trunks.reducers
 import transcripts.reducers
@@ -76,6 +77,7 @@ DECLARING = (
     sessions.retention.notice_reducers,
     sessions.retention.reducers,
     sessions.retention.standing_reducers,
+    sessions.siprec.reducers,
 )
 
 

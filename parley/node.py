@@ -27,6 +27,7 @@ from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.filing import Filing
+from parley.forking import recorders_of
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
 from parley.plans import plans_of
@@ -57,7 +58,7 @@ from sessions import recovery
 from sessions.house import House, Settings
 from sessions.leasing import keep_leased
 from sessions.lines import end
-from sessions.routing import by_trunks
+from sessions.routing import by_named_trunk, by_trunks
 from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
@@ -235,6 +236,7 @@ class Node:
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
             hold_music=_music(config),
+            recorders=recorders_of(config),
             human=config.consent.human,
         )
         agents = Agents(config.agent.app, _database(config))
@@ -304,7 +306,9 @@ class Node:
         )
         trunks.lines.attach(endpoint)
         board.house.sip = endpoint
-        board.house.route = by_trunks(trunks.lines, f"sip:parley@{reached[0].sent_by()}")
+        ours = f"sip:parley@{reached[0].sent_by()}"
+        board.house.route = by_trunks(trunks.lines, ours)
+        board.house.route_to_recorder = by_named_trunk(trunks.lines, ours)
         await recovery.resume(board, unoffered)
         return endpoint
 
@@ -326,6 +330,7 @@ class Node:
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await board.house.performer.idle()
+                await board.recorders.idle()
         except TimeoutError:
             note("not everything was sealed; the next start goes on with it")
         await board.house.performer.close()

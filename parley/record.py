@@ -18,6 +18,7 @@ from parley import joined, transcript
 from parley.plain import Key, Plain, fields_of, is_readable, opened
 from recordings.tables import Chunk, ChunkGap, Recording
 from runtime.tables import select
+from sessions.siprec.tables import RecordingElsewhere, RecordingSession
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
 from telephony.sip.dialog import read_lines
@@ -79,6 +80,13 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
             )
         ],
         "recording": _recording(rows, call),
+        "recorders": [
+            fields_of(one, "call") for one in select(rows, RecordingSession, ("call",), (call,))
+        ],
+        "recorded_elsewhere": [
+            fields_of(one, "id", "call")
+            for one in select(rows, RecordingElsewhere, ("call",), (call,))
+        ],
         "media": _media(rows, call),
     }
 

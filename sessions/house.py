@@ -25,7 +25,8 @@ from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
 from runtime.wrapped import parent_of
 from sessions.plans import TermsFor, by_name, facts_of
-from sessions.routing import Routing, directly
+from sessions.routing import RecorderRouting, Routing, directly, straight
+from sessions.siprec.recorder import Recorder
 from telephony.endpoint import SipEndpoint
 from telephony.flow import Network, is_within
 from telephony.sdp import Srtp
@@ -61,6 +62,8 @@ class Settings:
     media_inside: str = ""
     """The address of our media for peers on our side of a NAT, who are in `local_networks`."""
     local_networks: Sequence[Network] = ()
+    recorders: Sequence[Recorder] = ()
+    """Recorders of others, which get the voices of whoever agreed to be recorded."""
     hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
     """What a party on hold hears again and again: s16le, 8 kHz."""
 
@@ -108,6 +111,7 @@ class House:
         default_factory=dict[str, asyncio.Future[Family]]
     )
     """The keys of each call, or of the dialog that may become one."""
+    route_to_recorder: RecorderRouting = field(default_factory=straight)
     terms_for: TermsFor | None = None
     """What the party of a call is owed; None for what the policy of the settings names."""
 

@@ -64,6 +64,7 @@ async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState
         board.dialogs[dialog.id] = dialog
         if dialog.status == TERMINATED:
             board.callers.leave(dialog.id)
+    await board.recorders.recall()
     return [
         dialog
         for dialog in board.dialogs.values()
@@ -96,6 +97,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     for order in await reader.rows(Dial):
         if order.referrer in board.calls:
             board.referring.went(order)
+    await board.recorders.resume()
     await board.house.performer.recover()
 
 

@@ -103,6 +103,7 @@ SHELLS = {
     "sessions.silencing": "seals a chunk again: a key, a file, a lock for whoever does it as well",
     "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",
+    "sessions.siprec.recorders": "waits before it calls a recorder again, on the event loop",
     "sessions.transferring": "waits for the end of a transfer on the event loop",
     "sessions.session": "what an agent waits for, on the event loop",
     "sessions.turns": "runs the agent on the event loop",

@@ -14,7 +14,7 @@ import apsw
 
 from conversation.speech.choice import choose
 from conversation.speech.engines import SpeechError
-from parley import trunks
+from parley import forking, trunks
 from parley.agents import Agents
 from parley.commands import NO, No, NotLikeThis, finding, place, ports
 from parley.commands.place import Place
@@ -149,6 +149,7 @@ def the_tls(here: Place) -> Iterator[Finding]:
 def the_trunks(here: Place) -> Iterator[Finding]:
     wrong = list(trunks.complaints(here.config))
     yield from (Finding(False, "trunks", complaint) for complaint in wrong)
+    yield from (Finding(False, "recorders", said) for said in forking.complaints(here.config))
     try:
         known = () if wrong else trunks.policies(here.config)
     except trunks.TrunkError as error:

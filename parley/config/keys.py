@@ -15,6 +15,11 @@ TEXT_MAX = 4_096
 LIST_MAX = 256
 SIP_HOST = re.compile(r"(sips?:)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(;[a-z=]+)?")
 
+SIP_URI = re.compile(
+    r"sips?:([A-Za-z0-9._+-]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    r"(;transport=(udp|tcp|tls))?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -90,6 +95,14 @@ def sip_host(raw: object) -> str:
     written = text(raw)
     if written and not SIP_HOST.fullmatch(written):
         raise ValueError("no host")
+    return written
+
+
+def sip_uri(raw: object) -> str:
+    """A SIP URI with a host, as telephony.sip.uri reads it."""
+    written = text(raw)
+    if not SIP_URI.fullmatch(written):
+        raise ValueError("no SIP URI")
     return written
 
 
