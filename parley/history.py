@@ -18,6 +18,7 @@ import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
 import sessions.consult_reducers
+import sessions.import_reducers
 import sessions.joining_reducers
 import sessions.outbound
 import sessions.quality_reducers
@@ -62,6 +63,7 @@ DECLARING = (
     recordings.reducers,
     sessions.bridge_reducers,
     sessions.consult_reducers,
+    sessions.import_reducers,
     sessions.joining_reducers,
     sessions.reducers,
     sessions.outbound,

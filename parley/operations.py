@@ -9,6 +9,7 @@ from typing import Any
 from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
 from parley.calling import basis_withdraw, needs_a_server
 from parley.deployments import module_deploy, module_rollback, pause, resume
+from parley.importing import call_import
 from parley.looking import access_note, transcript_revise
 from parley.policies import policy_propose
 from runtime.identities.reducers import (
@@ -99,6 +100,7 @@ OPERATIONS: dict[str, Operation] = {
     "module.resume": resume,
     "policy.propose": policy_propose,
     "transcript.revise": transcript_revise,
+    "vcon.import": call_import,
 }
 
 

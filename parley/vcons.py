@@ -1,6 +1,7 @@
 """The vCon of one call, gathered from the store at one moment."""
 
 import io
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from recordings.vcon.history import HIDDEN
 from recordings.vcon.values import base64url, hash_token
 from runtime.keystore import KeyDestroyed
 from runtime.tables import select
+from sessions.imported_tables import ImportedPart
 
 INLINE_BYTES_MAX = 64 * 1024 * 1024
 """Of audio within a vCon: it is in memory several times over while it is signed."""
@@ -129,6 +131,8 @@ def gather(
         proof=proof,
         passport=_passport(found),
         are_words_gone=_is_gone(key, found["call"]["words_key"]),
+        imported=found["imported"],
+        claimed=_claimed(rows, call, key),
     )
     return Gathered(told, silent, sorted(opened.unreadable), unproved)
 
@@ -204,6 +208,16 @@ def _proof(
     except proving.NotProved as why:
         return None, str(why)
     return LogProof(proof.text, verifier_key, proof.stamp), None
+
+
+def _claimed(rows: apsw.Connection, call: str, key: Key) -> list[Plain]:
+    """What the vCon of a call of others says of why it may be kept."""
+    found: list[Plain] = []
+    for part in select(rows, ImportedPart, ("call",), (call,)):
+        if part.kind == "attachment" and part.purpose == "lawful_basis" and part.body is not None:
+            text = opened(part.body, key)
+            found += [] if text is None else [json.loads(text)]
+    return found
 
 
 def _is_gone(key: Key, key_id: str) -> bool:

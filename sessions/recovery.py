@@ -14,6 +14,7 @@ from runtime.outbox import Effect, EffectState
 from runtime.tables import schema_of
 from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
+from sessions.imported_tables import ImportedCall
 from sessions.lines import end
 from sessions.retention.tables import Erasure, KeyDestroyed, LegalHold
 from sessions.switchboard import Switchboard
@@ -107,6 +108,8 @@ async def sweep(house: House) -> None:
     keys += [basis.party.key_id for basis in await reader.rows(Basis)]
     keys += [event.key_id for event in events if event.key_id is not None]
     keys += [hold.matter.key_id for hold in await reader.rows(LegalHold)]
+    imported = await reader.rows(ImportedCall)
+    keys += [key for call in imported for key in call.track_keys]
     asked = await reader.rows(Erasure)
     keys += [erasure.reason.key_id for erasure in asked if erasure.reason is not None]
     buried = [key.id for key in await reader.rows(KeyDestroyed)]

@@ -13,6 +13,7 @@ from recordings import ExportError, PackError, VaultError
 from recordings.access import Looked
 from runtime import checkpoint
 from runtime.log_key import load_or_create
+from sessions.import_reducers import IMPORTED
 from sessions.tables import Call, CallState
 
 FORMATS = ("pack", "vcon", "wav", "opus")
@@ -61,6 +62,11 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
+        if args.format == "pack" and call.direction == IMPORTED:
+            raise No(
+                f"{call.id} was imported: there is no evidence of ours for it;"
+                " --format vcon says where it came from"
+            )
         until_us = keeping.restricted_until_us(rows, call.id)
         if until_us is not None and not args.claim:
             raise No(

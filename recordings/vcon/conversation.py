@@ -85,6 +85,10 @@ class Conversation:
     """Who signs for the caller's number (a PASSporT, RFC 8225)."""
     are_words_gone: bool = False
     """Whether the key of what was said and pressed is destroyed."""
+    imported: Record | None = None
+    """Of a call of others, where it came from."""
+    claimed: Sequence[Record] = ()
+    """Attachments of the vCon that it came in, which say why it may be kept."""
 
     @property
     def call(self) -> Record:
