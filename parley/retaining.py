@@ -93,6 +93,7 @@ class Retaining:
         self.effects: dict[str, Perform] = {
             "sessions.erase": discreet(self._erase),
             "sessions.retain": discreet(shell.retain),
+            "sessions.wake_erasure": discreet(shell.wake),
         }
         self.operations = {
             "hold.place": self.place,

@@ -25,7 +25,12 @@ from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.retention import subjects
 from sessions.retention.hold_reducers import call_held, hold_placed
-from sessions.retention.reducers import erasure_begun, erasure_requested, keys_destroyed
+from sessions.retention.reducers import (
+    erasure_begun,
+    erasure_requested,
+    erasure_woken,
+    keys_destroyed,
+)
 from sessions.retention.rules import HoldsChanged
 from sessions.retention.shelf import TABLES, Shelf, terms_of
 from sessions.retention.tables import Erasure, ErasureState, HoldState, LegalHold
@@ -179,6 +184,21 @@ class Retention:
             if one.key_id in row.keys
         ]
         await asyncio.to_thread(segments.erase, self._recordings, ranges)
+
+    async def wake(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """The call is sealed: what was asked for while it was up goes the way of all erasures."""
+        erasure = str(args["erasure"])
+        (row,) = await self.store.reader.rows(Erasure, id=erasure)
+
+        async def act(look: Look) -> str:
+            state: str = await self.store.act(
+                erasure_woken, sender=SENDER, scope=row.call, erasure=erasure, **look.told()
+            )
+            return state
+
+        if row.state is ErasureState.QUEUED:
+            await self._looking(row.call, act)
+        return None
 
     async def retain(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """The daily look, under a standing approval."""

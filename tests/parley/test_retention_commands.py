@@ -186,7 +186,9 @@ def test_a_locked_call_is_restricted(
     assert "waiting until 2099-01-01" in said("retention", "list")[1]
     code, _, err = said("export", "call_one", "--to", tmp_path / "pack")
     assert code == 1 and "restricted until 2099-01-01 (GDPR Art 18)" in err
-    assert said("export", "call_one", "--to", tmp_path / "pack", "--claim")[0] == 0
+    assert (
+        said("export", "call_one", "--to", tmp_path / "pack", "--as-officer", "claim 12/3")[0] == 0
+    )
 
 
 def test_a_store_of_an_older_release_says_what_to_do(data: Path, said: Any) -> None:
