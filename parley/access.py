@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from parley import moment, words
+from parley import moment, sounding, words
 from parley.plain import Key, Plain
 from parley.record import record
 from recordings import vault
@@ -145,7 +145,10 @@ def _voice(source: Source, call: Call, path: Path) -> tuple[str, int]:
     rate = vault.track_rate(chunks)
     track = vault.timeline([], vault.track_samples(chunks, rate), rate)
     try:
+        shredded = sounding.shredded_of(source.rows, call.id)
         for chunk in chunks:
+            if chunk.name in shredded:
+                continue
             ciphertext = vault.read_chunk(source.recordings, chunk)
             if ciphertext is not None:
                 pcm = vault.open_chunk(ciphertext, source.key(chunk.key_id), chunk)

@@ -26,6 +26,7 @@ import sessions.reducers
 import sessions.retention.hold_reducers
 import sessions.retention.notice_reducers
 import sessions.retention.reducers
+import sessions.retention.span_reducers
 import sessions.retention.standing_reducers
 import telephony.reducers
 import telephony.trunks.reducers
@@ -71,6 +72,7 @@ DECLARING = (
     sessions.retention.hold_reducers,
     sessions.retention.notice_reducers,
     sessions.retention.reducers,
+    sessions.retention.span_reducers,
     sessions.retention.standing_reducers,
 )
 

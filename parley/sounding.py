@@ -10,7 +10,7 @@ from parley.plain import Key
 from recordings import playing, vault
 from recordings.audio_files import WRITERS
 from recordings.heard import Vault
-from recordings.tables import Chunk
+from recordings.tables import Chunk, ChunkGap
 from runtime.tables import select
 
 
@@ -24,11 +24,22 @@ def chunks_of(rows: apsw.Connection, call: str) -> list[vault.Chunk]:
     return [vault.Chunk(**{name: getattr(row, name) for name in names}) for row in found]
 
 
+def shredded_of(rows: apsw.Connection, call: str) -> set[str]:
+    """The names of chunks that are rows, and were destroyed by themselves since."""
+    gaps = {one.id for one in select(rows, ChunkGap, ("call",), (call,))}
+    return {
+        f"{one.call}/{one.party}-{one.epoch}-{one.n}"
+        for one in select(rows, Chunk, ("call",), (call,))
+        if one.id in gaps
+    }
+
+
 def write(
     rows: apsw.Connection, call: str, *, key: Key, recordings: Path, kind: str, path: Path
 ) -> list[str]:
     """As WAV or Opus. Answers the chunks that would not open; their place is silent."""
-    chunks, opened = chunks_of(rows, call), Vault(recordings, key)
+    chunks = chunks_of(rows, call)
+    opened = Vault(recordings, key, shredded_of(rows, call))
     if why := why_silent(chunks, opened):
         raise NothingToHear(f"{call}: {why}")
     span = playing.whole(chunks)
@@ -41,6 +52,6 @@ def why_silent(chunks: list[vault.Chunk], opened: Vault) -> str | None:
     """Why there is nothing to hear at all; none where there is something."""
     if not chunks:
         return "nothing was recorded"
-    if all(map(opened.is_erased, chunks)):
+    if all(opened.is_shredded(one) or opened.is_erased(one) for one in chunks):
         return "its audio was erased: the keys are destroyed"
     return None

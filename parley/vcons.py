@@ -15,10 +15,11 @@ from conversation.tables import Turn
 from parley import newly, proving
 from parley.plain import Key, Plain, fields_of, opened
 from parley.record import record
-from parley.sounding import chunks_of, why_silent
+from parley.sounding import chunks_of, shredded_of, why_silent
 from recordings import playing, vault
 from recordings.audio_files import MEDIATYPES, SUFFIXES, WRITERS
 from recordings.heard import CLOCK, Vault, joined, silences
+from recordings.rules import CARD_NUMBER
 from recordings.vcon.conversation import Body, Conversation, Gap, LogProof, Track
 from recordings.vcon.history import HIDDEN
 from recordings.vcon.values import base64url, hash_token
@@ -116,7 +117,8 @@ def gather(
 ) -> Gathered:
     """Of a call that is sealed. TooMuchAudio where the shelf has no room for it."""
     found = record(rows, key, call)
-    chunks, opened = chunks_of(rows, call), Vault(recordings, key)
+    chunks = chunks_of(rows, call)
+    opened = Vault(recordings, key, shredded_of(rows, call))
     silent = why_silent(chunks, opened)
     tracks = [] if silent else _tracks(chunks, opened, audio, uuid, shelf)
     proof, unproved = _proof(rows, call, verifier_key)
@@ -192,11 +194,12 @@ def _gaps(chunks: list[vault.Chunk], opened: Vault) -> list[Gap]:
 
 
 def _refused(found: Plain) -> list[Gap]:
-    """Pieces of audio that came and were not taken."""
+    """Pieces of audio that came and were not taken; of what was destroyed the track tells."""
     recording = found["recording"] or {"gaps": ()}
     return [
         Gap(gap["party"], gap["from_us"], gap["until_us"] - gap["from_us"], "not_taken", gap["why"])
         for gap in recording["gaps"]
+        if gap["why"] != CARD_NUMBER
     ]
 
 

@@ -115,6 +115,24 @@ def chunk_refused(ctx: Context, chunk: Chunk, why: str) -> None:
     )
 
 
+def chunk_destroyed(ctx: Context, id: str) -> None:
+    """A card number was found in a chunk after that was kept: there is a gap in its place now."""
+    chunk = ctx.table(Chunk).one(id)
+    ctx.table(ChunkGap).insert(
+        ChunkGap(
+            id=chunk.id,
+            call=chunk.call,
+            party=chunk.party,
+            epoch=chunk.epoch,
+            n=chunk.n,
+            from_us=chunk.captured_from_us,
+            until_us=rules.ends_us(chunk),
+            why=rules.CARD_NUMBER,
+            at_us=ctx.now,
+        )
+    )
+
+
 @reducer
 def recording_sealed(ctx: Context, call: str) -> int:
     """Its last chunk is a row. Answers how many there are."""

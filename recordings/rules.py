@@ -4,6 +4,9 @@ from recordings.tables import Chunk, Recording, RecordingState
 
 SECOND_US = 1_000_000
 
+CARD_NUMBER = "card number"
+"""Why something is silent, or gone."""
+
 
 def ends_us(chunk: Chunk) -> int:
     """When the last sample of a chunk was captured."""

@@ -16,6 +16,7 @@ from sessions.callers import RESPONSES_KEPT_S
 from sessions.house import House
 from sessions.imported_tables import ImportedCall
 from sessions.lines import end
+from sessions.retention.span_tables import SpanShred
 from sessions.retention.tables import Erasure, KeyDestroyed, LegalHold
 from sessions.switchboard import Switchboard
 from sessions.tables import Call, CallState, Dial, Leg
@@ -112,6 +113,7 @@ async def sweep(house: House) -> None:
     keys += [key for call in imported for key in call.track_keys]
     asked = await reader.rows(Erasure)
     keys += [erasure.reason.key_id for erasure in asked if erasure.reason is not None]
+    keys += [one.reason.key_id for one in await reader.rows(SpanShred)]
     buried = [key.id for key in await reader.rows(KeyDestroyed)]
     keys += [key_id for (key_id,) in await reader.sql(SEARCHES)]
     try:

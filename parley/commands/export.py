@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
                 f"{call.id} was imported: there is no evidence of ours for it;"
                 " --format vcon says where it came from"
             )
-        what = ("audio",) if args.format in SOUND else ("transcript", "audio", "actions_pii")
-        looks.enter(here, rows, Looked.EXPORTED, call.id, *what, officer=args.as_officer)
+        seen = ("audio",) if args.format in SOUND else ("transcript", "audio", "actions_pii")
+        looks.enter(here, rows, Looked.EXPORTED, call.id, *seen, officer=args.as_officer)
         try:
             unreadable = _export(args, here, rows, call)
         except (ExportError, OSError) as error:

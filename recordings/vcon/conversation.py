@@ -55,6 +55,7 @@ GAP_REASONS = {
     "not_taken": "a piece came and was refused: it is not in the recording",
     "unreadable": "what was sealed is missing or changed",
     "erased": "the key was destroyed, and the audio with it",
+    "shredded": "these seconds were destroyed, because a card number was said in them",
 }
 
 

@@ -33,6 +33,8 @@ from sessions.retention.reducers import (
 )
 from sessions.retention.rules import HoldsChanged
 from sessions.retention.shelf import TABLES, Shelf, terms_of
+from sessions.retention.shredding import Shredding
+from sessions.retention.span_tables import SpanShred
 from sessions.retention.tables import Erasure, ErasureState, HoldState, LegalHold
 from sessions.tables import Call
 from telephony.tables import Dialog
@@ -72,6 +74,7 @@ class Retention:
         self.entropy = entropy
         self._keystore = keystore
         self._recordings = recordings
+        self.shredding = Shredding(store, keystore, recordings, entropy)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- asking --
@@ -132,6 +135,39 @@ class Retention:
             raise
         (row,) = await self.store.reader.rows(LegalHold, id=hold)
         return row
+
+    async def shred(
+        self,
+        call: str,
+        party: str,
+        span: tuple[int, int],
+        words: list[str],
+        reason: str,
+        *,
+        sender: str,
+        by: str,
+        counsel: bool,
+    ) -> SpanShred:
+        """Ask for a span of a call to be destroyed: `words` are "SEGMENT#4-6"."""
+        found: list[SpanShred] = []
+
+        async def ask(look: Look) -> str:
+            row = await self.shredding.request(
+                call,
+                party,
+                span,
+                words,
+                reason,
+                sender=sender,
+                by=by,
+                counsel=counsel,
+                **look.told(),
+            )
+            found.append(row)
+            return row.id
+
+        await self._looking(call, ask)
+        return found[-1]
 
     async def shelf(self) -> Shelf:
         """All that is kept, as it is now."""

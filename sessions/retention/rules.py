@@ -56,14 +56,20 @@ def sealings(call: Call, recording: Recording | None, basis_key: str | None) -> 
 
 
 def decide(
-    kept: Kept, trigger: Trigger, terms: list[Terms], holds: tuple[str, ...], now_us: int
+    kept: Kept,
+    trigger: Trigger,
+    terms: list[Terms],
+    holds: tuple[str, ...],
+    now_us: int,
+    *,
+    counsel: bool = False,
 ) -> tuple[Decision, ...]:
     """What becomes of each artefact of which there is one, and under which rule."""
     until_us, source = _lock(kept.locks)
     decisions: list[Decision] = []
     for one in terms:
         readable = one.artefact in RESIDUAL or bool(_keys_left(kept, one.artefact))
-        facts = Facts(kept.since_us, holds, until_us, source, readable, False)
+        facts = Facts(kept.since_us, holds, until_us, source, readable, counsel)
         if readable:
             decisions.append(precedence(one, trigger, facts, now_us))
     return tuple(decisions)
