@@ -25,6 +25,7 @@ from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.retention import subjects
 from sessions.retention.hold_reducers import call_held, hold_placed
+from sessions.retention.paging import pages
 from sessions.retention.reducers import (
     erasure_begun,
     erasure_requested,
@@ -176,13 +177,16 @@ class Retention:
 
     async def run(self, sender: str) -> list[Erasure]:
         """Ask for all that has expired; under a standing approval it goes without more asking."""
-        shelf = await self.shelf()
+        now_us = self.clock()
         asked: list[Erasure] = []
-        for call in shelf.expired(self.clock()):
-            try:
-                asked.append(await self.request(call.id, Trigger.EXPIRY, sender=sender))
-            except Refused:
-                continue  # A hold or another erasure came between: tomorrow is another day.
+        async for shelf, calls in pages(
+            self.store.reader, self.policies(), self._keystore.key, now_us
+        ):
+            for call in shelf.expired(now_us, calls):
+                try:
+                    asked.append(await self.request(call.id, Trigger.EXPIRY, sender=sender))
+                except Refused:
+                    continue  # A hold or another erasure came between: tomorrow is another day.
         return asked
 
     # -- doing: effects --

@@ -1,6 +1,6 @@
 """All that is kept of all calls, at one moment: what is due, and what an erasure would do."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -57,11 +57,11 @@ class Shelf:
         terms = terms_of(self.policies, call)
         return rules.decide(self._kept(call), trigger, terms, self._holds(call), now_us)
 
-    def expired(self, now_us: int) -> Iterator[Call]:
+    def expired(self, now_us: int, among: Collection[str] | None = None) -> Iterator[Call]:
         """The calls of which something has to go, and that nobody erases yet."""
         busy = {row.call for row in self.rows[Erasure] if row.state in OPEN}
         for call in self.calls():
-            if call.id not in busy:
+            if call.id not in busy and (among is None or call.id in among):
                 decisions = self.decisions(call, Trigger.EXPIRY, now_us)
                 if Outcome.EXECUTE in rules.outcomes(decisions):
                     yield call
