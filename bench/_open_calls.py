@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._measure import clock, opened
+from consent.terms import ask_terms
 from parley import history
 from parley.demo import Receptionist
 from runtime.outbox import Effect
@@ -61,7 +62,9 @@ async def _open(store: Store, n: int, live: dict[str, LiveCall]) -> None:
         words_key=f"key_{n:024}",
     )
     await store.act(leg_planned, sender="node", scope=call, leg=_leg(call, n))
-    await store.act(call_answered, sender="node", scope=call, call=call, policy="ask")
+    await store.act(
+        call_answered, sender="node", scope=call, call=call, terms=ask_terms(), keys={}
+    )
     live[call] = LiveCall(call, f"key_{n:024}", Receptionist())
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from consent.tables import Basis, BasisKind
+from consent.policy.terms import BasisKind
+from consent.tables import Basis
 from runtime import Context, Refused, Sealed, reducer
 
 

@@ -1,57 +1,125 @@
-"""Who was asked, what they answered: rows that are only ever added."""
+"""What a party was owed, was told and asked, and did: rows that are only ever added.
 
-from enum import StrEnum
+Where a party stands about a scope is the latest of its events.
+"""
 
+from consent.machine import Event, Reason, State
+from consent.policy.plan import Start
+from consent.policy.terms import BasisKind, OnNo, When
 from runtime import Sealed, table
 
-
-class Scope(StrEnum):
-    """What consent is asked for."""
-
-    RECORDING = "recording"
-
-
-class Kind(StrEnum):
-    """What happened between us and a party about one scope."""
-
-    ASK_DUE = "ask_due"
-    ASKED = "asked"
-    NOTICE_COMPLETED = "notice_completed"
-    HEARD_YES = "heard_yes"
-    UNCLEAR = "unclear"
-    GRANTED = "granted"
-    REFUSED = "refused"
+__all__ = [
+    "Basis",
+    "BasisKind",
+    "ConsentEvent",
+    "ConsentHeard",
+    "ConsentKey",
+    "ConsentPrompt",
+    "ConsentTerm",
+]
 
 
-@table(name="consent_event", index=(("call",),), append_only=True)
-class ConsentEvent:
-    """One step of one party's consent to one scope. Where a party stands is the fold of these.
+@table(name="consent_term", index=(("call",),), append_only=True)
+class ConsentTerm:
+    """What a party of a call is owed for one scope: the policy's word, as it was when they came.
 
-    `key_id` names the key that a grant gave the right to be used; `epoch` rises with each
-    grant; `method` is how the answer came ("dtmf:1", "voice"); `wording` what was asked.
+    `start`, `moment` and `on_no` are words of `consent.policy`; `position` is the order in which it
+    is said; `wording` names what is said first, `closing` what is said again at the end. `rules`
+    are the cells of law that it comes from, `policy` the versions of the files that hold them.
     """
 
     id: str
     call: str
     party: str
-    scope: Scope
-    kind: Kind
-    epoch: int
-    key_id: str | None
-    wording: str | None
-    method: str | None
+    scope: str
+    position: int
+    start: Start
+    moment: When
+    basis: BasisKind | None
+    implied_after_s: int | None
+    on_no: OnNo
+    must_record: bool
+    wording: str
+    closing: str
+    language: str
+    policy: tuple[str, ...]
+    rules: tuple[str, ...]
+    on_file: str | None
     at_us: int
 
 
-class BasisKind(StrEnum):
-    """Why somebody may be called: the lawful grounds of article 6 (1) GDPR."""
+@table(name="consent_event", index=(("call",),), append_only=True)
+class ConsentEvent:
+    """One step of one party about one scope: a row of `consent.machine`, and where it led.
 
-    CONSENT = "consent"
-    CONTRACT = "contract"
-    LEGAL_OBLIGATION = "legal_obligation"
-    VITAL_INTERESTS = "vital_interests"
-    PUBLIC_TASK = "public_task"
-    LEGITIMATE_INTERESTS = "legitimate_interests"
+    `state`, `closed_by`, `epoch`, `replays`, `volunteered`, `implied` and `is_open` are as they
+    are after it. `method` is how it came ("dtmf:1", "voice", "web:id"); `prompt` what it is an
+    answer to, `evidence` a clip, a receipt or a consent on file.
+    """
+
+    id: str
+    call: str
+    party: str
+    scope: str
+    number: int
+    event: Event
+    state: State
+    closed_by: tuple[Reason, ...]
+    epoch: int
+    is_open: bool
+    replays: int
+    volunteered: int
+    implied: bool
+    basis: BasisKind | None
+    prompt: str | None
+    method: str | None
+    evidence: str | None
+    at_us: int
+
+
+@table(name="consent_prompt", index=(("call",),), append_only=True)
+class ConsentPrompt:
+    """Something begins to be played to a party: a notice or a question. The id is the utterance's.
+
+    `wording_sha256` is that of the exact text.
+    """
+
+    id: str
+    call: str
+    party: str
+    act: str
+    scopes: tuple[str, ...]
+    wordings: tuple[str, ...]
+    wording_sha256: str
+    language: str
+    at_us: int
+
+
+@table(name="consent_heard", index=(("call",),), append_only=True)
+class ConsentHeard:
+    """A prompt was played past its must-hear mark: `heard_us` is the media clock's word for it."""
+
+    id: str
+    call: str
+    played_ms: int
+    total_ms: int
+    must_hear_permille: int
+    heard_us: int
+    at_us: int
+
+
+@table(name="consent_key", index=(("call",),), append_only=True)
+class ConsentKey:
+    """A prepared key gets its right to be used, in the commit of the grant `event`. `party`:
+    whose track it seals; what was captured before `at_us` is not for it."""
+
+    id: str
+    call: str
+    party: str
+    scope: str
+    epoch: int
+    event: str
+    at_us: int
 
 
 @table(name="basis")

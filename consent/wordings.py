@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from consent.rules import State
-
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -36,12 +34,23 @@ WORDINGS = {
             "Sorry, I did not understand. To be recorded press 1, else press 2.",
             900,
         ),
+        Wording(
+            "recording-stopped-en-1",
+            "en",
+            "The recording has stopped.",
+            0,
+        ),
+        Wording(
+            "refusal-end-en-1",
+            "en",
+            "We may not go on without a recording on this line. Goodbye.",
+            0,
+        ),
+        Wording(
+            "refusal-human-en-1",
+            "en",
+            "I will connect you to a person. Nothing is recorded.",
+            0,
+        ),
     )
 }
-
-QUESTION = {
-    State.ASK_DUE: "recording-ask-en-1",
-    State.CONFIRM_DUE: "recording-confirm-en-1",
-    State.REASK_DUE: "recording-reask-en-1",
-}
-"""Which question each state puts."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, overload
 
@@ -103,6 +104,18 @@ class SpeechHandle(Protocol):
     def __await__(self) -> Any: ...
 
 
+class SecureDigits(Protocol):
+    """The keys that are pressed during a secure capture."""
+
+    async def digits(self, *, at_most: int, finish: str = "#", within_s: float = 60.0) -> str:
+        """The next keys, up to `at_most` or the key `finish`, which is not among them.
+
+        They are in memory only: pass them on, and keep them nowhere. Raises ToolError where they
+        do not come in time.
+        """
+        ...
+
+
 class AgentSession(Protocol):
     """One conversation, as the agent sees it."""
 
@@ -142,6 +155,24 @@ class AgentSession(Protocol):
         """Commit an action of your module in this call, once, whatever crashes.
 
         Answers the reducer's result. Raises Refused where the rules say no.
+        """
+        ...
+
+    def secure_capture(self, why: str = "card data") -> AbstractAsyncContextManager[SecureDigits]:
+        """While this goes on, nothing is recorded, understood or written down.
+
+            async with self.session.secure_capture() as card:
+                await self.session.say("Your card number, please, then the hash key.")
+                number = await card.digits(at_most=19)
+
+        Entering raises ToolError where the recording could not be closed.
+        """
+        ...
+
+    async def stop_recording(self) -> None:
+        """The caller asked for it in words of their own. Nobody but they can start it again.
+
+        Raises Refused where nothing is recorded.
         """
         ...
 

@@ -101,12 +101,8 @@ def _call(source: Source, call: Call, folder: Path) -> Plain:
         for one in found["actions"]
     ]
     consent = [
-        {
-            "at": moment.clock(one["at_us"]),
-            "what": words.consent(one["kind"], one["party"], one["wording"], one["method"]),
-        }
-        for one in found["consent"]
-        if one["party"] == OWN
+        {"at": moment.clock(at_us), "what": text}
+        for at_us, text in words.story(found["consent"], found["prompts"])
     ]
     # Who of the house looked is not said by name: that is their data, not the subject's.
     looked = [

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from consent.bases import basis_recorded, basis_withdrawn
-from consent.tables import Basis, BasisKind
+from consent.policy.terms import BasisKind
+from consent.tables import Basis
 from parley.asked import OPERATOR, Args, Misused, request_of, text
 from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed

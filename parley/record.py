@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import apsw
 
-from consent.tables import Basis, ConsentEvent
+from consent.tables import Basis, ConsentEvent, ConsentHeard, ConsentPrompt, ConsentTerm
 from conversation.tables import Action
 from parley import joined, transcript
 from parley.plain import Key, Plain, fields_of, opened
@@ -62,7 +62,9 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "bridges": joined.bridges(rows, call),
         "joinings": joined.joinings(rows, call),
         "consultations": joined.consultations(rows, key, call),
+        "terms": _terms(rows, call),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
+        "prompts": _prompts(rows, call),
         "transcript": transcript.segments(rows, key, call),
         "actions": [
             _action(action, key)
@@ -130,6 +132,25 @@ def _identity(rows: apsw.Connection, key: Key, call: str) -> Plain | None:
         if lines:
             return asdict(identity.read(lines))
     return None
+
+
+def _terms(rows: apsw.Connection, call: str) -> list[Plain]:
+    """What its party was owed, in the order of the policy."""
+    terms = select(rows, ConsentTerm, ("call",), (call,))
+    return [fields_of(term, "id", "call") for term in sorted(terms, key=lambda one: one.position)]
+
+
+def _prompts(rows: apsw.Connection, call: str) -> list[Plain]:
+    """What its party was told and asked, and how much of it they heard."""
+    heard = {one.id: one for one in select(rows, ConsentHeard, ("call",), (call,))}
+    prompts = sorted(select(rows, ConsentPrompt, ("call",), (call,)), key=lambda one: one.at_us)
+    return [
+        {
+            **fields_of(prompt, "call"),
+            "heard": fields_of(heard[prompt.id], "id", "call") if prompt.id in heard else None,
+        }
+        for prompt in prompts
+    ]
 
 
 def _consent(event: ConsentEvent) -> Plain:

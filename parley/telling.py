@@ -43,7 +43,7 @@ def told(record: Plain) -> Iterator[str]:
             for line in joined.told_consultation(one, call_id, zero_us)
         ]
         yield from _part("Consulted", lines)
-    yield from _part("Consent", [_consent(event, zero_us) for event in record["consent"]])
+    yield from _part("Consent", list(_consent(record, zero_us)))
     yield from _part("Transcript", [_segment(one, zero_us) for one in record["transcript"]])
     yield from _part("Actions", [line for one in record["actions"] for line in _action(one)])
     yield from _part("Recording", _recording(record["recording"], zero_us))
@@ -108,9 +108,9 @@ def _part(title: str, lines: list[str]) -> Iterator[str]:
     yield from (f"  {line}" for line in lines or ["none"])
 
 
-def _consent(event: Plain, zero_us: int) -> str:
-    step = words.consent(event["kind"], event["party"], event["wording"], event["method"])
-    return f"{moment.after(event['at_us'], zero_us):>8}  {event['party']}: {step}"
+def _consent(record: Plain, zero_us: int) -> Iterator[str]:
+    for at_us, text in words.story(record["consent"], record["prompts"]):
+        yield f"{moment.after(at_us, zero_us):>8}  {text}"
 
 
 def _segment(segment: Plain, zero_us: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from consent.machine import Event
 from parley import words
 from parley.plain import Key, Plain, opened
 from runtime.log import Entry
@@ -27,6 +28,11 @@ def happenings(entry: Entry, key: Key) -> list[Happening]:
 
 
 def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
+    yield from _own(entry, key)
+    yield from _consents(entry)
+
+
+def _own(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
     args = entry.args
     match entry.reducer:
         case "sessions.call_offered":
@@ -35,8 +41,6 @@ def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
             yield "call", "call answered"
         case "sessions.question_put":
             yield "consent", f"asked: {_text(args['text'], key)}"
-        case "sessions.consent_answered":
-            yield from _answered(entry)
         case "sessions.caller_acted":
             yield "caller", _acted(args, key)
         case "sessions.words_kept":
@@ -62,12 +66,25 @@ def _told(entry: Entry, key: Key) -> Iterator[tuple[str, str]]:
             return
 
 
-def _answered(entry: Entry) -> Iterator[tuple[str, str]]:
+def _consents(entry: Entry) -> Iterator[tuple[str, str]]:
+    """What a commit says of consent, once for scopes of which it says the same."""
+    told: dict[str, list[str]] = {}
     for table, _, new in entry.deltas:
-        if table == "consent_event" and new["party"] == "caller":
-            yield "consent", words.consent(new["kind"], "caller", new["wording"], new["method"])
-        elif table == "recording":
-            yield "recording", "recording began"
+        if table == "consent_event" and new is not None and new["event"] not in QUIET:
+            told.setdefault(words.consent(new), []).append(new["scope"])
+    for text, scopes in told.items():
+        yield "consent", f"{', '.join(scopes)}: {text}"
+    for table, old, new in entry.deltas:
+        if table == "recording" and new is not None:
+            became = "recording began" if old is None else BECAME.get((old["state"], new["state"]))
+            yield from [("recording", became)] if became is not None else []
+
+
+QUIET = (*words.QUIET, Event.NOTHING_REQUIRED, Event.LEFT)
+BECAME = {
+    ("suspended", "open"): "recording goes on",
+    ("open", "suspended"): "recording is suspended",
+}
 
 
 def _acted(args: Plain, key: Key) -> str:

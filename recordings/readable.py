@@ -124,7 +124,7 @@ def record(
 
 
 def _consent_lines(entry: Mapping[str, Any]) -> list[dict[str, object]]:
-    at, facts = instant(entry["at_us"]), ("party", "scope", "kind")
+    at, facts = instant(entry["at_us"]), ("party", "scope", "event", "state")
     # A row that is not what it should be is for the verifier to complain of.
     return [
         {"at": at, **{name: cast("dict[str, object]", row).get(name) for name in facts}}

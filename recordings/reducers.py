@@ -2,31 +2,42 @@
 
 from dataclasses import replace
 
+from consent import reducers as consent
+from consent.machine import Event
 from consent.reducers import Grant
-from consent.tables import ConsentEvent, Kind
+from consent.tables import ConsentKey
 from recordings import rules
 from recordings.tables import Chunk, ChunkGap, Recording, RecordingState
 from runtime import Context, Refused, reducer
 
 
-def begin(ctx: Context, grant: Grant) -> None:
-    """Begin to record. There is no way to call this without a grant."""
-    ctx.table(Recording).insert(
-        Recording(
-            id=grant.call,
-            state=RecordingState.OPEN,
-            epoch=grant.epoch,
-            granted_us=grant.at_us,
-            caller_key=grant.keys["caller"],
-            agent_key=grant.keys["agent"],
-            began_us=ctx.now,
-            lost=None,
-            sealed_us=None,
-            opened_us=ctx.now,
-            first_epoch=grant.epoch,
-        )
+def begin(ctx: Context, grant: Grant, *, is_open: bool) -> None:
+    """Begin to record. There is no way to call this without a grant.
+
+    Who had withdrawn and agrees again is recorded under new keys: the old ones never reopen.
+    """
+    before = ctx.table(Recording).get(grant.call)
+    epoch = 1 if before is None else before.epoch + 1
+    recording = Recording(
+        id=grant.call,
+        state=RecordingState.OPEN if is_open else RecordingState.SUSPENDED,
+        epoch=epoch,
+        granted_us=grant.at_us,
+        caller_key=grant.keys["caller"],
+        agent_key=grant.keys["agent"],
+        began_us=ctx.now if before is None else before.began_us,
+        lost=None,
+        sealed_us=None,
+        opened_us=ctx.now,
+        first_epoch=epoch,
+        suspended_us=None if is_open else ctx.now,
     )
-    ctx.effect("recordings.open_gate", lane=f"{grant.call}/gate")
+    if before is None:
+        ctx.table(Recording).insert(recording)
+    else:
+        ctx.table(Recording).replace(recording)
+    if is_open:
+        ctx.effect("recordings.open_gate", lane=f"{grant.call}/gate", scope=grant.call)
 
 
 def is_going_on(ctx: Context, call: str) -> bool:
@@ -42,6 +53,22 @@ def suspend(ctx: Context, call: str) -> None:
         suspended = replace(recording, state=RecordingState.SUSPENDED, suspended_us=ctx.now)
         ctx.table(Recording).replace(suspended)
         ctx.effect("recordings.close_gate", lane=f"{call}/gate", scope=call)
+
+
+def stop(ctx: Context, call: str) -> None:
+    """The right to record is gone: nothing is sealed any more, nor what was captured before."""
+    recording = ctx.table(Recording).get(call)
+    if recording is None or recording.state is RecordingState.SEALED:
+        return
+    since_us = ctx.now if recording.suspended_us is None else recording.suspended_us
+    stopped = replace(
+        recording,
+        state=RecordingState.SUSPENDED,
+        first_epoch=recording.epoch + 1,
+        suspended_us=since_us,
+    )
+    ctx.table(Recording).replace(stopped)
+    ctx.effect("recordings.close_gate", lane=f"{call}/gate", scope=call, drop=True)
 
 
 def resume(ctx: Context, call: str) -> None:
@@ -63,10 +90,15 @@ def resume(ctx: Context, call: str) -> None:
 
 @reducer
 def gate_reopened(ctx: Context, call: str, why: str) -> int:
-    """The gate was lost and is opened again. Answers the new epoch: no nonce serves twice."""
+    """The gate was lost and is opened again. Answers the new epoch: no nonce serves twice.
+
+    What was sealed before it was lost is still taken.
+    """
     recording = ctx.table(Recording).one(call)
     if recording.state is not RecordingState.OPEN:
         raise Refused(f"the recording of {call} is {recording.state}")
+    for event in (Event.FAULT, Event.RECOVERED):
+        consent.happened(ctx, call, event, [consent.RECORDING], method=why)
     again = replace(recording, epoch=recording.epoch + 1, lost=why)
     return ctx.table(Recording).replace(again).epoch
 
@@ -84,12 +116,10 @@ def gate_continued(ctx: Context, call: str) -> int:
 @reducer
 def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
     """A piece of ciphertext is on disk. Without the grant it was made under, it stays a stray."""
-    grants = ctx.table(ConsentEvent).where(
-        call=chunk.call, party=chunk.party, kind=Kind.GRANTED, key_id=chunk.key_id
-    )
-    if not grants:
+    key = ctx.table(ConsentKey).get(chunk.key_id)
+    if key is None or (key.call, key.party) != (chunk.call, chunk.party):
         raise Refused(f"nobody granted {chunk.key_id} to record {chunk.party} of {chunk.call}")
-    if chunk.captured_from_us < grants[-1].at_us:
+    if chunk.captured_from_us < key.at_us:
         raise Refused(f"chunk {chunk.id} began before its grant")
     recording = ctx.table(Recording).one(chunk.call)
     if why := rules.why_not(recording, chunk):

@@ -17,12 +17,13 @@ def why_not(recording: Recording, chunk: Chunk) -> str | None:
     """Why a chunk may not be sealed now; none where it may.
 
     Epochs follow each other without a pause where a codec changes or a process dies: the last
-    chunk of the one before is still taken. Once the recording was paused and went on, it is not.
+    chunk of the one before is still taken. Once the recording was paused and went on, or whoever
+    agreed to it has withdrawn, it is not.
     """
     if recording.state is RecordingState.SEALED or chunk.epoch > recording.epoch:
         return f"no gate is open under epoch {chunk.epoch} of {chunk.call}"
     if chunk.epoch < recording.first_epoch:
-        return f"chunk {chunk.id} is of before a pause, and the recording went on since"
+        return f"chunk {chunk.id} is of an epoch that is over"
     if chunk.captured_from_us < recording.opened_us:
         return f"chunk {chunk.id} began before its gate was opened"
     if recording.suspended_us is not None and ends_us(chunk) > recording.suspended_us:

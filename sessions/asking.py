@@ -1,32 +1,48 @@
-"""Asking for consent: the question, its must-hear mark, the answer, the silence."""
+"""What a party is told and asked: the notice or question, its must-hear mark, the answer."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from consent.reducers import PARTIES
-from consent.rules import LISTENING, PLAYING, Answer, State, fold, is_open
-from consent.tables import ConsentEvent
-from consent.wordings import WORDINGS
+from consent import prompts, saying, story
+from consent.machine import LISTENING, Event, Standing, State
+from consent.prompts import Act, Prompt
+from consent.reducers import RECORDING, TRACKS
+from consent.saying import Said
+from consent.tables import ConsentEvent, ConsentHeard, ConsentTerm
 from conversation.speech.grammars import YES_NO, meaning
-from conversation.tables import Utterance
+from conversation.tables import Utterance, UtteranceState
 from media.client import MediaUnavailable
 from runtime.errors import Refused
 from runtime.outbox import Effect
 from runtime.performer import Closing
+from sessions.consent_reducers import (
+    consent_answered,
+    question_cut,
+    question_heard,
+    question_put,
+)
+from sessions.gating import named
 from sessions.house import House
 from sessions.live import LiveCall
-from sessions.reducers import consent_answered, question_heard, question_put
+from sessions.reducers import utterance_ended
 from sessions.voice import Voice, greeting_of
 
 ANSWER_S = 8.0
 """How long a caller may think about a question that was asked to its end."""
 
-KEYS = {"1": Answer.KEY_YES, "2": Answer.KEY_NO}
+OBJECTION_S = 3.0
+"""How long who agreed before may object, after the short notice."""
+
+KEYS = {"1": Event.YES_KEY, "2": Event.NO}
+MEANINGS = {"yes": Event.YES_VOICE, "no": Event.NO}
+
+Standings = dict[str, Standing]
 
 
 class Asking:
-    """Performs the effect of asking, and takes the answers."""
+    """Performs the effects of telling and asking, and takes the answers."""
 
     def __init__(self, house: House, calls: dict[str, LiveCall], voice: Voice) -> None:
         self._house = house
@@ -34,78 +50,132 @@ class Asking:
         self._voice = voice
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def state(self, call: str) -> State:
-        """Where the caller stands, by the rows."""
-        rows = await self._house.store.reader.rows(ConsentEvent, call=call, party="caller")
-        return fold(rows)
+    async def standings(self, call: str) -> Standings:
+        """Scope -> where the party stands, by the rows."""
+        return story.standings(await self._house.store.reader.rows(ConsentEvent, call=call))
 
     async def is_asked(self, call: str) -> bool:
-        """Whether the caller is, or will be, to answer a question."""
-        return is_open(await self.state(call))
+        """Whether the party is, or will be, told or asked something, or is to answer."""
+        return prompts.is_asked(await self._terms(call), await self.standings(call))
+
+    async def is_listening(self, call: str) -> bool:
+        """Whether an answer counts now."""
+        return prompts.is_listening(await self.standings(call))
 
     async def ask(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
-        """Put a question and hear it out."""
+        """Put a notice or a question, if it is still due, and hear it out."""
         live = self._calls.get(effect.scope or "")
         if live is None or live.ended.is_set():
             return None
-        wording = WORDINGS[args["wording"]]
         utterance = f"{live.id}:ask:{effect.id}"
-        text = wording.text
-        reader = self._house.store.reader
-        was_greeted = bool(await reader.rows(Utterance, id=greeting_of(live.id)))
-        if args["wording"].startswith("recording-ask") and live.agent.greeting and not was_greeted:
-            text = f"{live.agent.greeting} {text}"
-        await self._house.act(
-            question_put,
-            live.id,
-            request=f"{effect.id}/put",
-            utterance=utterance,
-            wording=wording.id,
-            text=self._house.seal(text, live.words_key),
-        )
-        (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
-        live.question = utterance
+        prompt = await self._due(live.id)
+        if prompt is None or named(prompt) != args:
+            return await self._put_before(utterance)
+        said = saying.said(prompt, await self._greeting(live))
+        with suppress(Refused):
+            await self._house.act(
+                question_put,
+                live.id,
+                request=f"{effect.id}/put",
+                utterance=utterance,
+                **named(prompt),
+                wordings=said.wordings,
+                wording_sha256=said.sha256,
+                language=prompt.language,
+                text=self._house.seal(said.text, live.words_key),
+            )
+        rows = await self._house.store.reader.rows(Utterance, id=utterance)
+        return await self._play(live, rows[0], prompt, said) if rows else None
 
+    async def _play(self, live: LiveCall, row: Utterance, prompt: Prompt, said: Said) -> Closing:
+        live.question = row.id
         marked = False
 
         def progress(played_ms: int) -> None:
             nonlocal marked
-            total = live.playing[utterance].speech.duration_ms
-            if not marked and played_ms * 1_000 >= total * wording.must_hear_permille:
+            total_ms = live.playing[row.id].speech.duration_ms
+            is_past = played_ms * 1_000 >= total_ms * said.must_hear_permille
+            # Who may object has until some time after its end.
+            if is_past and not marked and prompt.act is not Act.CONFIRM:
                 marked = True
-                self._soon(self._heard_out(live, effect.id))
+                self._soon(self._heard(live, row.id, prompt, said, (played_ms, total_ms)))
 
         closing = await self._voice.say(live, row, progress)
-        played, total = closing.args["played_ms"], closing.args["total_ms"]
-        if not live.ended.is_set() and played * 1_000 >= total * wording.must_hear_permille:
-            await self._heard_out(live, effect.id)
+        played_ms, total_ms = closing.args["played_ms"], closing.args["total_ms"]
+        if played_ms * 1_000 < total_ms * said.must_hear_permille:
+            await self._cut(live, row.id)
+        elif not live.ended.is_set():
+            if prompt.act is Act.CONFIRM:
+                await _within(live.ended, OBJECTION_S)
+            await self._heard(live, row.id, prompt, said, (played_ms, total_ms))
+        if prompt.act in (Act.TELL, Act.CONFIRM) and live.question == row.id:
+            live.question = None
         return closing
 
-    async def _heard_out(self, live: LiveCall, effect: str) -> None:
-        """Past the must-hear mark: a key that was pressed before counts now."""
+    async def _heard(
+        self, live: LiveCall, utterance: str, prompt: Prompt, said: Said, played: tuple[int, int]
+    ) -> None:
+        """Past the must-hear mark: a notice is given; a key that was pressed before counts now.
+
+        `played`: so many milliseconds of how many.
+        """
+        grants = prompt.act in (Act.TELL, Act.CONFIRM) and RECORDING in prompt.scopes
+        live.answer_s = await self._answer_s(live.id, prompt)
+
+        async def commit(keys: dict[str, str]) -> bool:
+            return bool(
+                await self._house.surely(
+                    question_heard,
+                    live.id,
+                    request=f"{utterance}/heard",
+                    utterance=utterance,
+                    played_ms=played[0],
+                    total_ms=played[1],
+                    must_hear_permille=said.must_hear_permille,
+                    heard_us=self._house.clock(),
+                    keys=keys,
+                )
+            )
+
         try:
-            await self._house.surely(question_heard, live.id, request=f"{effect}/heard")
+            await self._with_keys(grants, commit)
         except Refused:
             return
         held, live.held_key = live.held_key, None
         if held is not None:
             await self.key(live, *held)
 
+    async def _cut(self, live: LiveCall, utterance: str) -> None:
+        with suppress(Refused):
+            await self._house.surely(
+                question_cut, live.id, request=f"{utterance}/cut", utterance=utterance
+            )
+
     async def silence(self, live: LiveCall) -> None:
-        """Nothing was answered for `ANSWER_S`."""
-        await self.answer(live, Answer.SILENCE, "silence")
+        """Nothing was answered for as long as was waited: that is an answer only where the policy
+        takes staying on the line for one."""
+        listening = await self._listening(live.id)
+        implied = any(
+            term.implied_after_s is not None
+            for term in await self._terms(live.id)
+            if term.scope in listening
+        )
+        await self.answer(live, Event.STAYED if implied else Event.SILENCE, "silence")
 
     async def key(self, live: LiveCall, digit: str, event: str | None) -> bool:
         """A key was pressed. Answers whether it was about consent."""
-        state = await self.state(live.id)
-        if state in LISTENING:
+        if await self.is_listening(live.id):
             if digit in KEYS:
                 await self.answer(live, KEYS[digit], f"dtmf:{digit}")
-        elif state in PLAYING:
-            live.held_key = (digit, event)
-            return True
-        elif state in (State.GRANTED, State.REFUSED, State.UNRESOLVED):
-            return False
+        else:
+            prompt = await self._due(live.id)
+            if prompt is None:
+                return False
+            if prompt.act is Act.CONFIRM and KEYS.get(digit) is Event.NO:
+                await self.answer(live, Event.NO, f"dtmf:{digit}")
+            elif prompt.act is not Act.TELL:
+                live.held_key = (digit, event)
+                return True
         if event is not None:
             self._house.media.ack([event])
         return True
@@ -114,32 +184,103 @@ class Asking:
         """Something was said after the question. Audio and words stay in memory."""
         hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False, rate=rate)
         said = meaning(hearing.text) if hearing.accepted else None
-        answer = {"yes": Answer.VOICE_YES, "no": Answer.VOICE_NO}.get(said or "")
-        await self.answer(live, answer or Answer.UNCLEAR, f"voice:{hearing.engine}")
+        answer = MEANINGS.get(said or "", Event.UNCLEAR)
+        await self.answer(live, answer, f"voice:{hearing.engine}")
 
-    async def answer(self, live: LiveCall, answer: Answer, method: str) -> None:
+    async def answer(
+        self, live: LiveCall, answer: Event, method: str, evidence: str | None = None
+    ) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
         # Known before the commit: the next question may be under way when that is done.
         question = live.question
-        sure = answer in (Answer.KEY_YES, Answer.VOICE_YES)
-        keys = {party: await self._house.prepare_key() for party in PARTIES if sure}
+        listening = await self._listening(live.id)
+        is_sure = answer in (Event.YES_KEY, Event.STAYED) or (
+            answer is Event.YES_VOICE and State.READ_BACK in listening.values()
+        )
         if question in live.playing:
             # Before the commit that lets others hear this line.
             with suppress(MediaUnavailable):
                 self._house.media.stop(live.id, question)
-        try:
-            granted = await self._house.surely(
-                consent_answered, live.id, answer=answer, method=method, keys=keys
+
+        async def commit(keys: dict[str, str]) -> bool:
+            return bool(
+                await self._house.surely(
+                    consent_answered,
+                    live.id,
+                    answer=answer,
+                    method=method,
+                    keys=keys,
+                    evidence=evidence,
+                )
             )
-        except Refused:
-            granted = False
-        # Where a crash comes first, the sweep at the next start destroys them.
-        for key_id in () if granted else keys.values():
-            await self._house.discard_key(key_id)
+
+        with suppress(Refused):
+            await self._with_keys(is_sure and RECORDING in listening, commit)
         if live.question == question:
             live.question = None
+
+    async def _put_before(self, utterance: str) -> Closing | None:
+        """It is not due any more. What a crash left open of it is closed."""
+        reader = self._house.store.reader
+        rows = await reader.rows(Utterance, id=utterance)
+        if not rows or rows[0].state is UtteranceState.ENDED:
+            return None
+        heard = await reader.rows(ConsentHeard, id=utterance)
+        played_ms, total_ms = (heard[0].played_ms, heard[0].total_ms) if heard else (0, 0)
+        ended = {"utterance": utterance, "played_ms": played_ms, "total_ms": total_ms}
+        return Closing(utterance_ended, {**ended, "interrupted": True, "heard": None})
+
+    async def _greeting(self, live: LiveCall) -> str:
+        """What is said before the first prompt, unless it was said while it rang."""
+        reader = self._house.store.reader
+        if await reader.rows(Utterance, id=greeting_of(live.id)):
+            return ""
+        if await reader.rows(ConsentHeard, call=live.id):
+            return ""
+        return live.agent.greeting or ""
+
+    async def _answer_s(self, call: str, prompt: Prompt) -> float:
+        """How long an answer to it is waited for."""
+        implied = [
+            term.implied_after_s
+            for term in await self._terms(call)
+            if term.scope in prompt.scopes and term.implied_after_s is not None
+        ]
+        return max(implied, default=ANSWER_S)
+
+    async def _with_keys(
+        self, wanted: bool, commit: Callable[[dict[str, str]], Awaitable[bool]]
+    ) -> None:
+        """Commit with a prepared key for each track, if one may be wanted."""
+        keys = {track: await self._house.prepare_key() for track in TRACKS if wanted}
+        used = False
+        try:
+            used = await commit(keys)
+        finally:
+            # Where a crash comes first, the sweep at the next start destroys them.
+            for key_id in () if used else keys.values():
+                await self._house.discard_key(key_id)
+
+    async def _due(self, call: str) -> Prompt | None:
+        return prompts.due(await self._terms(call), await self.standings(call))
+
+    async def _listening(self, call: str) -> dict[str, State]:
+        """The scopes whose question waits for its answer."""
+        return {
+            scope: standing.state
+            for scope, standing in (await self.standings(call)).items()
+            if standing.state in LISTENING
+        }
+
+    async def _terms(self, call: str) -> list[ConsentTerm]:
+        return await self._house.store.reader.rows(ConsentTerm, call=call)
 
     def _soon(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -5,10 +5,13 @@ one that a caller has hung up on.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from consent.rules import ASKING, LISTENING, PLAYING, State
+from consent import story
+from consent.machine import Reason
+from consent.tables import ConsentEvent
 from conversation.agent import message
 from conversation.speech.client import SpeechUnavailable
 from conversation.speech.engines import ONCE, Hearing, SpeechError
@@ -19,6 +22,8 @@ from runtime.errors import NotNow, Refused
 from runtime.keystore import KeyDestroyed
 from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
+from sessions.consent_reducers import consent_volunteered, consent_withdrawn
+from sessions.gating import LIVE_STT, TRANSCRIPT
 from sessions.house import House
 from sessions.keeping import Draft, Entry
 from sessions.live import LiveCall
@@ -31,6 +36,11 @@ AWAY_S = 30.0
 
 INBOX_MAX = 256
 """Keys and silences of one call that were not looked at yet."""
+
+KEYS_ABOUT_RECORDING = {"*9": consent_withdrawn, "*1": consent_volunteered}
+
+TOGETHER_US = 3_000_000
+"""Two keys are pressed together when no more time is between them."""
 
 WORDS_MAX = 32
 """Utterances of one call that were not understood yet."""
@@ -136,8 +146,7 @@ class Attending:
 
     async def referred(self, live: LiveCall) -> bool:
         """The other side asks us to call somebody. False where nobody can be asked about it."""
-        state = await self._asking.state(live.id)
-        if state in LISTENING or state in PLAYING or state in ASKING:
+        if await self._asking.is_asked(live.id):
             return False
         try:
             await self._act(live, live.id, REFERRED, None)
@@ -147,7 +156,13 @@ class Attending:
 
     async def _pressed(self, live: LiveCall, digit: str, event: str | None) -> None:
         self.touch(live)
+        if await self._captured(live, digit):
+            self.acknowledge(event)
+            return
         if await self._asking.key(live, digit, event):
+            return
+        if await self._about_recording(live, digit):
+            self.acknowledge(event)
             return
         told = self._calls.get(live.keys_to or "")
         if told is None:
@@ -156,17 +171,48 @@ class Attending:
         sealed = self._house.seal(digit, told.words_key)
         await self._act(live, told.id, PRESSED, event, digit=sealed)
 
+    async def _captured(self, live: LiveCall, digit: str) -> bool:
+        """Keys of a secure capture are for whoever asked for them, or for nobody."""
+        if live.capture is not None:
+            with suppress(asyncio.QueueFull):
+                live.capture.put_nowait(digit)
+            return True
+        standings = await self._asking.standings(live.id)
+        return any(Reason.CAPTURE in standing.closed_by for standing in standings.values())
+
+    async def _about_recording(self, live: LiveCall, digit: str) -> bool:
+        """Two keys stop the recording at any time, two ask for it again."""
+        (before, at_us), now_us = live.keys, self._house.clock()
+        live.keys = digit, now_us
+        if now_us - at_us > TOGETHER_US or before + digit not in KEYS_ABOUT_RECORDING:
+            return False
+        reducer = KEYS_ABOUT_RECORDING[before + digit]
+        try:
+            await self._house.surely(reducer, live.id, method=f"dtmf:{before}{digit}")
+        except Refused:
+            return False  # There is nothing to stop, or nothing to ask.
+        return True
+
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
-        state = await self._asking.state(live.id)
-        if state in LISTENING:
+        if await self._asking.is_listening(live.id):
             await self._asking.voice_answer(live, pcm, header["rate"])
             self.acknowledge(header["id"])
-        elif state in PLAYING or state in ASKING:
-            # Said over the question: it was not an answer to it.
+        elif await self._asking.is_asked(live.id) or not await self._may(live, LIVE_STT):
+            # Said over the question, it was not an answer to it; and words are understood only
+            # where they may be.
             self.acknowledge(header["id"])
         else:
-            await self._heard(live, header, pcm, state)
+            await self._heard(live, header, pcm)
+
+    async def _may(self, live: LiveCall, scope: str) -> bool:
+        standing = (await self._asking.standings(live.id)).get(scope)
+        return standing is not None and standing.is_open
+
+    async def _may_keep(self, live: LiveCall, from_us: int, until_us: int) -> bool:
+        """Whether what was said then may be kept: all of it was said under a grant."""
+        events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
+        return story.was_open(events, TRANSCRIPT, from_us, until_us)
 
     def interrupt(self, live: LiveCall) -> None:
         """The party begins to speak: what another call's agent says to them stops, too."""
@@ -177,7 +223,7 @@ class Attending:
             if playing.interruptible:
                 self._house.media.stop(told.id, utterance)
 
-    async def _heard(self, live: LiveCall, header: Header, pcm: bytes, state: State) -> None:
+    async def _heard(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
         told = self._calls.get(live.words_to or "")
         hearing = None if told is None else await self._understood(told, pcm, header["rate"])
@@ -189,7 +235,7 @@ class Attending:
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
-        if state is not State.GRANTED:
+        if not await self._may_keep(live, header["at_us"], header["end_us"]):
             # Nothing of it is kept; but a card is known again when the agent passes it on.
             live.keeping.heard(turn, hearing.text.split(), self._house.clock())
             await self._act(live, told.id, "heard", header["id"])
@@ -311,7 +357,7 @@ class Attending:
         """The caller is there: count their silence from now."""
         live.disarm()
         if not live.ended.is_set():
-            wait_s = AWAY_S if live.question is None else ANSWER_S
+            wait_s = AWAY_S if live.question is None else live.answer_s or ANSWER_S
             loop = asyncio.get_running_loop()
             live.timer = loop.call_later(
                 wait_s, lambda: self.deliver(live.id, {"event": "silence"}, b"")
@@ -322,8 +368,7 @@ class Attending:
             # They have spoken: what they said is an answer, and silence is none.
             self.touch(live)
             return
-        state = await self._asking.state(live.id)
-        if state in LISTENING:
+        if await self._asking.is_listening(live.id):
             await self._asking.silence(live)
         elif live.turns_open or live.playing or live.music or live.ended.is_set():
             self.touch(live)

@@ -6,10 +6,11 @@ agreed, recording goes on under the next epoch.
 """
 
 from consent import reducers as consent
-from consent.rules import State
-from consent.wordings import QUESTION
+from consent.machine import OPENING, Event, Reason
+from consent.reducers import RECORDING
 from recordings import reducers as recordings
 from runtime import Context, Refused, reducer
+from sessions import gating
 from sessions.tables import Call, CallState
 from telephony import bridging
 from telephony.bridge import (
@@ -149,7 +150,7 @@ def _took_part(ctx: Context, bridge: Bridge, call: str, part: Part, coached: str
 def _part(ctx: Context, bridge: Bridge, call: str) -> None:
     bridging.left(ctx, bridge, call)
     # Alone with the agent again: whatever the other parties said, this recording is its own.
-    recordings.resume(ctx, call)
+    is_heard_with(ctx, call, True)
     _follow(ctx, bridge)
     _end_if_nobody_talks(ctx, bridge)
 
@@ -182,29 +183,35 @@ def _ask(ctx: Context, bridge: Bridge) -> None:
     if not any(recordings.is_going_on(ctx, member.call) for member in members):
         return
     for member in members:
-        if member.part in HEARD and consent.state_of(ctx, member.call) is State.UNRESOLVED:
-            consent.due(ctx, member.call)
-            bridging.asked(ctx, bridge, member.call, True)
-            ctx.effect(
-                "sessions.ask",
-                lane=f"{member.call}/voice",
-                scope=member.call,
-                wording=QUESTION[State.ASK_DUE],
-            )
+        standings = consent.standings_of(ctx, member.call)
+        if member.part in HEARD and RECORDING not in standings:
+            gating.follow(ctx, member.call, consent.joined(ctx, member.call, {}))
+            bridging.asked(ctx, bridge, member.call, consent.is_asked(ctx, member.call))
+            gating.say_next(ctx, member.call)
 
 
 def _settle(ctx: Context, bridge: Bridge) -> None:
     members = bridging.members_of(ctx, bridge.id)
-    parts = [
-        (member.part, consent.state_of(ctx, member.call) is State.GRANTED) for member in members
-    ]
+    parts = [(member.part, consent.has_agreed(ctx, member.call, RECORDING)) for member in members]
     may = may_record(parts)
     for member in members:
         # One who is on hold is with nobody: their own agreement is enough, and they are silent.
-        if may or member.part not in HEARD:
-            recordings.resume(ctx, member.call)
-        else:
-            recordings.suspend(ctx, member.call)
+        is_heard_with(ctx, member.call, may or member.part not in HEARD)
+
+
+def is_heard_with(ctx: Context, call: str, agreed: bool) -> None:
+    """Whether all whom the party of `call` is heard with, or hears, agreed to be recorded."""
+    standing = consent.standings_of(ctx, call).get(RECORDING)
+    if standing is None or standing.state not in OPENING:
+        return
+    if agreed != (Reason.JOIN not in standing.closed_by):
+        event = Event.JOIN_SETTLED if agreed else Event.JOIN_REQUESTED
+        gating.follow(ctx, call, consent.happened(ctx, call, event, [RECORDING], method="bridge"))
+
+
+def is_joined(ctx: Context, call: str) -> bool:
+    """Whether a call is in a bridge."""
+    return bridging.bridge_of(ctx, call) is not None
 
 
 def _bridge(ctx: Context, call: str) -> Bridge:

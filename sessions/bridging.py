@@ -76,7 +76,8 @@ class Bridging:
             house.note("joined calls are at different media processes", call=live.id)
         house.media.hear(live.id, sorted((row.source, str(row.what)) for row in rows))
         is_asked = await self._asking.is_asked(live.id)
-        house.media.listen(live.id, live.words_to is not None or is_asked)
+        heard = live.capture is None and (live.words_to is not None or is_asked)
+        house.media.listen(live.id, heard)
         if live.presence is not Presence.PRESENT:
             self._hush(live)
         self._play_music(live, is_held)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from conversation.tables import Utterance, UtteranceState
+from recordings.tables import RecordingState
 from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.consult_reducers import Consultation
@@ -55,7 +56,7 @@ class Changes:
         elif table == "joining":
             self._parts.soon(self._parts.bridging.follow(live))
         elif table == "recording":
-            live.recording = True
+            live.recording = new["state"] == RecordingState.OPEN.value
         elif table == "turn" and new["completed_us"] is not None:
             live.completed.add(new["id"])
             live.heard.pop(new["id"], None)

@@ -163,8 +163,7 @@ class Dialling:
                 self._lines.drop(live.id)
                 return
             request = f"{live.id}/answered"
-            policy = house.settings.policy
-            await house.surely(call_answered, live.id, request=request, policy=policy)
+            await house.surely(call_answered, live.id, request=request, **await house.owed())
         except Refused:
             return  # They have hung up meanwhile.
         house.media.listen(live.id, True)

@@ -9,6 +9,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consent.policy.plan import Start
+from consent.reducers import RECORDING, TRACKS
+from consent.terms import NEVER, ask_terms, never_terms
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.music import hold_music
@@ -114,6 +117,14 @@ class House:
             except NotNow as later:
                 self.note("waiting for the store", call=call, why=str(later))
                 await asyncio.sleep(later.retry_after_ms / 1_000)
+
+    async def owed(self) -> dict[str, Any]:
+        """What the party of a call is owed when it is answered, with keys where it is recorded at
+        once."""
+        terms = never_terms() if self.settings.policy == NEVER else ask_terms()
+        at_once = any((term.scope, term.start) == (RECORDING, Start.OPEN) for term in terms)
+        keys = {track: await self.prepare_key() for track in TRACKS if at_once}
+        return {"terms": terms, "keys": keys}
 
     async def prepare_key(self) -> str:
         """A key of nobody's, on disk. A full disk is waited for, a failed one ends the node."""

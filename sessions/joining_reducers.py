@@ -6,7 +6,6 @@ music, and nothing is recorded. Where they do not come, both calls are as they w
 
 from dataclasses import replace
 
-from recordings import reducers as recordings
 from runtime import Context, Refused, reducer, table
 from sessions import bridge_reducers as bridges
 from sessions.tables import Call, CallState, Leg
@@ -63,7 +62,7 @@ def calls_joined(
             refused=None,
         )
     )
-    recordings.suspend(ctx, other)
+    bridges.is_heard_with(ctx, other, False)
     # Offers of ours within one call are made one after the other.
     ctx.effect("telephony.move", lane=f"{other}/hold", scope=other, joining=name)
     return name
@@ -86,6 +85,6 @@ def joining_settled(ctx: Context, joining: str, refused: str | None) -> None:
     why = refused or bridges.why_not(ctx, row.call, row.other, row.part, row.coached)
     rows.replace(replace(row, settled_us=ctx.now, refused=why))
     if ctx.table(Call).one(row.other).state is CallState.ANSWERED:
-        recordings.resume(ctx, row.other)
+        bridges.is_heard_with(ctx, row.other, True)
     if why is None:
         bridges.join(ctx, row.call, row.other, row.part, row.coached)

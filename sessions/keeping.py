@@ -15,7 +15,7 @@ from runtime.errors import Refused
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import words_kept
-from transcripts.redaction.finding import DESTROYED, LABELS, Found, masked, merged
+from transcripts.redaction.finding import DESTROYED, LABELS, Found, What, masked, merged
 from transcripts.redaction.keeping import Kept, destroyed, hidden
 from transcripts.reducers import transcript_redacted
 from transcripts.tables import Revised, Revision, Segment
@@ -178,6 +178,8 @@ async def hide_late(house: House, live: LiveCall) -> None:
 
 def keepable(live: LiveCall, text: str) -> str:
     """Text of the agent's without the card numbers in it; what is cut is remembered nowhere."""
+    for secret in live.secrets:
+        text = text.replace(secret, LABELS[What.CARD])
     return live.keeping.cleared(text)
 
 
@@ -192,9 +194,9 @@ def keepable_json(live: LiveCall, value: Any) -> Any:
         case bool():
             return value
         case str():
-            return live.keeping.cleared(value)
+            return keepable(live, value)
         case int():
-            cleared = live.keeping.cleared(str(value))
+            cleared = keepable(live, str(value))
             return value if cleared == str(value) else cleared
         case list() | tuple():
             return [keepable_json(live, one) for one in cast("list[Any]", value)]

@@ -122,8 +122,16 @@ class LiveCall:
         default_factory=dict[str, "asyncio.Future[None]"]
     )
     """Pauses that are waited for."""
+    capture: asyncio.Queue[str] | None = None
+    """Where keys go while card data are entered."""
+    secrets: set[str] = field(default_factory=set[str])
+    """What was entered then: it is cut out of all that is kept of the agent's."""
+    keys: tuple[str, int] = ("", 0)
+    """The key that was pressed last, and when."""
     question: str | None = None
     """The utterance of the question that is asked, until it is answered."""
+    answer_s: float = 0.0
+    """How long its answer is waited for."""
 
     def __post_init__(self) -> None:
         self.words_to = self.keys_to = self.id

@@ -5,6 +5,7 @@ from typing import Any
 
 from runtime.errors import named
 from sessions.admission import Admission
+from sessions.announcing import Announcing
 from sessions.asking import Asking
 from sessions.attending import Attending
 from sessions.bridging import Bridging
@@ -42,6 +43,7 @@ class Parts:
         self.sealing = Sealing(house, self.calls, self.turns)
         self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self.voice)
+        self.announcing = Announcing(house, self.calls, self.voice)
         self.bridging = Bridging(house, self.calls, self.asking)
         self.moving = Moving(house, self.calls, self.lines, self.bridging)
         self.attending = Attending(house, self.calls, self.asking)
@@ -72,6 +74,8 @@ class Parts:
             ("telephony.transfer", self.transferring.transfer),
             ("telephony.press", self.transferring.press),
             ("sessions.ask", self.asking.ask),
+            ("sessions.tell", self.announcing.tell),
+            ("sessions.turn_away", self.announcing.turn_away),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
             ("recordings.close_gate", self.bridging.close_gate),

@@ -1,21 +1,24 @@
 """After a restart: rows say what was under way, and it goes on."""
 
 import asyncio
+from contextlib import suppress
 
-from consent.rules import LISTENING
-from consent.tables import Basis, ConsentEvent
+from consent.tables import Basis, ConsentKey
 from conversation.tables import Memory
 from recordings import segments, vault
 from recordings.access import Access
 from recordings.tables import Recording, RecordingState
 from runtime import canonical
+from runtime.errors import Refused
 from runtime.keystore import KeystoreError
 from runtime.outbox import Effect, EffectState
 from runtime.tables import schema_of
 from sessions.callers import RESPONSES_KEPT_S
+from sessions.consent_reducers import call_recovered
 from sessions.house import House
 from sessions.imported_tables import ImportedCall
 from sessions.lines import end
+from sessions.live import LiveCall
 from sessions.retention.span_tables import SpanShred
 from sessions.retention.tables import Erasure, KeyDestroyed, LegalHold
 from sessions.switchboard import Switchboard
@@ -88,8 +91,8 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
             await board.dialling.answered(live, there.remote_sdp)
         if not live.ended.is_set() and (there is None or there.status == TERMINATED):
             await end(board.house, live.id, "gone while the node was down", Cause.FAILED)
-        elif await board.asking.state(live.id) in LISTENING:
-            live.question = ""
+        elif not live.ended.is_set():
+            await _recheck(board, live)
         board.attending.touch(live)
     for order in await reader.rows(Dial):
         if order.referrer in board.calls:
@@ -97,17 +100,24 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     await board.house.performer.recover()
 
 
+async def _recheck(board: Switchboard, live: LiveCall) -> None:
+    """Of what the party was asked, what was committed holds; nothing half done is inferred."""
+    with suppress(Refused):  # It was not answered yet.
+        await board.house.surely(call_recovered, live.id)
+    if await board.asking.is_listening(live.id):
+        live.question = ""
+
+
 async def sweep(house: House) -> None:
     """Destroy keys that no commit gave a right to be used."""
     reader = house.store.reader
     rows = await reader.rows(Call)
-    events = await reader.rows(ConsentEvent)
     keys = [row.words_key for row in rows if not row.forgotten]
     keys += [row.caller_key for row in rows]
     now = house.clock()
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [basis.party.key_id for basis in await reader.rows(Basis)]
-    keys += [event.key_id for event in events if event.key_id is not None]
+    keys += [key.id for key in await reader.rows(ConsentKey)]
     keys += [hold.matter.key_id for hold in await reader.rows(LegalHold)]
     imported = await reader.rows(ImportedCall)
     keys += [key for call in imported for key in call.track_keys]

@@ -3,20 +3,21 @@
 from dataclasses import replace
 
 from consent import reducers as consent
-from consent.rules import ASKING, Answer, State
-from consent.wordings import QUESTION
+from consent.machine import Event
+from consent.terms import Term
 from conversation import reducers as conversation
-from conversation.tables import Turn
-from recordings import reducers as recordings
 from recordings.tables import Recording, RecordingState
 from runtime import Context, Refused, Sealed, reducer
 from runtime.modules.reducers import pin
 from sessions import bridge_reducers as joined
+from sessions import consent_reducers as consents
 from sessions import consult_reducers as consultations
 from sessions import dials
 from sessions import hold_reducers as holds
+from sessions.gating import TRANSCRIPT
 from sessions.retention import waking
 from sessions.tables import Call, CallState, DialState, Leg
+from telephony.causes import Cause
 from telephony.sdp.directions import INACTIVE, RECVONLY
 from transcripts import reducers as transcripts
 from transcripts.tables import Revised, Segment
@@ -162,62 +163,23 @@ def greeting_put(ctx: Context, call: str, utterance: str, text: Sealed[str]) -> 
 
 
 @reducer
-def call_answered(ctx: Context, call: str, policy: str) -> None:
-    """The 200 OK is out, or came. The policy says whether the caller is asked about a recording."""
+def call_answered(ctx: Context, call: str, terms: tuple[Term, ...], keys: dict[str, str]) -> bool:
+    """The 200 OK is out, or came. `terms` are what the party is owed before anything is done.
+
+    Answers whether `keys` were used: where nothing is required, it is recorded at once.
+    """
     row = in_state(ctx, call, CallState.OFFERED)
     ctx.table(Call).replace(replace(row, state=CallState.ANSWERED, answered_us=ctx.now))
+    consent.owed(ctx, call, terms)
     dial = dials.came_to(ctx, call, DialState.ANSWERED, None)
     if dial is not None and dial.joins is not None:
         if joined.why_not(ctx, dial.joins, call, dial.part, dial.coached) is None:
             joined.join(ctx, dial.joins, call, dial.part, dial.coached)
-            _enter(ctx, call)
         else:
             # Whom it was for has left meanwhile.
             ctx.effect("telephony.hang_up", lane=f"{call}/voice")
-    elif policy == "ask":
-        consent.due(ctx, call)
-        ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[State.ASK_DUE])
-    else:
-        _enter(ctx, call)
-
-
-def _enter(ctx: Context, call: str) -> None:
-    """The agent begins, once: after the question, where the party is asked one."""
-    entered = ctx.table(Turn).get(f"{call}:enter") is not None
-    if not entered and not consent.is_asked(ctx, call):
-        conversation.begin_turn(ctx, f"{call}:enter", "enter", None)
-
-
-@reducer
-def question_put(ctx: Context, call: str, utterance: str, wording: str, text: Sealed[str]) -> None:
-    """A question about consent begins to be played; it can not be talked over."""
-    in_state(ctx, call, CallState.ANSWERED)
-    consent.asked(ctx, call, wording)
-    conversation.plan(ctx, utterance, text, False)
-
-
-@reducer
-def question_heard(ctx: Context, call: str) -> None:
-    """The question was played past its must-hear mark: from now on an answer counts."""
-    in_state(ctx, call, CallState.ANSWERED)
-    consent.notice_completed(ctx, call)
-
-
-@reducer
-def consent_answered(
-    ctx: Context, call: str, answer: Answer, method: str, keys: dict[str, str]
-) -> bool:
-    """The caller answered. A grant, its keys and the recording are born in this one commit."""
-    in_state(ctx, call, CallState.ANSWERED)
-    grant = consent.answered(ctx, call, answer, method, keys)
-    if grant is not None:
-        recordings.begin(ctx, grant)
-    joined.consent_settled(ctx, call)
-    state = consent.state_of(ctx, call)
-    if state in ASKING:
-        ctx.effect("sessions.ask", lane=f"{call}/voice", wording=QUESTION[state])
-    _enter(ctx, call)
-    return grant is not None
+            return False
+    return consents.begin(ctx, call, keys)
 
 
 @reducer
@@ -257,8 +219,9 @@ def words_kept(ctx: Context, call: str, segment: Segment, redacted: Revised | No
 
 
 def _keep(ctx: Context, call: str, segment: Segment, redacted: Revised | None) -> None:
-    if segment.call != call or consent.state_of(ctx, call) is not State.GRANTED:
-        raise Refused("words are kept only of a caller who agreed to it")
+    spoken = (segment.start_us, segment.end_us)
+    if segment.call != call or not consent.was_open(ctx, call, TRANSCRIPT, *spoken):
+        raise Refused("words are kept only of a caller who agreed to it, and of while they did")
     transcripts.add(ctx, segment, redacted)
 
 
@@ -296,6 +259,8 @@ def call_ended(ctx: Context, call: str, by: str, cause: str | None = None) -> No
         dials.came_to(ctx, call, DialState.FAILED, cause)
     ended = replace(row, state=CallState.ENDED, ended_us=ctx.now, ended_by=by, cause=cause)
     ctx.table(Call).replace(ended)
+    handed_on = cause == Cause.TRANSFERRED
+    consents.left(ctx, call, Event.TRANSFERRED if handed_on else Event.LEFT)
     consultations.over(ctx, call, cause)
     joined.ended(ctx, call)
     holds.ended(ctx, call)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
+from consent.tables import ConsentEvent
 from media.client import MediaUnavailable
 from media.recorder import Track
 from recordings import segments
@@ -14,6 +15,7 @@ from runtime.errors import Refused, named
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions import keeping
+from sessions.gating import RECORDED
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.quality_reducers import leg_measured
@@ -158,10 +160,15 @@ class Sealing:
         await self._keep_words(live)
         await self._seal_recording(live)
         await self._close_leg(live)
-        agreed = await self._house.store.reader.rows(Recording, id=live.id)
+        agreed = await self._agreed(live.id)
         if not agreed:
             await self._house.destroy_key(live.words_key)
         return Closing(call_sealed, {"call": live.id, "forgotten": not agreed})
+
+    async def _agreed(self, call: str) -> bool:
+        """Whether the party agreed, at any time of the call, that something of it is kept."""
+        events = await self._house.store.reader.rows(ConsentEvent, call=call)
+        return any(one.is_open for one in events if one.scope in RECORDED)
 
     async def _keep_words(self, live: LiveCall) -> None:
         """What was held back is kept: nothing goes on any more."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from consent.tables import Basis
@@ -22,6 +23,8 @@ from runtime.keystore import KeyDestroyed
 from runtime.reducers import find
 from runtime.sealed import Sealed
 from sessions.bridge_reducers import leaving_decided
+from sessions.capturing import Captured, capture
+from sessions.consent_reducers import consent_withdrawn
 from sessions.consult_reducers import (
     Consultation,
     consult_answered,
@@ -169,6 +172,17 @@ class Session:
             else keepable_json(self._live, value)
             for name, value in args.items()
         }
+
+    def secure_capture(self, why: str = "card data") -> AbstractAsyncContextManager[Captured]:
+        return capture(self._house, self._live, why, self._step)
+
+    async def stop_recording(self) -> None:
+        await self._house.surely(
+            consent_withdrawn,
+            self._live.id,
+            request=self._step("stop_recording"),
+            method="agent: the caller asked for it",
+        )
 
     async def hang_up(self) -> None:
         await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))

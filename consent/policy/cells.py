@@ -8,6 +8,7 @@ from consent.policy.terms import (
     EVERYWHERE,
     FIRST_DAY,
     STRICTEST,
+    BasisKind,
     Condition,
     Due,
     Grade,
@@ -15,7 +16,6 @@ from consent.policy.terms import (
     OnNo,
     When,
 )
-from consent.tables import BasisKind
 
 Key = tuple[str, str, Line]
 """Jurisdiction, scope, line."""

@@ -14,6 +14,7 @@ from consent.policy.terms import (
     SCOPES,
     STRICTEST,
     VENDOR,
+    BasisKind,
     Condition,
     Due,
     Grade,
@@ -22,7 +23,6 @@ from consent.policy.terms import (
     When,
     kind_of,
 )
-from consent.tables import BasisKind
 
 TEXT_CHARS_MAX = 200_000
 CELLS_MAX = 5_000

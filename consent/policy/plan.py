@@ -6,8 +6,7 @@ A requirement is the input of the consent machine: `start` says which of its fir
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consent.policy.terms import Condition, Due, Grade, Line, OnNo, Role, When
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind, Condition, Due, Grade, Line, OnNo, Role, When
 
 
 class Start(StrEnum):

@@ -8,8 +8,17 @@ from consent.policy.plan import Plan, Requirement, Rule, Start
 from consent.policy.query import Party, Query
 from consent.policy.steps import ordered, wordings_of
 from consent.policy.strictness import Asked, brings, joined, weight
-from consent.policy.terms import EVERYWHERE, SCOPES, STRICTEST, VENDOR, Due, Line, Role, kind_of
-from consent.tables import BasisKind
+from consent.policy.terms import (
+    EVERYWHERE,
+    SCOPES,
+    STRICTEST,
+    VENDOR,
+    BasisKind,
+    Due,
+    Line,
+    Role,
+    kind_of,
+)
 
 EVERYWHERE_SAID = "it counts everywhere"
 

@@ -28,6 +28,17 @@ SCOPES = (
 VENDOR = "vendor"
 
 
+class BasisKind(StrEnum):
+    """Why something may be done to somebody: the lawful grounds of article 6 (1) GDPR."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTERESTS = "legitimate_interests"
+
+
 class Due(StrEnum):
     """What must happen before something may be done with a party's voice."""
 

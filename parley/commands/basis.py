@@ -5,7 +5,8 @@ from typing import Any
 
 import apsw
 
-from consent.tables import Basis, BasisKind
+from consent.policy.terms import BasisKind
+from consent.tables import Basis
 from parley import moment, operating, words
 from parley.commands import finding, place, verbs
 from parley.plain import Key, opened

@@ -2,7 +2,7 @@
 
 import argparse
 
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind
 from parley import operating
 from parley.commands import finding, place
 

@@ -29,8 +29,8 @@ class Verdict:
 
 def of_the_record(record: Plain) -> Iterator[Verdict]:
     """Consent, transcript, action, recording."""
-    granted = [one["party"] for one in record["consent"] if one["kind"] == "granted"]
-    yield Verdict("caller" in granted, "the caller agreed to be recorded")
+    granted = [one["scope"] for one in record["consent"] if one["state"] == "granted"]
+    yield Verdict("recording" in granted, "the caller agreed to be recorded")
     parties = {one["party"] for one in record["transcript"] if one["text"]}
     yield Verdict(parties == {"caller", "agent"}, "the transcript holds both sides")
     states = [one["state"] for one in record["actions"]]

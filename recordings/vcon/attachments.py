@@ -14,7 +14,10 @@ from recordings.vcon.conversation import AGENT, CALL, GAP_REASONS, REMOTE, Conve
 from recordings.vcon.dialogs import PLACE_OF
 from recordings.vcon.values import base64url, content_hash, date, seconds
 
-ANSWERS = ("granted", "refused", "withdrawn")
+ANSWERS = ("granted", "basis_ok", "vital", "refused", "withdrawn", "expired")
+"""States that settle something, for as long as the events have them."""
+
+OPENS = ("granted", "basis_ok", "vital")
 
 Attachment = dict[str, Any]
 
@@ -33,15 +36,15 @@ def _consents(told: Conversation) -> Iterator[Attachment]:
     """One for each party and scope: all that was granted, refused and withdrawn, in its order."""
     events = sorted(told.record["consent"], key=lambda one: (one["party"], one["scope"], one["id"]))
     for (party, scope), group in groupby(events, key=lambda one: (one["party"], one["scope"])):
-        story = list(group)
-        answers = [event for event in story if event["kind"] in ANSWERS]
+        answers = _answers(list(group))
         if not answers:
             continue
+        basis = next((event["basis"] for event in answers if event["basis"]), "consent")
         body = {
-            "lawful_basis": "consent",
+            "lawful_basis": basis,
             "expiration": None,
             "purpose_grants": [_grant(scope, event) for event in answers],
-            "proof_mechanisms": [_proof(told, story, event) for event in answers],
+            "proof_mechanisms": [_proof(told, event) for event in answers],
             "metadata": {
                 "epoch": max(event["epoch"] for event in answers),
                 "call": told.call["id"],
@@ -50,15 +53,25 @@ def _consents(told: Conversation) -> Iterator[Attachment]:
         yield _lawful_basis(answers[0]["at_us"], PLACE_OF.get(party, REMOTE), body)
 
 
+def _answers(story: Sequence[Record]) -> list[Record]:
+    """The events in which something was settled that was not before."""
+    before = (None, *(event["state"] for event in story))
+    return [
+        event
+        for state, event in zip(before, story, strict=False)
+        if event["state"] in ANSWERS and event["state"] != state
+    ]
+
+
 def _grant(scope: str, event: Record) -> dict[str, Any]:
-    granted = event["kind"] == "granted"
+    granted = event["state"] in OPENS
     return {"purpose": scope, "granted": granted, "granted_at": date(event["at_us"])}
 
 
-def _proof(told: Conversation, story: Sequence[Record], event: Record) -> dict[str, Any]:
-    """How the answer came, and to which question: the last one before it."""
-    before = [one["wording"] for one in story if one["wording"] and one["at_us"] <= event["at_us"]]
-    wording = WORDINGS.get(before[-1]) if before else None
+def _proof(told: Conversation, event: Record) -> dict[str, Any]:
+    """How the answer came, and to which question."""
+    prompts = {one["id"]: one for one in told.record["prompts"]}
+    prompt = prompts.get(event["prompt"] or "")
     spoken = (event["method"] or "").startswith("voice")
     data: dict[str, Any] = {
         "dialog_reference": CALL,
@@ -67,10 +80,12 @@ def _proof(told: Conversation, story: Sequence[Record], event: Record) -> dict[s
         "epoch": event["epoch"],
         "event": event["id"],
     }
-    if wording is not None:
-        data["confirmation_text"] = wording.text
-        data["wording"] = wording.id
-        data["wording_hash"] = content_hash(wording.text.encode())
+    if prompt is not None:
+        texts = [WORDINGS[name].text for name in prompt["wordings"] if name in WORDINGS]
+        data["confirmation_text"] = " ".join(texts)
+        data["wording"] = " ".join(prompt["wordings"])
+        data["wording_hash"] = content_hash(" ".join(texts).encode())
+        data["heard"] = prompt["heard"]
     return {
         "proof_type": "verbal_confirmation" if spoken else "external_system",
         "timestamp": date(event["at_us"]),

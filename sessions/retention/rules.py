@@ -1,5 +1,6 @@
 """What is kept of a call under which key, and what becomes of it: no row is read here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recordings.retention.precedence import (
@@ -42,11 +43,15 @@ class Kept:
     locks: tuple[RetentionLock, ...]
 
 
-def sealings(call: Call, recording: Recording | None, basis_key: str | None) -> tuple[Sealing, ...]:
-    """What of a call is sealed under what."""
+def sealings(
+    call: Call, recording: Recording | None, granted: Iterable[str], basis_key: str | None
+) -> tuple[Sealing, ...]:
+    """What of a call is sealed under what. `granted` are the keys of all its grants: who withdrew
+    and agreed again was recorded under others."""
     found: list[Sealing] = []
     if recording is not None:
-        found.append(Sealing(Artefact.AUDIO, (recording.caller_key, recording.agent_key)))
+        keys = dict.fromkeys((recording.caller_key, recording.agent_key, *granted))
+        found.append(Sealing(Artefact.AUDIO, tuple(keys)))
     if not call.forgotten:
         found += [Sealing(artefact, (call.words_key,)) for artefact in WORDS]
     found.append(Sealing(Artefact.CALLER_DETAILS, (call.caller_key,)))

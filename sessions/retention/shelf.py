@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from consent.tables import Basis
+from consent.tables import Basis, ConsentKey
 from recordings.retention.policies import Policies
 from recordings.retention.precedence import DAY_US, Decision, Outcome, Terms, Trigger
 from recordings.tables import Recording
@@ -24,7 +24,7 @@ from sessions.tables import Call, CallState, Dial
 from telephony.tables import Dialog
 
 TABLES: tuple[type[Any], ...] = (
-    *(Call, Recording, Dial, Basis, Dialog),
+    *(Call, Recording, ConsentKey, Dial, Basis, Dialog),
     *(LegalHold, HeldCall, RetentionLock, Erasure, KeyDestroyed),
 )
 """What a shelf is made of."""
@@ -75,7 +75,8 @@ class Shelf:
                     yield call, decision
 
     def _kept(self, call: Call) -> Kept:
-        sealings = rules.sealings(call, self._recordings.get(call.id), self._basis_key(call))
+        recording, granted = self._recordings.get(call.id), self._granted.get(call.id, ())
+        sealings = rules.sealings(call, recording, granted, self._basis_key(call))
         return Kept(
             call=call.id,
             since_us=call.offered_us if call.ended_us is None else call.ended_us,
@@ -107,6 +108,13 @@ class Shelf:
     @cached_property
     def _recordings(self) -> dict[str, Recording]:
         return {row.id: row for row in self.rows[Recording]}
+
+    @cached_property
+    def _granted(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for row in self.rows[ConsentKey]:
+            found.setdefault(row.call, []).append(row.id)
+        return found
 
     @cached_property
     def _dialogs(self) -> dict[str, Dialog]:

@@ -20,6 +20,7 @@ from parley import history, record
 from parley.commands import finding
 from parley.commands.place import Place, reading
 from parley.config import Config
+from runtime.tables import select
 from tests.interop.starting import TICK_S, last_words, on_free_ports, wait_until
 from tests.ports import free_ports
 
@@ -225,6 +226,11 @@ class Server:
         with self._reading() as rows:
             found: dict[str, Any] = _plain(record.record(rows, self._place.keystore().key, call))
         return found
+
+    def rows(self, table: type[T], **where: Any) -> list[T]:
+        """Rows with these values, in the order of the primary key."""
+        with self._reading() as rows:
+            return select(rows, table, tuple(where), tuple(where.values()))
 
     def replayed(self, call: str | None = None) -> history.Audit:
         """The reducers run again in a fresh process, as by `parley replay`; of all, or a call."""

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 import numpy as np
 
 from media.caller import SoftPhone
@@ -16,8 +15,6 @@ from media.codecs import CODECS
 from media.units import SAMPLE_RATE, Samples, from_pcm, pcm
 from parley import cli
 from parley.caller.reaching import bound
-from runtime.engines import sqlite
-from runtime.tables import select
 from sessions.tables import Call
 from telephony import sdp
 from telephony.address import Address
@@ -290,11 +287,7 @@ class Exchange:
         assert self.hearing() == set(wanted)
 
     def rows(self, table: type[T], **where: Any) -> list[T]:
-        connection: apsw.Connection = sqlite.open_reader(self.server.data / "parley.db")
-        try:
-            return select(connection, table, tuple(where), tuple(where.values()))
-        finally:
-            connection.close()
+        return self.server.rows(table, **where)
 
     def calls(self) -> dict[str, Call]:
         return {row.id: row for row in self.rows(Call)}

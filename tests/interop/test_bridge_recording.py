@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consent.tables import ConsentEvent, Kind
+from consent.machine import State
+from consent.tables import ConsentEvent, ConsentPrompt
 from consent.wordings import WORDINGS
 from conversation.tables import Turn
 from media.units import SAMPLE_RATE, Samples
@@ -49,7 +50,7 @@ async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agr
     await exchange.hear("ann<bob", "bob<ann")
     await recorded(exchange, both, RECORDED_S)
     sue = await exchange.call("sue", 1_400.0, sounds=False)
-    await until(lambda: consent(exchange, "sue", Kind.ASKED) is not None, "sue is not asked")
+    await until(lambda: is_asked(exchange, "sue"), "sue is not asked")
     sue.sound()
     await exchange.act("sessions.calls_joined", "ann", other="sue")
     joined_us = time.time_ns() // 1_000
@@ -67,7 +68,7 @@ async def test_recording_stops_before_a_third_is_heard_and_goes_on_once_they_agr
     for phone in exchange.phones.values():
         phone.hang_up()
     await exchange.sealed(*exchange.ids)
-    agreed_us = consent(exchange, "sue", Kind.GRANTED)
+    agreed_us = consent(exchange, "sue", State.GRANTED)
     assert agreed_us is not None
     for call in both:
         chunks = exchange.rows(Chunk, call=call)
@@ -83,11 +84,11 @@ async def test_the_question_to_who_leads_is_heard_by_nobody_else(exchange: Excha
     await agrees(exchange, bob)
     bob.sound()
     ann = await exchange.call("ann", 500.0, sounds=False)
-    await until(lambda: consent(exchange, "ann", Kind.ASKED) is not None, "ann is not asked")
+    await until(lambda: is_asked(exchange, "ann"), "ann is not asked")
     since_s = bob.now_s
     await exchange.act("sessions.calls_joined", "ann", other="bob")
     question = voiced(agent_speech(WORDINGS["recording-ask-en-1"].text))
-    heard = Kind.NOTICE_COMPLETED
+    heard = State.ASKED
     await until(lambda: consent(exchange, "ann", heard) is not None, "no question")
     assert heard_by(exchange, "bob") == set()
     ann.press("1")
@@ -106,7 +107,7 @@ async def test_a_supervisor_who_agrees_is_heard_and_recording_goes_on(exchange: 
     exchange.ids["sue"] = told["call"]
     await sue.until(sue.answered.is_set, "not called")
     sue.sound()
-    await until(lambda: consent(exchange, "sue", Kind.ASKED) is not None, "sue is not asked")
+    await until(lambda: is_asked(exchange, "sue"), "sue is not asked")
     assert state(exchange, watched) == (SUSPENDED, 1)
     assert heard_by(exchange, "ann") == set()
     sue.press("1")
@@ -144,14 +145,19 @@ def heard_by(exchange: Exchange, *names: str) -> set[str]:
 
 
 async def agrees(exchange: Exchange, phone: Telephone) -> None:
-    await until(lambda: consent(exchange, phone.name, Kind.ASKED) is not None, "not asked")
+    await until(lambda: is_asked(exchange, phone.name), "not asked")
     phone.press("1")
-    await until(lambda: consent(exchange, phone.name, Kind.GRANTED) is not None, "no grant")
+    await until(lambda: consent(exchange, phone.name, State.GRANTED) is not None, "no grant")
 
 
-def consent(exchange: Exchange, name: str, kind: Kind) -> int | None:
-    """When that became so."""
-    events = exchange.rows(ConsentEvent, call=exchange.ids[name], kind=kind)
+def is_asked(exchange: Exchange, name: str) -> bool:
+    """Whether they are played a question."""
+    return bool(exchange.rows(ConsentPrompt, call=exchange.ids[name]))
+
+
+def consent(exchange: Exchange, name: str, state: State) -> int | None:
+    """When they came to stand there about the recording."""
+    events = exchange.rows(ConsentEvent, call=exchange.ids[name], scope="recording", state=state)
     return events[0].at_us if events else None
 
 

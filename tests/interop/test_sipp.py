@@ -20,7 +20,7 @@ def test_a_key_from_a_raw_socket_is_an_answer(server: Server, tmp_path: Path) ->
     passed(sipp("rtpstream", server.port, tmp_path), tmp_path)
     (call,) = server.sealed(known)
     shown = server.shown(call["id"])
-    assert "granted" in {event["kind"] for event in shown["consent"]}
+    assert "granted" in {event["state"] for event in shown["consent"]}
     assert shown["recording"] is not None
 
 

@@ -178,7 +178,7 @@ def test_whom_we_call_is_greeted_and_asked_like_a_caller(server: Server, tmp_pat
         telephone.wait_for_the_end()
     shown = sealed(server, done["call"])
     assert ended(shown) == ("agent", "normal")
-    assert "granted" in {event["kind"] for event in shown["consent"]}
+    assert "granted" in {event["state"] for event in shown["consent"]}
     assert shown["recording"] is not None
     assert [action["tool"] for action in shown["actions"]] == ["book"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from consent.rules import Answer
+from consent.machine import Event
 from conversation.reducers import action_finished, action_proposed, action_started
 from conversation.tables import ActionState
 from media import segment
@@ -22,6 +22,8 @@ from runtime.log_key import ORIGIN, load_or_create
 from runtime.sealed import Sealed, seal
 from runtime.store import Store
 from sessions import reducers as sessions
+from sessions.consent_reducers import consent_answered
+from tests import asked
 from transcripts.tables import Segment
 
 BEGIN_US = 1_772_373_600_000_000
@@ -66,8 +68,8 @@ class Playing:
             call=self.call,
             party=party,
             text=self.seal(text),
-            start_us=self.now_us,
-            end_us=self.now_us + SECOND_US,
+            start_us=self.now_us - SECOND_US // 2,
+            end_us=self.now_us,
             engine="an engine",
             kind=kind,
             confidence_permille=900,
@@ -84,23 +86,19 @@ class Playing:
             agent="parley.demo:Receptionist",
             words_key=self.words_key,
         )
-        await self.act(sessions.call_answered, call=self.call, policy="ask")
+        await self.act(sessions.call_answered, call=self.call, **asked.ASK)
 
     async def ask(self) -> None:
-        await self.act(
-            sessions.question_put,
-            call=self.call,
-            utterance=f"{self.call}:ask",
-            wording="recording-ask-en-1",
-            text=self.seal("May we record this call?"),
-        )
-        await self.act(sessions.question_heard, call=self.call)
+        self.now_us += SECOND_US
+        await asked.put(self.store, self.call, text=self.seal("May we record this call?"))
+        self.now_us += SECOND_US
+        await asked.heard(self.store, self.call)
 
-    async def answer(self, answer: Answer, method: str) -> None:
-        if answer is Answer.KEY_YES:
+    async def answer(self, answer: Event, method: str) -> None:
+        if answer is Event.YES_KEY:
             self.granted = {party: self.keys.prepare() for party in ("caller", "agent")}
         await self.act(
-            sessions.consent_answered,
+            consent_answered,
             call=self.call,
             answer=answer,
             method=method,
@@ -190,7 +188,7 @@ async def agreed(data: Path, call: str = "call_abc1", begin_us: int = BEGIN_US) 
     one = await playing(data, call, begin_us)
     await one.ring()
     await one.ask()
-    await one.answer(Answer.KEY_YES, "dtmf:1")
+    await one.answer(Event.YES_KEY, "dtmf:1")
     await one.record(0)
     await one.record(1)
     await one.talk()
@@ -205,7 +203,7 @@ async def refused(data: Path, call: str = "call_xyz9", begin_us: int = BEGIN_US)
     one = await playing(data, call, begin_us)
     await one.ring()
     await one.ask()
-    await one.answer(Answer.KEY_NO, "dtmf:2")
+    await one.answer(Event.NO, "dtmf:2")
     await one.hang_up()
     await one.finish()
     await one.store.close()

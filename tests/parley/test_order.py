@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from consent.bases import basis_recorded, basis_withdrawn
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind
 from parley import evidence
 from recordings.verify import Change, Entry, against_basis, holds, verify
 from runtime import canonical

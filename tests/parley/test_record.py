@@ -25,8 +25,9 @@ async def test_a_record_tells_the_whole_call(tmp_path: Path) -> None:
     with rows_of(tmp_path) as rows:
         found = record.record(rows, call.keys.key, call.call)
     assert found["call"]["state"] == "sealed"
-    kinds = [(event["party"], event["kind"]) for event in found["consent"]]
-    assert kinds[-2:] == [("agent", "granted"), ("caller", "granted")]
+    granted = [event["scope"] for event in found["consent"] if event["state"] == "granted"]
+    assert granted == ["recording", "transcript_retention"]
+    assert [one["heard"] is not None for one in found["prompts"]] == [True]
     said = [(one["party"], one["text"], one["kind"]) for one in found["transcript"]]
     assert said == [
         ("caller", "book an appointment", "grammar"),
@@ -72,10 +73,10 @@ async def test_a_call_nobody_agreed_to_record_has_no_recording(tmp_path: Path) -
 
 async def test_the_past_is_what_it_was(tmp_path: Path) -> None:
     call = await agreed(tmp_path)
-    past = history.entries(tmp_path / "parley.db", until_seq=call.seqs["question_heard"])
+    past = history.entries(tmp_path / "parley.db", until_seq=call.seqs["consent_answered"] - 1)
     found = record.record(history.rebuild(past), call.keys.key, call.call)
     assert found["call"]["state"] == "answered"
-    assert [event["kind"] for event in found["consent"]][-1] == "notice_completed"
+    assert [event["state"] for event in found["consent"]][-1] == "asked"
     assert (found["recording"], found["transcript"]) == (None, [])
 
 

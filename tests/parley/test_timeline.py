@@ -16,14 +16,17 @@ async def test_a_call_is_told_row_by_row(tmp_path: Path) -> None:
     assert [(one.who, one.text) for one in told] == [
         ("call", "call offered by sip:anna@example.org"),
         ("call", "call answered"),
+        ("consent", "recording, transcript_retention: must be asked first"),
         ("consent", "asked: May we record this call?"),
-        ("consent", "agreed (key 1)"),
+        ("consent", "recording, transcript_retention: heard the question"),
+        ("consent", "recording, transcript_retention: agreed (key 1)"),
         ("recording", "recording began"),
         ("caller", "book an appointment"),
         ("caller", "on monday please (dictation, may be wrong)"),
         ("tool", "book(day='Monday')"),
         ("tool", "finished: reference 4 8 2 1"),
         ("call", "call ended by caller"),
+        ("recording", "recording is suspended"),
         ("recording", "recording sealed: 4 encrypted chunks"),
         ("call", "record sealed"),
     ]
@@ -35,5 +38,5 @@ async def test_what_was_forgotten_is_not_told(tmp_path: Path) -> None:
     history = replay.entries(tmp_path / "parley.db")
     told = [one.text for entry in history for one in timeline.happenings(entry, call.keys.key)]
     assert "asked: [erased: its key is not here]" in told
-    assert "refused (key 2)" in told
+    assert "recording, transcript_retention: refused (key 2)" in told
     assert told[-1] == "nobody agreed: forgotten"

@@ -61,11 +61,11 @@ async def test_a_transcript_is_text_subtitles_or_json(tmp_path: Path, said: Said
     code, out, _ = said("transcript", "last", "--data", tmp_path)
     assert code == 0
     assert out == (
-        "   +4.0s  caller: book an appointment\n"
-        "   +5.0s  caller: on monday please (dictation, may be wrong)\n"
+        "   +3.5s  caller: book an appointment\n"
+        "   +4.5s  caller: on monday please (dictation, may be wrong)\n"
     )
     _, vtt, _ = said("transcript", "last", "--format", "vtt", "--data", tmp_path)
-    assert vtt.startswith("WEBVTT\n\n00:00:04.000 --> 00:00:05.000\n<v Caller>book an appoint")
+    assert vtt.startswith("WEBVTT\n\n00:00:03.500 --> 00:00:04.000\n<v Caller>book an appoint")
     _, out, _ = said("transcript", "last", "--json", "--data", tmp_path)
     assert [one["text"] for one in json.loads(out)["segments"]] == [
         "book an appointment",

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from consent.bases import basis_recorded
-from consent.rules import Answer
-from consent.tables import BasisKind
+from consent.machine import Event
+from consent.policy.terms import BasisKind
 from parley import cli, history, vcons
 from recordings.reducers import chunk_refused
 from recordings.tables import Chunk
@@ -28,6 +28,7 @@ from sessions.joining_reducers import calls_joined
 from sessions.outbound import call_dialled, call_placed
 from sessions.reducers import call_answered, call_ended
 from telephony.bridge import Part
+from tests.asked import ASK
 from tests.parley.a_call import Playing, agreed, playing, refused
 from tests.recordings.conversations import authority, ec_key, issued, rsa_key
 
@@ -252,7 +253,7 @@ async def test_a_piece_that_was_not_taken_is_told(tmp_path: Path, said: Any) -> 
     call = await playing(tmp_path)
     await call.ring()
     await call.ask()
-    await call.answer(Answer.KEY_YES, "dtmf:1")
+    await call.answer(Event.YES_KEY, "dtmf:1")
     await call.record(0)
     (kept, *_) = await call.store.reader.rows(Chunk, party="caller")
     late = replace(kept, id="late", n=9, captured_from_us=kept.captured_from_us + 1_500_000)
@@ -310,9 +311,9 @@ async def dialled(data: Path) -> Playing:
 
 async def test_a_call_of_ours_says_on_what_basis(tmp_path: Path, said: Any) -> None:
     call = await dialled(tmp_path)
-    await call.act(call_answered, call=call.call, policy="ask")
+    await call.act(call_answered, call=call.call, **ASK)
     await call.ask()
-    await call.answer(Answer.KEY_YES, "dtmf:1")
+    await call.answer(Event.YES_KEY, "dtmf:1")
     await call.record(0)
     await call.hang_up()
     await call.finish()
@@ -325,7 +326,7 @@ async def test_a_call_of_ours_says_on_what_basis(tmp_path: Path, said: Any) -> N
         for one in vcon["attachments"]
         if one["purpose"] == "lawful_basis"
     }
-    assert bases == {"consent", "contract"}
+    assert bases == {"consent", "contract", "legitimate_interests"}
     assert vcon["dialog"][0]["originator"] == 1
     assert vcon["parties"][0]["sip"] == "sip:bob@192.0.2.2"
 
@@ -348,7 +349,7 @@ async def test_joined_calls_name_each_other_without_numbers(tmp_path: Path, said
     await other.ring()
     for call in (one, other):
         await call.ask()
-        await call.answer(Answer.KEY_NO, "dtmf:2")
+        await call.answer(Event.NO, "dtmf:2")
     await one.act(calls_joined, call="call_1", other="call_2", part=Part.TALKS, coached=None)
     for call in (other, one):
         await call.hang_up()
@@ -375,10 +376,10 @@ async def test_the_log_is_proved_by_what_is_in_the_vcon(tmp_path: Path, said: An
     code, out, _ = said("vcon", "extract", path, "--to", tmp_path / "opened")
     assert (code, "dialog-1.wav" in out) == (0, True)
     files = {one.name for one in (tmp_path / "opened").iterdir()}
-    assert files == {"vcon.json", "dialog-1.wav", "dialog-2.wav", "attachments-2.txt"}
+    assert files == {"vcon.json", "dialog-1.wav", "dialog-2.wav", "attachments-5.txt"}
     vcon = json.loads((tmp_path / "opened" / "vcon.json").read_bytes())
     key = vcon["attachments"][2]["metadata"]["verifier_key"]
-    proof = tmp_path / "opened" / "attachments-2.txt"
+    proof = tmp_path / "opened" / "attachments-5.txt"
     code, out, _ = said("proof", "--verify", proof, "--key", key)
     assert (code, "sessions.call_sealed" in out) == (0, True)
     assert said("vcon", "extract", path, "--to", tmp_path / "opened")[0] == 2

@@ -9,9 +9,8 @@ from typing import cast
 
 import pytest
 
-from consent.rules import Answer, State
-from consent.tables import ConsentEvent, Kind
-from consent.wordings import QUESTION
+from consent.machine import Event, State
+from consent.tables import ConsentEvent
 from conversation.agent import Agent
 from conversation.speech.engines import Hearing
 from conversation.speech.messages import hearing_answer
@@ -22,10 +21,10 @@ from sessions.asking import Asking
 from sessions.attending import Attending
 from sessions.house import House
 from sessions.live import LiveCall
-from sessions.reducers import question_heard, question_put
 from sessions.voice import Voice
+from tests import asked as consent
 
-from .test_bridge_reducers import TEXT, act, agrees, up
+from .test_bridge_reducers import agrees, up
 
 pytestmark = pytest.mark.anyio
 
@@ -107,13 +106,15 @@ async def desk(house: House) -> AsyncIterator[Desk]:
 
 async def asked(desk: Desk) -> None:
     """The question was heard: an answer counts."""
-    store, wording = desk.house.store, next(iter(QUESTION.values()))
-    await act(store, question_put, CALL, utterance="u", wording=wording, text=TEXT)
-    await act(store, question_heard, CALL)
+    await consent.asked(desk.house.store, CALL)
+
+
+async def recording_of(desk: Desk) -> State:
+    return (await consent.standings(desk.house.store, CALL))[consent.RECORDING].state
 
 
 async def test_a_key_does_not_wait_for_words_that_are_still_being_understood(desk: Desk) -> None:
-    await agrees(desk.house.store, CALL, Answer.KEY_NO)
+    await agrees(desk.house.store, CALL, Event.NO)
     desk.says("m-1")
     await desk.recogniser.asked()
     desk.presses("5", "m-2")
@@ -130,11 +131,11 @@ async def test_a_key_answers_the_question_though_a_voice_is_still_being_understo
     await desk.recogniser.asked()
     desk.presses("2", "m-2")
     assert await desk.turns(1) == ["enter"]
-    assert await desk.asking.state(CALL) is State.REFUSED
+    assert await recording_of(desk) is State.REFUSED
     await desk.recogniser.answer("yes")
     desk.presses("7", "m-3")
     assert await desk.turns(2) == ["enter", "dtmf"]
-    assert await desk.asking.state(CALL) is State.REFUSED
+    assert await recording_of(desk) is State.REFUSED
 
 
 async def test_who_is_being_understood_is_not_silent(desk: Desk) -> None:
@@ -145,7 +146,7 @@ async def test_who_is_being_understood_is_not_silent(desk: Desk) -> None:
     desk.presses("2", "m-2")
     assert await desk.turns(1) == ["enter"]
     events = await desk.house.store.reader.rows(ConsentEvent, call=CALL)
-    assert [event.kind for event in events if event.kind is Kind.UNCLEAR] == []
+    assert [event for event in events if event.event in (Event.UNCLEAR, Event.SILENCE)] == []
 
 
 class Sound(bytearray):
@@ -155,7 +156,7 @@ class Sound(bytearray):
 async def test_what_was_being_understood_of_a_call_that_is_left_is_let_go_at_once(
     desk: Desk,
 ) -> None:
-    await agrees(desk.house.store, CALL, Answer.KEY_NO)
+    await agrees(desk.house.store, CALL, Event.NO)
     sound = Sound(b"\0\0")
     kept = weakref.ref(sound)
     header = {"event": "heard", "id": "m-1", "rate": 8_000, "at_us": 1, "end_us": 2}

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from consent.rules import Answer
-from consent.wordings import QUESTION
+from consent import reducers as consent
+from consent.machine import Event
+from consent.terms import ask_terms
 from recordings.reducers import chunk_sealed
 from recordings.tables import Chunk, Recording, RecordingState
-from runtime import Refused, Sealed
+from runtime import Context, Refused, Sealed, reducer
 from runtime.outbox import Effect
 from runtime.store import Store
 from runtime.writer import Committed
@@ -23,11 +24,9 @@ from sessions.reducers import (
     call_ended,
     call_offered,
     call_rang,
-    consent_answered,
-    question_heard,
-    question_put,
 )
 from telephony.bridge import Bridge, Hearing, Member, Part, Presence
+from tests.asked import ASK, NEVER, answers, asked
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +35,12 @@ TEXT: Sealed[str] = Sealed("key_w", b"box", b"commitment")
 
 async def act(store: Store, reducer: Any, call: str, **args: Any) -> Any:
     return await store.act(reducer, sender="node", scope=call, call=call, **args)
+
+
+@reducer
+def owed_for_later(ctx: Context, call: str) -> None:
+    """Like one who was called to join others: asked once there is a recording to be asked about."""
+    consent.owed(ctx, call, ask_terms())
 
 
 async def up(store: Store, *calls: str, policy: str = "ask") -> None:
@@ -51,16 +56,16 @@ async def up(store: Store, *calls: str, policy: str = "ask") -> None:
             words_key=f"key_{call}",
         )
         await act(store, call_rang, call)
-        await act(store, call_answered, call, policy=policy)
+        if policy == "later":
+            await act(store, call_answered, call, terms=(), keys={})
+            await act(store, owed_for_later, call)
+        else:
+            await act(store, call_answered, call, **(ASK if policy == "ask" else NEVER))
 
 
-async def agrees(store: Store, call: str, answer: Answer = Answer.KEY_YES) -> None:
-    utterance = f"{call}-u"
-    wording = next(iter(QUESTION.values()))
-    await act(store, question_put, call, utterance=utterance, wording=wording, text=TEXT)
-    await act(store, question_heard, call)
-    keys = {"caller": f"key_{call}_c", "agent": f"key_{call}_a"}
-    await act(store, consent_answered, call, answer=answer, method="m", keys=keys)
+async def agrees(store: Store, call: str, answer: Event = Event.YES_KEY) -> None:
+    await asked(store, call)
+    await answers(store, call, answer, {"caller": f"key_{call}_c", "agent": f"key_{call}_a"})
 
 
 async def states(store: Store) -> dict[str, tuple[RecordingState, int]]:
@@ -82,7 +87,7 @@ OPEN, SUSPENDED = RecordingState.OPEN, RecordingState.SUSPENDED
 async def test_who_joins_closes_the_gate_in_the_same_commit(store: Store) -> None:
     await up(store, "a", "b")
     await agrees(store, "a")
-    await agrees(store, "b", Answer.KEY_NO)
+    await agrees(store, "b", Event.NO)
     assert await states(store) == {"a": (OPEN, 1)}
     entries: list[Committed] = []
     store.listen(entries.extend)
@@ -107,7 +112,7 @@ async def test_one_who_refuses_keeps_it_closed_until_they_leave(store: Store) ->
     await up(store, "a", "b", "c")
     await agrees(store, "a")
     await act(store, calls_joined, "a", other="b")
-    await agrees(store, "b", Answer.KEY_NO)
+    await agrees(store, "b", Event.NO)
     assert await states(store) == {"a": (SUSPENDED, 1)}
     await act(store, call_parted, "a", other="b")
     assert await states(store) == {"a": (OPEN, 2)}
@@ -117,7 +122,7 @@ async def test_a_supervisor_who_only_listens_closes_nothing_and_one_who_speaks_d
     store: Store,
 ) -> None:
     await up(store, "a", "b")
-    await up(store, "s", policy="never")
+    await up(store, "s", policy="later")
     await agrees(store, "a")
     await agrees(store, "b")
     await act(store, calls_joined, "a", other="b")
@@ -134,11 +139,11 @@ async def test_a_supervisor_who_only_listens_closes_nothing_and_one_who_speaks_d
     assert await states(store) == {"a": (OPEN, 2), "b": (OPEN, 2), "s": (OPEN, 1)}
 
 
-@pytest.mark.parametrize("answer", [Answer.KEY_NO, None])
+@pytest.mark.parametrize("answer", [Event.NO, None])
 async def test_a_supervisor_who_does_not_agree_suspends_the_recording(
-    store: Store, answer: Answer | None
+    store: Store, answer: Event | None
 ) -> None:
-    await up(store, "s", policy="never")
+    await up(store, "s", policy="later")
     await up(store, "b")
     await agrees(store, "b")
     await act(store, calls_joined, "b", other="s", part=Part.LISTENS)
@@ -171,7 +176,7 @@ async def test_one_who_joins_while_they_are_asked_is_alone_until_they_have_answe
     pair = await heard(store)
     await act(store, calls_joined, "a", other="c")
     assert await heard(store) == pair
-    await agrees(store, "c", Answer.KEY_NO)
+    await agrees(store, "c", Event.NO)
     assert {"a<c/voice", "c<a/voice", "c<a/agent", "b<c/voice"} <= await heard(store)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from consent.bases import basis_recorded
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind
 from conversation.tables import Turn
 from recordings.tables import Recording, RecordingState
 from runtime import Refused
@@ -22,8 +22,9 @@ from sessions.outbound import call_placed, dial_failed
 from sessions.reducers import call_answered, call_ended
 from sessions.tables import Dial
 from telephony.bridge import Bridge, Member, Part
+from tests.asked import ASK
 
-from .test_bridge_reducers import TEXT, act, agrees, effects, heard, up
+from .test_bridge_reducers import TEXT, act, agrees, effects, heard, owed_for_later, up
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,11 @@ async def asked(store: Store) -> str:
 async def picks_up(store: Store, other: str, agent: str) -> None:
     placed = {"line": "sip", "remote": TEXT, "local": TEXT, "agent": agent, "words_key": "k2"}
     await act(store, call_placed, other, **placed)
-    await act(store, call_answered, other, policy="never")
+    if agent == ATTENDANT:
+        await act(store, call_answered, other, **ASK)
+    else:
+        await act(store, call_answered, other, terms=(), keys={})
+        await act(store, owed_for_later, other)
 
 
 async def parts(store: Store) -> dict[str, Part]:

@@ -22,6 +22,7 @@ from sessions.reducers import (
     leg_rolled_over,
 )
 from sessions.tables import Hold, Leg
+from tests.asked import NEVER
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +45,7 @@ async def up(store: Store) -> None:
     await offered(store)
     await act(store, call_rang, call=CALL)
     await act(store, leg_planned, leg=LEG)
-    await act(store, call_answered, call=CALL, policy="never")
+    await act(store, call_answered, call=CALL, **NEVER)
 
 
 async def moved(store: Store, direction: str, **more: Any) -> Leg:
@@ -104,7 +105,7 @@ async def test_a_pause_ends_with_its_call_and_none_begins_before_or_after(store:
         await act(store, hold_asked, call=CALL, hold="h0")
     await act(store, call_rang, call=CALL)
     await act(store, leg_planned, leg=LEG)
-    await act(store, call_answered, call=CALL, policy="never")
+    await act(store, call_answered, call=CALL, **NEVER)
     await moved(store, "recvonly")
     await act(store, call_ended, call=CALL, by="caller")
     assert [row.until_us is None for row in await holds(store)] == [False]

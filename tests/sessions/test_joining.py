@@ -2,7 +2,7 @@
 
 import pytest
 
-from consent.rules import Answer
+from consent.machine import Event
 from recordings.tables import Recording, RecordingState
 from runtime import Refused
 from runtime.store import Store
@@ -12,6 +12,7 @@ from sessions.joining_reducers import Joining, calls_joined, joining_settled, le
 from sessions.reducers import call_answered, call_ended, call_offered, caller_acted, leg_planned
 from sessions.tables import Leg
 from telephony.bridge import Member, Part, Presence
+from tests.asked import ASK
 from transcripts.tables import Segment
 
 from .test_bridge_reducers import TEXT, act, agrees, effects, heard, up
@@ -42,7 +43,7 @@ async def apart(store: Store) -> str:
 
 
 async def answered(store: Store, call: str) -> None:
-    await act(store, call_answered, call, policy="ask")
+    await act(store, call_answered, call, **ASK)
 
 
 async def recording(store: Store, call: str) -> tuple[RecordingState, int]:
@@ -86,7 +87,7 @@ async def settled(store: Store, joining: str, refused: str | None) -> None:
 
 
 def words(call: str) -> Segment:
-    return Segment(f"{call}-s", call, "caller", TEXT, 0, 1, "e", "grammar", 900)
+    return Segment(f"{call}-s", call, "caller", TEXT, 2**52, 2**52 + 1, "e", "grammar", 900)
 
 
 async def acted(store: Store, speaker: str, segment: Segment | None = None) -> None:
@@ -128,7 +129,7 @@ async def test_a_members_words_are_kept_under_their_own_consent(store: Store) ->
 
 async def test_a_supervisor_changes_part_by_a_key_and_nobody_else_does(store: Store) -> None:
     await up(store, "ann")
-    await agrees(store, "ann", Answer.KEY_YES)
+    await agrees(store, "ann", Event.YES_KEY)
     other = await act(store, supervision_dialled, "ann", basis=await basis(store))
     await picks_up(store, other, ATTENDANT)
     await act(store, supervisor_pressed, other, part=Part.WHISPERS)

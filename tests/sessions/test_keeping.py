@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from consent.rules import Answer
+from consent.machine import Event
 from conversation.agent import Agent
 from conversation.speech.engines import Hearing, SpokenWord
 from conversation.speech.messages import hearing_answer
@@ -28,14 +28,12 @@ from sessions.reducers import (
     call_answered,
     call_ended,
     call_offered,
-    consent_answered,
-    question_heard,
-    question_put,
 )
 from sessions.referring import Referring
 from sessions.session import Session
 from sessions.turns import Turns
 from sessions.voice import Voice
+from tests.asked import ASK, answers, asked
 from transcripts.redaction.finding import find
 from transcripts.tables import Revision, Segment
 
@@ -96,9 +94,9 @@ class Line:
 
     def says(self) -> None:
         self._count += 1
-        at_us = self._count * 1_000_000
+        at_us = self.house.clock()
         header = {"event": "heard", "id": f"e{self._count}", "rate": 8_000}
-        header |= {"at_us": at_us, "end_us": at_us + 900_000}
+        header |= {"at_us": at_us, "end_us": self.house.clock()}
         self.attending.deliver(CALL, header, bytes(320))
 
     async def until(self, count: int, cls: type[Any]) -> list[Any]:
@@ -122,13 +120,11 @@ async def line(house: House) -> AsyncIterator[Callable[[list[str]], Any]]:
         who = house.seal("sip:anna@example.org", caller_key)
         offered: dict[str, Any] = {"line": "sip", "remote": who, "local": who, "agent": "x:Y"}
         await house.act(call_offered, CALL, **offered, words_key=words_key)
-        await house.act(call_answered, CALL, policy="ask")
+        await house.act(call_answered, CALL, **ASK)
         text = house.seal("May we record this call?", words_key)
-        wording = "recording-ask-en-1"
-        await house.act(question_put, CALL, utterance="q", wording=wording, text=text)
-        await house.act(question_heard, CALL)
+        await asked(house.store, CALL, "q", text)
         keys = {party: await house.prepare_key() for party in ("caller", "agent")}
-        await house.act(consent_answered, CALL, answer=Answer.KEY_YES, method="m", keys=keys)
+        await answers(house.store, CALL, Event.YES_KEY, keys)
         one = Line(house, words_key, texts)
         await house.speech.attach(one.recogniser.ours)
         tasks.append(asyncio.create_task(one.recogniser.serve()))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from consent.bases import basis_recorded, basis_withdrawn
-from consent.tables import Basis, BasisKind, ConsentEvent
+from consent.policy.terms import BasisKind
+from consent.tables import Basis
 from conversation.reducers import action_finished, action_started
 from conversation.tables import Action, ActionState
 from parley.calling import Calling, needs_a_server
@@ -35,6 +36,7 @@ from sessions.reducers import call_answered, call_ended
 from sessions.routing import directly
 from sessions.tables import Call, CallState, Dial, DialState
 from sessions.voice import Voice
+from tests.asked import ASK, due
 from tests.sessions.test_callers import is_there
 
 pytestmark = pytest.mark.anyio
@@ -133,11 +135,11 @@ async def test_a_call_which_is_answered_goes_the_way_of_every_call(store: Store)
         await placed(store, call)
     await store.act(dial_rang, sender="node", scope=call, call=call)
     assert await states(store) == [(DialState.RINGING, None)]
-    await store.act(call_answered, sender="node", scope=call, call=call, policy="ask")
+    await store.act(call_answered, sender="node", scope=call, call=call, **ASK)
     assert await states(store) == [(DialState.ANSWERED, None)]
     (row,) = await store.reader.rows(Call)
     assert (row.id, row.direction, row.state) == (call, "outbound", CallState.ANSWERED)
-    assert len(await store.reader.rows(ConsentEvent)) == 1
+    assert (await due(store, call)) is not None
     await store.act(call_ended, sender="node", scope=call, call=call, by="callee", cause="normal")
     assert await states(store) == [(DialState.ANSWERED, None)]
 
@@ -167,7 +169,7 @@ async def test_what_is_done_on_the_line_is_an_action_of_the_call(
     asked: dict[str, Any] = {"sender": "node", "scope": call, "call": call}
     with pytest.raises(Refused, match="not answered"):
         await store.act(reducer, action="a1", args=WHO, **asked)
-    await store.act(call_answered, policy="ask", **asked)
+    await store.act(call_answered, **ASK, **asked)
     await store.act(reducer, action="a1", args=WHO, **asked)
     (row,) = await store.reader.rows(Action)
     assert (row.tool, row.state) == (tool, ActionState.PROPOSED)

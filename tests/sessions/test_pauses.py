@@ -104,7 +104,7 @@ async def wrong(store: Store, case: str) -> Chunk:
 
 
 CASES = {
-    "old epoch": "before a pause",
+    "old epoch": "an epoch that is over",
     "in the pause": "before its gate was opened",
     "into the pause": "after the recording was suspended",
     "no such epoch": "no gate is open",
@@ -165,7 +165,7 @@ async def test_what_is_refused_is_erased_and_the_record_says_what_it_lacks(house
         await sealing.chunk(header)
     (gap,) = await house.store.reader.rows(ChunkGap)
     assert (gap.from_us, gap.until_us) == (during.opened_us, during.opened_us + SECOND_US)
-    assert "before a pause" in gap.why
+    assert "an epoch that is over" in gap.why
     assert await house.store.reader.rows(Chunk) == []
     kept = (folder / path).read_bytes()
     assert kept[offset : offset + SIZE].strip(b"\0") == b""

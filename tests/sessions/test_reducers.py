@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from consent.rules import Answer
-from consent.tables import ConsentEvent, Kind
-from consent.wordings import QUESTION
+from consent.machine import Event, State
+from consent.tables import ConsentEvent, ConsentKey
 from conversation.tables import Turn
 from recordings.reducers import chunk_sealed, recording_sealed
 from recordings.tables import Chunk, Recording
@@ -20,11 +19,9 @@ from sessions.reducers import (
     call_rang,
     call_sealed,
     caller_acted,
-    consent_answered,
-    question_heard,
-    question_put,
 )
 from sessions.tables import Call, CallState
+from tests import asked as consent
 from transcripts.tables import Segment
 
 pytestmark = pytest.mark.anyio
@@ -51,20 +48,15 @@ async def answered(store: Store) -> None:
         words_key="key_w",
     )
     await act(store, call_rang, call=CALL)
-    await act(store, call_answered, call=CALL, policy="ask")
+    await act(store, call_answered, call=CALL, **consent.ASK)
 
 
 async def asked(store: Store, utterance: str = "u1") -> None:
-    wording = next(iter(QUESTION.values()))
-    await act(store, question_put, call=CALL, utterance=utterance, wording=wording, text=TEXT)
-    await act(store, question_heard, call=CALL)
+    await consent.asked(store, CALL, utterance)
 
 
-async def answer(store: Store, given: Answer) -> bool:
-    granted: bool = await act(
-        store, consent_answered, call=CALL, answer=given, method="m", keys=KEYS
-    )
-    return granted
+async def answer(store: Store, given: Event) -> bool:
+    return await consent.answers(store, CALL, given)
 
 
 def chunk(**changes: Any) -> Chunk:
@@ -105,13 +97,15 @@ async def test_a_grant_its_keys_and_the_recording_are_born_in_one_commit(store: 
     await asked(store)
     before = await store.reader.rows(Recording)
 
-    assert await answer(store, Answer.KEY_YES)
+    assert await answer(store, Event.YES_KEY)
 
     assert before == []
     (recording,) = await store.reader.rows(Recording)
-    grants = await store.reader.rows(ConsentEvent, kind=Kind.GRANTED)
-    assert {grant.party: grant.key_id for grant in grants} == KEYS
-    assert {grant.at_us for grant in grants} == {recording.began_us}
+    grants = await store.reader.rows(ConsentEvent, state=State.GRANTED)
+    assert {grant.scope for grant in grants} == {"recording", "transcript_retention"}
+    keys = await store.reader.rows(ConsentKey)
+    assert {key.party: key.id for key in keys} == KEYS
+    assert {one.at_us for one in grants} | {key.at_us for key in keys} == {recording.began_us}
     (entry,) = await store.reader.sql("SELECT count(*) FROM log WHERE at_us = ?", [grants[0].at_us])
     assert entry == (1,)
 
@@ -120,7 +114,7 @@ async def test_a_refusal_gives_no_key_any_life_and_the_call_goes_on(store: Store
     await answered(store)
     await asked(store)
 
-    assert not await answer(store, Answer.KEY_NO)
+    assert not await answer(store, Event.NO)
 
     assert await store.reader.rows(Recording) == []
     assert [turn.cause for turn in await store.reader.rows(Turn)] == ["enter"]
@@ -130,29 +124,28 @@ async def test_a_refusal_gives_no_key_any_life_and_the_call_goes_on(store: Store
 
 async def test_an_answer_before_the_must_hear_mark_is_refused(store: Store) -> None:
     await answered(store)
-    wording = next(iter(QUESTION.values()))
-    await act(store, question_put, call=CALL, utterance="u1", wording=wording, text=TEXT)
+    await consent.put(store, CALL)
 
     with pytest.raises(Refused, match="means nothing"):
-        await answer(store, Answer.KEY_YES)
+        await answer(store, Event.YES_KEY)
 
 
 async def test_a_spoken_yes_asks_again_before_it_grants(store: Store) -> None:
     await answered(store)
     await asked(store)
-    assert not await answer(store, Answer.VOICE_YES)
+    assert not await answer(store, Event.YES_VOICE)
     questions = [row for row in await store.reader.rows(Effect) if row.kind == "sessions.ask"]
     assert len(questions) == 2
     assert await store.reader.rows(Recording) == []
 
     await asked(store, "u2")
-    assert await answer(store, Answer.VOICE_YES)
+    assert await answer(store, Event.YES_VOICE)
 
 
 async def test_words_of_a_caller_who_did_not_agree_are_not_kept(store: Store) -> None:
     await answered(store)
     await asked(store)
-    await answer(store, Answer.KEY_NO)
+    await answer(store, Event.NO)
 
     with pytest.raises(Refused, match="agreed"):
         await act(store, caller_acted, call=CALL, turn="t", cause="heard", segment=segment())
@@ -174,7 +167,7 @@ async def test_a_chunk_without_its_grant_is_refused(
 ) -> None:
     await answered(store)
     await asked(store)
-    await answer(store, Answer.KEY_YES)
+    await answer(store, Event.YES_KEY)
     await act(store, chunk_sealed, chunk=chunk())
 
     with pytest.raises(Refused, match=why):
@@ -184,7 +177,7 @@ async def test_a_chunk_without_its_grant_is_refused(
 async def test_a_call_is_sealed_only_after_its_recording(store: Store) -> None:
     await answered(store)
     await asked(store)
-    await answer(store, Answer.KEY_YES)
+    await answer(store, Event.YES_KEY)
     await act(store, call_ended, call=CALL, by="caller")
 
     with pytest.raises(Refused, match="still open"):
@@ -202,7 +195,7 @@ async def test_nothing_happens_in_a_call_that_is_over(store: Store) -> None:
     await act(store, call_ended, call=CALL, by="caller")
 
     for late in (
-        answer(store, Answer.KEY_YES),
+        answer(store, Event.YES_KEY),
         act(store, caller_acted, call=CALL, turn="t", cause="dtmf:1", segment=None),
         act(store, call_ended, call=CALL, by="agent"),
     ):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consent.rules import Answer
+from consent.machine import Event
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media import segment
@@ -85,7 +85,7 @@ def age(house: House) -> None:
 async def recorded(store: Store) -> None:
     await answered(store)
     await asked(store)
-    await answer(store, Answer.KEY_YES)
+    await answer(store, Event.YES_KEY)
 
 
 async def test_chunks_without_a_row_go_once_none_can_come(house: House) -> None:

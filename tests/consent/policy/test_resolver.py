@@ -8,8 +8,7 @@ from consent.policy import parsing, places, shipped
 from consent.policy.plan import Act, Start
 from consent.policy.query import Party, Query
 from consent.policy.resolver import resolve
-from consent.policy.terms import Due, Line, OnNo, Role, When, rank
-from consent.tables import BasisKind
+from consent.policy.terms import BasisKind, Due, Line, OnNo, Role, When, rank
 from runtime.values import plain
 from tests.consent.policy.calls import LAW, TODAY, owed, party, plan
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consent.rules import Answer
+from consent.machine import Event
 from runtime.keystore import KeyDestroyed
 from sessions.retention.tables import Erasure, ErasureState, ProcessorNotice
 from tests.parley.a_call import Playing, playing
@@ -18,7 +18,7 @@ async def up(data: Path) -> Playing:
     call = await playing(data, "call_live")
     await call.ring()
     await call.ask()
-    await call.answer(Answer.KEY_YES, "dtmf:1")
+    await call.answer(Event.YES_KEY, "dtmf:1")
     await call.record(0)
     await call.talk()
     await call.store.close()
