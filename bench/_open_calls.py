@@ -62,9 +62,7 @@ async def _open(store: Store, n: int, live: dict[str, LiveCall]) -> None:
         words_key=f"key_{n:024}",
     )
     await store.act(leg_planned, sender="node", scope=call, leg=_leg(call, n))
-    await store.act(
-        call_answered, sender="node", scope=call, call=call, terms=ask_terms(), keys={}
-    )
+    await store.act(call_answered, sender="node", scope=call, call=call, terms=ask_terms(), keys={})
     live[call] = LiveCall(call, f"key_{n:024}", Receptionist())
 
 

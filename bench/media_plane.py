@@ -27,6 +27,7 @@ import numpy as np
 from bench._callers import CYCLE_FRAMES, SPEECH_FRAMES, Callers, settle, voice
 from bench._measure import machine
 from bench._websocket_callers import WebsocketCallers
+from media.commands import LEASE_MS
 from media.net import Sockets
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
@@ -43,6 +44,8 @@ SWITCH_S = 0.000_5
 UTTERANCE_S = 3
 PIPECAT_CALLS = 8
 SPEAK_EVERY_S = 6.0
+RENEW_S = 0.25
+UP_S = 20.0
 BUFFER_BYTES = 8 * 1024 * 1024
 SO_RCVBUFFORCE = 33
 """Linux; Python has no name for it. It may go beyond net.core.rmem_max, where one may at all."""
@@ -184,7 +187,11 @@ def _answers(port: int) -> bool:
 class Media:
     """Our media process, and the ends of the keeper and of the node."""
 
-    def __init__(self, recordings: Path) -> None:
+    def __init__(
+        self, recordings: Path, told: Callable[[dict[str, object]], None] | None = None
+    ) -> None:
+        """`told`: who else hears of each event."""
+        self._told = told
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-P", "-m", "media.process", "--control", str(theirs.fileno())]
         self.child = subprocess.Popen(
@@ -201,7 +208,11 @@ class Media:
         self.stats: dict[str, object] = {}
         self.chunks = 0
         self.failed: list[object] = []
+        self._closed, self._is_up = threading.Event(), threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
+        assert self._is_up.wait(UP_S), "the media process did not come"
+        self._renew()
+        threading.Thread(target=self._keep_leased, daemon=True).start()
 
     def give(self, name: str, rtp: socket.socket, rtcp: socket.socket) -> int:
         port: int = rtp.getsockname()[1]
@@ -229,7 +240,17 @@ class Media:
     def has_opened(self, legs: int) -> bool:
         return len(self.opened) >= legs
 
+    def _renew(self) -> None:
+        self.send({"cmd": "lease", "since_us": time.monotonic_ns() // 1_000, "ms": LEASE_MS})
+
+    def _keep_leased(self) -> None:
+        """As a node whose store commits."""
+        while not self._closed.wait(RENEW_S):
+            with suppress(OSError):
+                self._renew()
+
     def close(self) -> None:
+        self._closed.set()
         self.child.kill()
         self.child.wait()
         self.link.close()
@@ -252,7 +273,11 @@ class Media:
     def _take(self, header: dict[str, object], ids: list[object]) -> None:
         if "id" in header:
             ids.append(header["id"])
+        if self._told is not None:
+            self._told(header)
         match header["event"]:
+            case "hello":
+                self._is_up.set()
             case "opened":
                 self.opened[str(header["leg"])] = int(str(header["port"]))
             case "stats":

@@ -18,7 +18,7 @@ import numpy as np
 
 from media.appending import Appender
 from media.recorder import Chunk, Track
-from media.seal import Sealed, SealJob, seal_into, sealed_bytes
+from media.seal import KEY_BYTES, Sealed, SealJob, seal_into, sealed_bytes
 from media.sealer import SEAL_QUEUE_MAX, Sealer
 from media.segment import FRAME_BYTES
 
@@ -63,7 +63,7 @@ def cipher_us(chunks: int = 5_000) -> float:
     room = memoryview(bytearray(FRAME_BYTES + sealed_bytes(job(0).chunk)))
     began = time.thread_time()
     for n in range(chunks):
-        seal_into(job(n).chunk, room)
+        seal_into(job(n).chunk, os.urandom(KEY_BYTES), room)
     return 1e6 * (time.thread_time() - began) / chunks
 
 
@@ -107,7 +107,7 @@ def in_files(folder: Path, seconds: float) -> Measured:
     handle = os.open(folder, os.O_RDONLY)
     while time.monotonic() < began + seconds and len(waited) < SEAL_QUEUE_MAX:
         before = time.monotonic()
-        seal_into(job(len(waited)).chunk, room)
+        seal_into(job(len(waited)).chunk, os.urandom(KEY_BYTES), room)
         with (folder / f"{len(waited)}.chunk").open("xb", buffering=0) as file:
             file.write(room[FRAME_BYTES:])
             os.fsync(file.fileno())

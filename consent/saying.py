@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from consent.prompts import Act, Prompt
-from consent.wordings import WORDINGS
+from consent.wordings import FALLBACK, WORDINGS, Wording, filled, following, newest
 
 FOLLOWS = {Act.READ_BACK: "confirm", Act.ASK_AGAIN: "reask"}
 """What a question is followed by, as the names of wordings have it."""
@@ -27,15 +27,14 @@ def said(prompt: Prompt, before: str = "") -> Said:
     """What is played for a prompt; `before` it, in the same breath, a greeting."""
     follows = FOLLOWS.get(prompt.act)
     names = tuple(
-        name if follows is None else name.replace("-ask-", f"-{follows}-")
-        for name in prompt.wordings
+        name if follows is None else following(name, follows).id for name in prompt.wordings
     )
-    found = [WORDINGS[name] for name in names]
-    text = " ".join(part for part in (before, *(one.text for one in found)) if part)
-    return Said(names, text, max(one.must_hear_permille for one in found))
+    text = " ".join(part for part in (before, filled(names, prompt.scopes)) if part)
+    return Said(names, text, max(WORDINGS[name].must_hear_permille for name in names))
 
 
-def of_house(what: str, language: str) -> str:
-    """The name of something that the house says by itself, in a language or else in English."""
-    name = f"{what}-{language}-1"
-    return name if name in WORDINGS else f"{what}-en-1"
+def of_house(what: str, language: str) -> Wording:
+    """What the house says by itself, such as "refusal-end", in a language or else in English."""
+    found = newest(f"{what}-{language}") or newest(f"{what}-{FALLBACK}")
+    assert found is not None, f"nothing is written down for {what}"
+    return found

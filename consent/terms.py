@@ -5,10 +5,11 @@ machine goes by them, whatever becomes of the policy. A named policy has the sam
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consent.policy.plan import Plan, Requirement, Start
-from consent.policy.terms import VENDOR, BasisKind, OnNo, When, kind_of
+from consent.policy.saying import first_moment
+from consent.policy.terms import VENDOR, BasisKind, OnNo, When
 
 ASK = "ask"
 NEVER = "never"
@@ -102,30 +103,42 @@ _BASES = {
 
 
 def terms_of(plan: Plan, party: str, on_file: Mapping[str, str] | None = None) -> tuple[Term, ...]:
-    """The terms of one party of a plan. `on_file`: scope -> id of a standing consent."""
+    """The terms of one party of a plan. `on_file`: scope -> id of a standing consent.
+
+    What had to be there before the call is there by now, or is never in this call.
+    """
     owed = [one for one in plan.requirements if one.party == party]
-    terms = [_term(plan, one, on_file or {}) for one in owed]
-    return tuple(replace(term, position=position) for position, term in enumerate(terms))
+    return tuple(
+        _term(plan, position, one, (on_file or {}).get(one.scope))
+        for position, one in enumerate(owed)
+    )
 
 
-def _term(plan: Plan, one: Requirement, on_file: Mapping[str, str]) -> Term:
-    first = next((when for when in one.when if when is not When.END), When.START)
-    said = {name.rpartition("-closing-")[1] != "": name for name in one.wordings}
+def _term(plan: Plan, position: int, one: Requirement, on_file: str | None) -> Term:
+    moment = first_moment(one.start, one.when)
+    start = _settled(one.start) if moment is When.BEFORE_CALL else one.start
+    stands = one.start is Start.CONFIRM_DUE
     return Term(
         scope=one.scope,
-        position=0,
-        start=one.start,
-        when=first,
-        basis=one.basis,
+        position=position,
+        start=start,
+        when=moment,
+        basis=None if start is Start.DISABLED else one.basis,
         implied_after_s=one.implied_after_s,
         on_no=one.on_no,
         must_record=one.must_record,
-        wording="" if first is When.BEFORE_CALL else said.get(False, ""),
-        closing=said.get(True, ""),
+        wording=next((name for name in one.wordings if not _is_closing(name)), ""),
+        closing=next((name for name in one.wordings if _is_closing(name)), ""),
         language=one.language,
         policy=plan.versions,
         rules=tuple(rule.cell for rule in one.rules),
-        on_file=on_file.get(one.scope, on_file.get(kind_of(one.scope)))
-        if one.start is Start.CONFIRM_DUE
-        else None,
+        on_file=on_file if stands else None,
     )
+
+
+def _settled(start: Start) -> Start:
+    return Start.OPEN if start is Start.CONFIRM_DUE else Start.DISABLED
+
+
+def _is_closing(wording: str) -> bool:
+    return "-closing-" in wording

@@ -13,6 +13,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, overload
 
+from consent.permit import Permit
+
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
@@ -166,6 +168,16 @@ class AgentSession(Protocol):
                 number = await card.digits(at_most=19)
 
         Entering raises ToolError where the recording could not be closed.
+        """
+        ...
+
+    async def dispatch(
+        self, vendor: str, *, size: int, what: str = "words", model: str = "", region: str = ""
+    ) -> Permit:
+        """`size` bytes of what the caller said go to a vendor now: it is written down first.
+
+        The permit makes a `VendorClient`. Raises NotPermitted where the caller has not agreed to
+        this vendor, or does not any more.
         """
         ...
 

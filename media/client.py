@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import cast
 
 from media.codecs import Codec
+from media.commands import LEASE_MS
 from media.recorder import Track
 from media.units import SAMPLE_RATE, Address
 from media.wire import Decoder, WireError, encode
@@ -216,9 +217,20 @@ class MediaClient:
             }
         )
 
-    def close_gate(self, leg: str, until_us: int | None = None) -> None:
-        """Nothing captured from `until_us` on, or from now on, is sealed."""
-        self._send({"cmd": "close_gate", "leg": leg, "until": until_us})
+    def close_gate(self, leg: str, until_us: int | None = None, *, drop: bool = False) -> None:
+        """Nothing captured from `until_us` on, or from now on, is sealed.
+
+        `drop`: nor what was captured before and is not sealed yet.
+        """
+        self._send({"cmd": "close_gate", "leg": leg, "until": until_us, "drop": drop})
+
+    def renew(self, since_us: int) -> None:
+        """The gates of all legs may be open for LEASE_MS from then on, and no longer.
+
+        `since_us`: on the machine's monotonic clock, when the store was last seen to commit.
+        """
+        with suppress(MediaUnavailable):  # Who takes its place is told anew.
+            self._send({"cmd": "lease", "since_us": since_us, "ms": LEASE_MS})
 
     def dtmf(self, leg: str, digits: str, duration_ms: int = 160) -> None:
         self._send({"cmd": "dtmf", "leg": leg, "digits": digits, "duration_ms": duration_ms})

@@ -18,6 +18,8 @@ KEY_BYTES = 32
 IDS_MAX = 4_096
 TIME_US_MAX = 1 << 53
 MILLISECONDS_MAX = 24 * 3600 * 1000
+LEASE_MS = 1_000
+"""How long gates stay open after the store was last seen to commit; nobody may ask for more."""
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 WAYS = ("voice", "agent")
@@ -129,10 +131,14 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True)
 class CloseGate:
-    """`until`: in microseconds, nothing captured from then on is sealed."""
+    """`until`: in microseconds, nothing captured from then on is sealed.
+
+    `drop`: nor what was captured before and is not sealed yet.
+    """
 
     leg: str
     until: int | None = None
+    drop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +154,20 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Gates may be open until `ms` after `since`: microseconds of the machine's monotonic clock."""
+
+    since: int
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     names: tuple[int, ...]
 
 
 LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press | Hear | Mute
-Command: TypeAlias = Open | LegCommand | Close | Acknowledge
+Command: TypeAlias = Open | LegCommand | Close | Acknowledge | Lease
 
 
 def parse(header: Header, payload: bytes = b"") -> Command:
@@ -291,7 +305,11 @@ def _track(item: object) -> Track:
 
 def _close_gate(header: Header, payload: bytes) -> Command:
     until = None if header.get("until") is None else _integer(header, "until", TIME_US_MAX)
-    return CloseGate(_name(header, "leg"), until)
+    return CloseGate(_name(header, "leg"), until, _flag(header, "drop"))
+
+
+def _lease(header: Header, payload: bytes) -> Command:
+    return Lease(_integer(header, "since_us", TIME_US_MAX), _integer(header, "ms", LEASE_MS))
 
 
 def _dtmf(header: Header, payload: bytes) -> Command:
@@ -317,6 +335,7 @@ PARSERS: dict[str, Callable[[Header, bytes], Command]] = {
     "listen": _listen,
     "gate": _gate,
     "close_gate": _close_gate,
+    "lease": _lease,
     "dtmf": _dtmf,
     "hear": _hear,
     "mute": _mute,

@@ -1,4 +1,8 @@
-"""The recording gates of all legs: opened with keys, closed where sealing fails."""
+"""The recording gates of all legs: opened with keys, closed where sealing fails.
+
+All of them are open only under a lease, which the node renews while its store commits. Nobody need
+be there to close them: where the lease is not renewed, it runs out.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -15,12 +19,29 @@ from media.seal import GateMark, Sealed, SealJob
 CLOSED = "closed"
 CODEC_CHANGED = "the codec changed"
 CONTINUED = "continued at another rate"
+LEASE_LOST = "the lease ran out"
 
 
 class Gates:
     def __init__(self, exchange: Exchange, emit: Callable[[Event], None]) -> None:
         self._exchange, self._emit = exchange, emit
         self._jobs: list[SealJob | GateMark] = []
+        self._open: dict[int, Line] = {}
+        self._leased_until = 0
+
+    def renew(self, since: int, ms: int, now: int) -> None:
+        """The store was seen to commit at `since`: gates may be open until `ms` after that.
+
+        `expire` comes before: a renewal opens nothing that was closed.
+        """
+        self._leased_until = max(self._leased_until, min(since, now) + ms * 1_000)
+
+    def expire(self, now: int) -> None:
+        """Close all gates if the lease has run out. What was captured before is sealed."""
+        if now >= self._leased_until:
+            for line in list(self._open.values()):
+                line.lease_lost = True
+                self.close(line, self._leased_until, LEASE_LOST)
 
     def epoch(self, line: Line) -> int | None:
         """Of the gate that is open."""
@@ -34,17 +55,35 @@ class Gates:
         if command.epoch <= line.gate_epoch_last:
             raise ValueError(f"gate epoch {command.epoch} was used before")
         self.close(line, now, CLOSED)
+        line.lease_lost = now >= self._leased_until
+        if line.lease_lost:
+            line.gate_epoch_last = command.epoch
+            self._jobs.append(GateMark(line.opening.leg, command.epoch, LEASE_LOST))
+            return
         # Rounded up: nothing of before the grant.
         granted = -(-(command.granted_at - line.opening.epoch) * line.rate // 1_000_000)
         line.gate_epoch_last = command.epoch
         opened = Opened(command.call, command.epoch, command.tracks)
         self._exchange.open_gate(line, opened, max(granted, position(line, now)))
+        self._open[line.slot] = line
 
     def close(self, line: Line, now: int, reason: str) -> None:
         """Seal what is there."""
         if (epoch := self.epoch(line)) is not None:
             self.seal(line, self._exchange.close_gate(line, position(line, now)))
-            self._jobs.append(GateMark(line.opening.leg, epoch, reason))
+            self._end(line, epoch, reason)
+
+    def drop(self, line: Line) -> None:
+        """Close it, and seal nothing more of what it has."""
+        if (epoch := self.epoch(line)) is not None:
+            self._exchange.drop_gate(line)
+            leg = line.opening.leg
+            self._jobs = [
+                job
+                for job in self._jobs
+                if not (isinstance(job, SealJob) and (job.leg, job.chunk.epoch) == (leg, epoch))
+            ]
+            self._end(line, epoch, CLOSED)
 
     def follow(self, line: Line, end: int, epoch: int, follow: Callable[[], None]) -> None:
         """The rate of a leg changes in `follow`: its gate closes and the next one opens at `end`.
@@ -60,13 +99,18 @@ class Gates:
         line.gate_epoch_last = epoch
         start = position(line, end)
         self._exchange.open_gate(line, Opened(gate.call, epoch, gate.tracks), start)
+        self._open[line.slot] = line
         self._exchange.carry(line, [resample(samples, before, line.rate) for samples in beyond])
 
     def fail(self, line: Line, epoch: int, reason: str) -> None:
         """Fail closed: what cannot be sealed is not recorded."""
         if epoch == self.epoch(line):
             self._exchange.drop_gate(line)
-            self._jobs.append(GateMark(line.opening.leg, epoch, reason))
+            self._end(line, epoch, reason)
+
+    def _end(self, line: Line, epoch: int, reason: str) -> None:
+        del self._open[line.slot]
+        self._jobs.append(GateMark(line.opening.leg, epoch, reason))
 
     def seal(self, line: Line, chunks: Sequence[Chunk]) -> None:
         leg = line.opening.leg
@@ -107,6 +151,7 @@ def chunk_event(sealed: Sealed) -> Event:
             "samples": len(chunk.samples),
             "rate": chunk.rate,
             "sha256": sealed.sha256,
+            "key": sealed.key.hex(),
             "bytes": sealed.size,
             "path": sealed.path,
             "offset": sealed.offset,

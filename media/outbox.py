@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 KEPT = frozenset({"dtmf", "heard", "played", "chunk", "gate_closed", "silent", "quality", "roc"})
-KEPT_EVENTS_MAX = 32_768
-"""Eight seconds of chunks of a full media process, whose node is away."""
+KEPT_EVENTS_MAX = 65_536
+"""The chunks of a full media process while they wait to be kept, or their node is away: 16 s."""
 
 KEPT_BYTES_MAX = 64 * 1024 * 1024
 

@@ -17,6 +17,7 @@ from media.commands import (
     CloseGate,
     Header,
     Hear,
+    Lease,
     LegCommand,
     Listen,
     Mute,
@@ -53,7 +54,9 @@ class Plane:
         chunk_ms: int = CHUNK_MS,
         detector: Callable[[], Detector] = webrtc_detector,
         legs_max: int = LEGS_MAX,
+        clock_us: int = 0,
     ) -> None:
+        """`clock_us`: what `now` is ahead of the machine's monotonic clock."""
         self.outbox = Outbox()
         self.lateness = Lateness()
         self.legs: dict[str, Line] = {}
@@ -62,6 +65,7 @@ class Plane:
         self._free = list(reversed(range(legs_max)))
         self._boot = boot
         self._legs_max = legs_max
+        self._clock_us = clock_us
         self._ports = Ports()
         self._waiting: dict[str, Open] = {}
         self._changes: list[PortChange] = []
@@ -107,6 +111,7 @@ class Plane:
                 "port": line.port,
                 "playing": self._playing(line),
                 "gate_epoch": self._gates.epoch(line),
+                "lease_lost": line.lease_lost,
             }
             for name, line in self.legs.items()
         ]
@@ -114,6 +119,8 @@ class Plane:
 
     def command(self, header: Header, payload: bytes, now: int) -> None:
         """Do what the node asks. What cannot be done is answered with "refused"."""
+        # No renewal comes in time that is read after the end.
+        self._gates.expire(now)
         try:
             self._do(header, payload, now)
         except ValueError as error:
@@ -137,6 +144,8 @@ class Plane:
         match command:
             case Acknowledge():
                 self.outbox.acknowledge(command.names)
+            case Lease():
+                self._gates.renew(command.since + self._clock_us, command.ms, now)
             case Open():
                 self._open(command, now)
             case Close():
@@ -157,6 +166,8 @@ class Plane:
                 self._exchange.listen(line, command.on)
             case OpenGate():
                 self._gates.open(line, command, now)
+            case CloseGate(drop=True):
+                self._gates.drop(line)
             case CloseGate():
                 until = now if command.until is None else min(now, command.until)
                 self._gates.close(line, until, CLOSED)
@@ -285,6 +296,7 @@ class Plane:
         if self._last_slot is not None and slot <= self._last_slot:
             return None
         self._last_slot = slot
+        self._gates.expire(now)
         self.lateness.began(now, slot)
         outgoing = self._exchange.tick(slot)
         self._changes += [PortReleased(port) for port in self._ports.released(now)]

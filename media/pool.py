@@ -58,6 +58,7 @@ class MediaPool:
         self._clients: dict[int, MediaClient] = {}
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue(EVENTS_QUEUED_MAX)
         self._legs: dict[str, int] = {}
+        self._leased_us: int | None = None
 
     @property
     def attached(self) -> bool:
@@ -81,6 +82,8 @@ class MediaPool:
     async def attach(self, sock: socket.socket, process: int = 0) -> None:
         """Take a new link to the process of that number, which is then owned here."""
         await self._client(process).attach(sock)
+        if self._leased_us is not None:
+            self._client(process).renew(self._leased_us)
 
     async def detach(self) -> None:
         """Give up all links."""
@@ -128,6 +131,12 @@ class MediaPool:
         # A process that is gone has no legs; one whose link is lost is asked which it has.
         with suppress(MediaUnavailable):
             self._client(where).close(leg)
+
+    def renew(self, since_us: int) -> None:
+        """Tell all processes, and each that comes, how long gates may be open."""
+        self._leased_us = since_us
+        for client in self._clients.values():
+            client.renew(since_us)
 
     def ack(self, names: Sequence[str]) -> None:
         """These kept events are committed: whoever told them need not send them again."""

@@ -7,6 +7,7 @@ import argparse
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -58,10 +59,11 @@ class WallClock:
     """Microseconds UTC, read once and then counted: a stepped clock must not stall a call."""
 
     def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+        self.offset_us = (time.time_ns() - time.monotonic_ns()) // 1_000
+        """What it is ahead of the monotonic clock, which all processes of a machine share."""
 
     def __call__(self) -> int:
-        return (time.monotonic_ns() + self._offset) // 1_000
+        return time.monotonic_ns() // 1_000 + self.offset_us
 
 
 class MediaProcess:
@@ -339,19 +341,22 @@ def serve(control: socket.socket) -> None:
     boot = os.urandom(8).hex()
     sealer = Sealer(Appender(Path(str(go.get("recordings", "."))), boot))
     sealer.start()
-    plane = Plane(boot, chunk_ms(go))
+    clock = WallClock()
+    plane = Plane(boot, chunk_ms(go), clock_us=clock.offset_us)
     # What exists by now lives as long as the process: no collection need look at it.
     gc.collect()
     gc.freeze()
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
-    MediaProcess(control, plane, sealer, WallClock()).run()
+    MediaProcess(control, plane, sealer, clock).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="media.process")
     parser.add_argument("--control", type=int, required=True, metavar="FD")
     options = parser.parse_args(arguments)
+    # What callers say lies in memory before anybody agreed to keep it: none of it is dumped.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Ctrl-C reaches the whole group: the keeper decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -1,8 +1,12 @@
-"""How a chunk is sealed: its cipher, its nonce, its frame; what the sealer is told and tells."""
+"""How a chunk is sealed: its cipher, its nonce, its frame; what the sealer is told and tells.
+
+Each chunk has a key of its own, which is in memory only until the node knows that the chunk may
+be kept: its row has that key, wrapped under the track's. Without a row, nobody can open it.
+"""
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -11,6 +15,7 @@ from media.recorder import Chunk
 from media.segment import FRAME_BYTES, SAMPLE_BYTES, TAG_BYTES, Frame, encode
 from media.units import SAMPLE_RATE
 
+KEY_BYTES = 32
 NONCE = struct.Struct(">IQ")
 
 
@@ -32,12 +37,16 @@ class GateMark:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The chunk is on disk: `size` bytes at `offset` of a segment in the folder of recordings."""
+    """The chunk is on disk: `size` bytes at `offset` of a segment in the folder of recordings.
+
+    `key` is the chunk's own, and nowhere else.
+    """
 
     job: SealJob
     path: str
     size: int
     sha256: str
+    key: bytes = field(repr=False)
     offset: int = 0
 
     @property
@@ -52,7 +61,7 @@ class SealFailed:
 
 
 def nonce(chunk: Chunk) -> bytes:
-    """Never used twice: the gate's epoch rises at every opening, n within it."""
+    """Which chunk of its track it is: the gate's epoch rises at every opening, n within it."""
     return NONCE.pack(chunk.epoch, chunk.n)
 
 
@@ -67,19 +76,18 @@ def sealed_bytes(chunk: Chunk) -> int:
     return SAMPLE_BYTES * len(chunk.samples) + TAG_BYTES
 
 
-def seal_into(chunk: Chunk, room: memoryview) -> str:
+def seal_into(chunk: Chunk, key: bytes, room: memoryview) -> str:
     """Write frame, ciphertext and tag of the chunk's L16 little-endian samples: AES-256-GCM.
 
-    `room` begins with FRAME_BYTES for the frame and sealed_bytes after them. Answers the
-    SHA-256 of the ciphertext, in hex. ValueError for a chunk which has no frame.
+    `key` seals this chunk and nothing else. `room` begins with FRAME_BYTES for the frame and
+    sealed_bytes after them. Answers the SHA-256 of the ciphertext, in hex. ValueError for a chunk
+    which has no frame.
     """
     end = FRAME_BYTES + sealed_bytes(chunk)
     room[:FRAME_BYTES] = encode(frame_of(chunk))
     # The samples as they lie in memory: a copy would cost as much as the cipher.
     samples = np.ascontiguousarray(chunk.samples, "<i2").view(np.uint8).data
-    # A cipher costs 1 us of the 20 that a chunk takes: none is kept, so no key outlives its gate.
-    cipher = AESGCM(chunk.track.key)
-    cipher.encrypt_into(nonce(chunk), samples, associated_data(chunk), room[FRAME_BYTES:end])
+    AESGCM(key).encrypt_into(nonce(chunk), samples, associated_data(chunk), room[FRAME_BYTES:end])
     return hashlib.sha256(room[FRAME_BYTES:end]).hexdigest()
 
 

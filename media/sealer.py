@@ -1,5 +1,6 @@
 """The sealer: a thread that encrypts chunks and has them on disk, so that RTP never waits."""
 
+import os
 import socket
 import time
 from collections import OrderedDict, deque
@@ -9,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from media.appending import Appender
 from media.recorder import Chunk
-from media.seal import GateMark, Sealed, SealFailed, SealJob, seal_into, sealed_bytes
+from media.seal import KEY_BYTES, GateMark, Sealed, SealFailed, SealJob, seal_into, sealed_bytes
 from media.segment import FRAME_BYTES
 
 SEAL_QUEUE_MAX = 16_384
@@ -19,7 +20,7 @@ BATCH_S = 0.15
 """A flush costs the same for one chunk as for hundreds: there is at most one in this time."""
 
 BATCH_BYTES_MAX = 8 * 1024 * 1024
-KEYS_REMEMBERED_MAX = 16_384
+TRACKS_REMEMBERED_MAX = 16_384
 
 Job: TypeAlias = SealJob | GateMark
 Result: TypeAlias = Sealed | SealFailed | GateMark
@@ -32,12 +33,13 @@ class _Placed(NamedTuple):
     offset: int
     size: int
     sha256: str
+    key: bytes
 
     def told(self, path: str, begin: int, lost: str) -> Sealed | SealFailed:
         """What became of it once its batch was flushed, or was lost."""
         if lost:
             return SealFailed(self.job, lost)
-        return Sealed(self.job, path, self.size, self.sha256, begin + self.offset)
+        return Sealed(self.job, path, self.size, self.sha256, self.key, begin + self.offset)
 
 
 _Done: TypeAlias = _Placed | SealFailed | GateMark
@@ -54,7 +56,7 @@ class Sealer:
         self._batch_s = batch_s
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: deque[Result] = deque()
-        self._nonces: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._names: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._due_s = 0.0
         self._ciphertext = bytearray()
         """Of one batch after the other; as long as the longest was."""
@@ -135,21 +137,22 @@ class Sealer:
         if (short := begin + size - len(self._ciphertext)) > 0:
             self._ciphertext.extend(bytes(short))
         try:
-            self._use_nonce(chunk)
-            sha256 = seal_into(chunk, memoryview(self._ciphertext)[begin : begin + size])
+            self._use_name(chunk)
+            key = os.urandom(KEY_BYTES)
+            sha256 = seal_into(chunk, key, memoryview(self._ciphertext)[begin : begin + size])
         except (ValueError, OverflowError) as error:
             return SealFailed(job, _why(error))
-        return _Placed(job, begin + FRAME_BYTES, sealed_bytes(chunk), sha256)
+        return _Placed(job, begin + FRAME_BYTES, sealed_bytes(chunk), sha256, key)
 
-    def _use_nonce(self, chunk: Chunk) -> None:
-        """The nonces of a key only ever rise. ValueError: this one may have been used."""
+    def _use_name(self, chunk: Chunk) -> None:
+        """The chunks of a track only ever rise. ValueError: there may be another of this name."""
         key_id, place = chunk.track.key_id, (chunk.epoch, chunk.n)
-        if place <= self._nonces.get(key_id, (-1, -1)):
-            raise ValueError(f"chunk {chunk.n} of epoch {chunk.epoch} would use a nonce again")
-        self._nonces[key_id] = place
-        self._nonces.move_to_end(key_id)
-        if len(self._nonces) > KEYS_REMEMBERED_MAX:
-            self._nonces.popitem(last=False)
+        if place <= self._names.get(key_id, (-1, -1)):
+            raise ValueError(f"chunk {chunk.n} of epoch {chunk.epoch} may have been sealed before")
+        self._names[key_id] = place
+        self._names.move_to_end(key_id)
+        if len(self._names) > TRACKS_REMEMBERED_MAX:
+            self._names.popitem(last=False)
 
     def _signal(self) -> None:
         try:

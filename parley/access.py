@@ -9,18 +9,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from parley import moment, sounding, words
+from parley import moment, words
 from parley.plain import Key, Plain
 from parley.record import record
+from parley.sounding import chunks_of
 from recordings import vault
 from recordings.access import Access
-from recordings.tables import Chunk
 from runtime.keystore import KeyDestroyed
 from runtime.tables import select
 from sessions.tables import Call
@@ -130,21 +130,13 @@ def _call(source: Source, call: Call, folder: Path) -> Plain:
 
 def _voice(source: Source, call: Call, path: Path) -> tuple[str, int]:
     """The caller's own track: what became of it, and how many seconds of it there are."""
-    names = [field.name for field in fields(vault.Chunk)]
-    chunks = [
-        vault.Chunk(**{name: getattr(row, name) for name in names})
-        for row in select(source.rows, Chunk, ("call",), (call.id,))
-        if row.party == OWN
-    ]
+    chunks = [chunk for chunk in chunks_of(source.rows, call.id) if chunk.party == OWN]
     if not chunks:
         return "not recorded", 0
     rate = vault.track_rate(chunks)
     track = vault.timeline([], vault.track_samples(chunks, rate), rate)
     try:
-        shredded = sounding.shredded_of(source.rows, call.id)
         for chunk in chunks:
-            if chunk.name in shredded:
-                continue
             ciphertext = vault.read_chunk(source.recordings, chunk)
             if ciphertext is not None:
                 pcm = vault.open_chunk(ciphertext, source.key(chunk.key_id), chunk)

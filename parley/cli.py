@@ -56,6 +56,7 @@ COMMANDS = {
     "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
     "restore": Command("parley.commands.restore", "go on from a backup"),
     "module": Command("parley.commands.module", "code that is deployed in versions, with an agent"),
+    "consent": Command("parley.commands.consent", "what callers agreed to before they called"),
     "policy": Command("parley.commands.policy", "what the law asks of a call, and why"),
     "check": Command("parley.commands.check", "would the server work here?"),
 }

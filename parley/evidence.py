@@ -1,7 +1,6 @@
 """The evidence pack of one call, gathered from the store at one moment."""
 
 import shutil
-from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +11,7 @@ from consent.tables import Basis
 from parley.plain import Key, Plain
 from parley.proving import first_stamp, last_entry
 from parley.record import record
-from recordings import vault
+from parley.sounding import chunks_of
 from recordings.evidence import (
     CHECKPOINTS_MAX,
     SEGMENT_FIELDS,
@@ -22,7 +21,6 @@ from recordings.evidence import (
     Stamped,
 )
 from recordings.export import write
-from recordings.tables import Chunk
 from runtime import canonical, checkpoint, merkle
 from runtime.keystore import KeyDestroyed
 from runtime.log_key import ORIGIN
@@ -54,7 +52,7 @@ def export(
     found = record(rows, key, call.id)
     stamp = first_stamp(rows, last_entry(rows, call.id))
     leaves = [leaf for (leaf,) in rows.execute("SELECT leaf FROM log ORDER BY seq")]
-    chunks = [_vaulted(row) for row in select(rows, Chunk, ("call",), (call.id,))]
+    chunks = chunks_of(rows, call.id)
     (order,) = select(rows, Dial, ("id",), (call.id,)) or (None,)
     pack = Pack(
         call=call.id,
@@ -138,11 +136,6 @@ def _older(
     if stamp is not None:
         found[stamp[0]] = stamp[1]
     return [found[size] for size in sorted(found)]
-
-
-def _vaulted(row: Chunk) -> vault.Chunk:
-    names = [field.name for field in fields(vault.Chunk)]
-    return vault.Chunk(**{name: getattr(row, name) for name in names})
 
 
 def _keys(key: Key, wanted: set[str]) -> dict[str, bytes]:

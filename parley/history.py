@@ -6,6 +6,7 @@ declared: to import this is to import all that declare one.
 
 from pathlib import Path
 
+import consent.filed
 import consent.policy.reducers
 import conversation.reducers
 import recordings.access
@@ -17,7 +18,9 @@ import runtime.identities.reducers
 import runtime.modules.reducers
 import runtime.restored
 import sessions.bridge_reducers
+import sessions.consent_reducers
 import sessions.consult_reducers
+import sessions.dispatching
 import sessions.import_reducers
 import sessions.joining_reducers
 import sessions.outbound
@@ -57,14 +60,17 @@ DECLARING = (
     runtime.restored,
     telephony.reducers,
     telephony.trunks.reducers,
+    consent.filed,
     consent.policy.reducers,
     transcripts.reducers,
     conversation.reducers,
     recordings.access,
     recordings.reducers,
     sessions.bridge_reducers,
+    sessions.consent_reducers,
     sessions.consult_reducers,
     sessions.import_reducers,
+    sessions.dispatching,
     sessions.joining_reducers,
     sessions.reducers,
     sessions.outbound,

@@ -26,8 +26,10 @@ from parley.agents import Agents
 from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
+from parley.filing import Filing
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
+from parley.plans import plans_of
 from parley.reach import (
     advertised,
     calls_max,
@@ -51,6 +53,7 @@ from runtime.sealed import Sealed
 from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
+from sessions.leasing import keep_leased
 from sessions.lines import end
 from sessions.routing import by_trunks
 from sessions.switchboard import Switchboard
@@ -62,6 +65,9 @@ from telephony.sip import Event, Policy, UserAgent
 from telephony.trunks.tables import TrunkState
 from web.app import Desk, serve
 from web.secret import load_or_create as load_secret
+
+SUBJECTS = "subjects.secret"
+"""The key of the tags by which a consent on file is found; without it none is."""
 
 CONTROL_BYTES_MAX = 65_536
 FDS_MAX = 4
@@ -116,6 +122,7 @@ class Node:
         self._stop: asyncio.Event = asyncio.Event()
         self._config = Config()
         self._notary: Notary | None = None
+        self._leasing: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
         """Serve until told to stop, or until something that must not fail has failed."""
@@ -138,6 +145,8 @@ class Node:
             "control": control,
             "stop": asyncio.create_task(self._stop.wait()),
         }
+        assert self._leasing is not None, "begun with the store"
+        board_tasks["leasing"] = self._leasing
         await asyncio.wait_for(self._media_here.wait(), GOODBYE_S * 2)
         await asyncio.wait_for(self._speech_here.wait(), GOODBYE_S * 2)
         board_tasks["sweep"] = asyncio.create_task(
@@ -170,7 +179,12 @@ class Node:
         operators = serve_operators(
             Path(go["data"]),
             board.house.store,
-            {**OPERATIONS, **Calling(board.house).operations, **retaining.operations},
+            {
+                **OPERATIONS,
+                **Calling(board.house).operations,
+                **Filing(board.house, load_secret(Path(go["data"]) / SUBJECTS)).operations,
+                **retaining.operations,
+            },
         )
         board_tasks["operators"] = asyncio.create_task(operators)
         board_tasks["web"] = asyncio.create_task(serve(desk, await self._http_socket))
@@ -200,6 +214,8 @@ class Node:
 
     async def _open(self, data: Path, config: Config, depth: Depth) -> Switchboard:
         store = await Store.open(_database(config), clock, secrets.token_bytes, depth)
+        # Before anything else: what was left open by the node before is open for a second.
+        self._leasing = asyncio.create_task(keep_leased(store, self._media))
         settings = Settings(
             policy=config.consent.policy,
             ring_ms=config.sip.ring_ms,
@@ -217,6 +233,7 @@ class Node:
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
             hold_music=_music(config),
+            human=config.consent.human,
         )
         agents = Agents(config.agent.app, _database(config))
         keystore = Keystore(data / "keys")
@@ -234,6 +251,13 @@ class Node:
             clock=clock,
             entropy=secrets.token_bytes,
             note=note,
+            terms_for=plans_of(
+                config,
+                rows=store.reader,
+                secret=load_secret(data / SUBJECTS),
+                clock=clock,
+                note=note,
+            ).terms_for,
         )
         self._notary = Notary(store, ORIGIN, house.log_key, note)
         await self._notary.start()

@@ -9,6 +9,7 @@ from typing import Any
 from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, texts
 from parley.calling import basis_withdraw, needs_a_server
 from parley.deployments import module_deploy, module_rollback, pause, resume
+from parley.filing import consent_revoke
 from parley.importing import call_import
 from parley.looking import access_note, transcript_revise
 from parley.policies import policy_propose
@@ -89,6 +90,8 @@ OPERATIONS: dict[str, Operation] = {
     "basis.record": needs_a_server,
     "basis.withdraw": basis_withdraw,
     "call.dial": needs_a_server,
+    "consent.file": needs_a_server,
+    "consent.revoke": consent_revoke,
     "call.supervise": needs_a_server,
     "identity.new": identity_new,
     "identity.suspend": identity_suspend,

@@ -121,6 +121,8 @@ def _steps(query: Query, plan: Plan) -> Iterator[str]:
         assert found is not None, "a step is made of a requirement"
         if step.wordings:
             yield f"     words: {', '.join(step.wordings)}"
+            if found.unspoken is not None:
+                yield f"     in English: there are no words in {found.unspoken!r} yet"
         if step.act is Act.CHECK:
             known = found.start is Start.CONFIRM_DUE
             yield f"     {ON_FILE if known else NOT_ON_FILE}"

@@ -10,6 +10,7 @@ from parley.plain import Key
 from recordings import playing, vault
 from recordings.audio_files import WRITERS
 from recordings.heard import Vault
+from recordings.rules import standing
 from recordings.tables import Chunk, ChunkGap
 from runtime.tables import select
 
@@ -19,27 +20,18 @@ class NothingToHear(LookupError):
 
 
 def chunks_of(rows: apsw.Connection, call: str) -> list[vault.Chunk]:
+    """The pieces of a recording that are to be heard."""
     names = [field.name for field in fields(vault.Chunk)]
-    found = select(rows, Chunk, ("call",), (call,))
+    chunks = select(rows, Chunk, ("call",), (call,))
+    found = standing(chunks, select(rows, ChunkGap, ("call",), (call,)))
     return [vault.Chunk(**{name: getattr(row, name) for name in names}) for row in found]
-
-
-def shredded_of(rows: apsw.Connection, call: str) -> set[str]:
-    """The names of chunks that are rows, and were destroyed by themselves since."""
-    gaps = {one.id for one in select(rows, ChunkGap, ("call",), (call,))}
-    return {
-        f"{one.call}/{one.party}-{one.epoch}-{one.n}"
-        for one in select(rows, Chunk, ("call",), (call,))
-        if one.id in gaps
-    }
 
 
 def write(
     rows: apsw.Connection, call: str, *, key: Key, recordings: Path, kind: str, path: Path
 ) -> list[str]:
     """As WAV or Opus. Answers the chunks that would not open; their place is silent."""
-    chunks = chunks_of(rows, call)
-    opened = Vault(recordings, key, shredded_of(rows, call))
+    chunks, opened = chunks_of(rows, call), Vault(recordings, key)
     if why := why_silent(chunks, opened):
         raise NothingToHear(f"{call}: {why}")
     span = playing.whole(chunks)
@@ -52,6 +44,6 @@ def why_silent(chunks: list[vault.Chunk], opened: Vault) -> str | None:
     """Why there is nothing to hear at all; none where there is something."""
     if not chunks:
         return "nothing was recorded"
-    if all(opened.is_shredded(one) or opened.is_erased(one) for one in chunks):
+    if all(map(opened.is_erased, chunks)):
         return "its audio was erased: the keys are destroyed"
     return None

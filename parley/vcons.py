@@ -15,7 +15,7 @@ from conversation.tables import Turn
 from parley import newly, proving
 from parley.plain import Key, Plain, fields_of, opened
 from parley.record import record
-from parley.sounding import chunks_of, shredded_of, why_silent
+from parley.sounding import chunks_of, why_silent
 from recordings import playing, vault
 from recordings.audio_files import MEDIATYPES, SUFFIXES, WRITERS
 from recordings.heard import CLOCK, Vault, joined, silences
@@ -118,7 +118,7 @@ def gather(
     """Of a call that is sealed. TooMuchAudio where the shelf has no room for it."""
     found = record(rows, key, call)
     chunks = chunks_of(rows, call)
-    opened = Vault(recordings, key, shredded_of(rows, call))
+    opened = Vault(recordings, key)
     silent = why_silent(chunks, opened)
     tracks = [] if silent else _tracks(chunks, opened, audio, uuid, shelf)
     proof, unproved = _proof(rows, call, verifier_key)
@@ -194,12 +194,17 @@ def _gaps(chunks: list[vault.Chunk], opened: Vault) -> list[Gap]:
 
 
 def _refused(found: Plain) -> list[Gap]:
-    """Pieces of audio that came and were not taken; of what was destroyed the track tells."""
+    """Pieces of audio that came and were not taken, or were destroyed since."""
     recording = found["recording"] or {"gaps": ()}
     return [
-        Gap(gap["party"], gap["from_us"], gap["until_us"] - gap["from_us"], "not_taken", gap["why"])
+        Gap(
+            gap["party"],
+            gap["from_us"],
+            gap["until_us"] - gap["from_us"],
+            "shredded" if gap["why"] == CARD_NUMBER else "not_taken",
+            gap["why"],
+        )
         for gap in recording["gaps"]
-        if gap["why"] != CARD_NUMBER
     ]
 
 

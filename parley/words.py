@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from consent.machine import Event, State
-from consent.wordings import WORDINGS
+from consent.wordings import WORDINGS, filled
 
 DICTATION = "(dictation, may be wrong)"
 ERASED = "[erased: its key is not here]"
@@ -62,7 +62,9 @@ def story(
 
 def prompt(row: Mapping[str, Any]) -> str:
     """What was said for the house: a notice, or a question."""
-    texts = [WORDINGS[name].text if name in WORDINGS else name for name in row["wordings"]]
+    texts = [
+        filled([name], row["scopes"]) if name in WORDINGS else name for name in row["wordings"]
+    ]
     what = "told" if row["act"] in ("tell", "confirm") else "asked"
     return f"{what}: {' '.join(texts)}"
 

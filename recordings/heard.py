@@ -1,6 +1,6 @@
 """The chunks of a call as sound: read from the vault, opened, and told where they will not."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,6 @@ class Why(StrEnum):
     NOT_SEALED = "not_sealed"
     UNREADABLE = "unreadable"
     ERASED = "erased"
-    SHREDDED = "shredded"
 
 
 class Silence(NamedTuple):
@@ -40,9 +39,8 @@ CLOCK = 16_000
 class Vault:
     """Opens the chunks of one call, and keeps in mind which would not."""
 
-    def __init__(self, recordings: Path, key: Key, shredded: Collection[str] = ()) -> None:
-        """`shredded` are the names of chunks that were destroyed by themselves."""
-        self._recordings, self._key, self._shredded = recordings, key, shredded
+    def __init__(self, recordings: Path, key: Key) -> None:
+        self._recordings, self._key = recordings, key
         self._keys: dict[str, bytes | None] = {}
         self.unreadable: set[str] = set()
         """Names of chunks whose key is here, and which are missing or changed."""
@@ -50,12 +48,9 @@ class Vault:
     def is_erased(self, chunk: Chunk) -> bool:
         return self._key_of(chunk) is None
 
-    def is_shredded(self, chunk: Chunk) -> bool:
-        return chunk.name in self._shredded
-
     def read(self, chunk: Chunk) -> bytes | None:
         key = self._key_of(chunk)
-        if key is None or self.is_shredded(chunk):
+        if key is None:
             return None
         try:
             ciphertext = vault.read_chunk(self._recordings, chunk)
@@ -90,9 +85,7 @@ def silences(chunks: Sequence[Chunk], opened: Vault) -> Iterator[Silence]:
         if last < end:
             yield Silence(party, last, end, Why.NOT_SEALED)
         for chunk in track:
-            if opened.is_shredded(chunk):
-                yield Silence(party, _begin(chunk), _end(chunk), Why.SHREDDED)
-            elif opened.is_erased(chunk):
+            if opened.is_erased(chunk):
                 yield Silence(party, _begin(chunk), _end(chunk), Why.ERASED)
             elif chunk.name in opened.unreadable:
                 yield Silence(party, _begin(chunk), _end(chunk), Why.UNREADABLE)

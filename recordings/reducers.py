@@ -114,8 +114,11 @@ def gate_continued(ctx: Context, call: str) -> int:
 
 
 @reducer
-def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
-    """A piece of ciphertext is on disk. Without the grant it was made under, it stays a stray."""
+def chunk_sealed(ctx: Context, chunk: Chunk, silenced: tuple[tuple[int, int], ...] = ()) -> None:
+    """A piece of ciphertext is on disk. Without the grant it was made under, it stays a stray.
+
+    `silenced`: from when to when (media time, microseconds) it is silent, for a card number's sake.
+    """
     key = ctx.table(ConsentKey).get(chunk.key_id)
     if key is None or (key.call, key.party) != (chunk.call, chunk.party):
         raise Refused(f"nobody granted {chunk.key_id} to record {chunk.party} of {chunk.call}")
@@ -125,20 +128,36 @@ def chunk_sealed(ctx: Context, chunk: Chunk) -> None:
     if why := rules.why_not(recording, chunk):
         raise Refused(why)
     ctx.table(Chunk).insert(replace(chunk, at_us=ctx.now))
+    for n, (begin, end) in enumerate(silenced):
+        _gap(ctx, chunk, rules.CARD_NUMBER, f"{chunk.id}/cut{n}", (begin, end))
 
 
 @reducer
 def chunk_refused(ctx: Context, chunk: Chunk, why: str) -> None:
     """A piece of ciphertext was not taken and is erased: the record says what it lacks."""
+    _gap(ctx, chunk, why, chunk.id, (chunk.captured_from_us, rules.ends_us(chunk)))
+
+
+@reducer
+def chunk_shredded(ctx: Context, id: str) -> None:
+    """A card number was found in a chunk after that was kept: its ciphertext is to be erased."""
+    chunk = ctx.table(Chunk).one(id)
+    if ctx.table(ChunkGap).get(id) is None:
+        whole = (chunk.captured_from_us, rules.ends_us(chunk))
+        _gap(ctx, chunk, rules.CARD_NUMBER, id, whole)
+        ctx.effect("recordings.shred", lane=f"{chunk.call}/shred", chunk=id)
+
+
+def _gap(ctx: Context, chunk: Chunk, why: str, id: str, when: tuple[int, int]) -> None:
     ctx.table(ChunkGap).insert(
         ChunkGap(
-            id=chunk.id,
+            id=id,
             call=chunk.call,
             party=chunk.party,
             epoch=chunk.epoch,
             n=chunk.n,
-            from_us=chunk.captured_from_us,
-            until_us=rules.ends_us(chunk),
+            from_us=when[0],
+            until_us=when[1],
             why=why,
             at_us=ctx.now,
         )
@@ -146,21 +165,9 @@ def chunk_refused(ctx: Context, chunk: Chunk, why: str) -> None:
 
 
 def chunk_destroyed(ctx: Context, id: str) -> None:
-    """A card number was found in a chunk after that was kept: there is a gap in its place now."""
+    """The same where people decided it, and somebody else erases the ciphertext."""
     chunk = ctx.table(Chunk).one(id)
-    ctx.table(ChunkGap).insert(
-        ChunkGap(
-            id=chunk.id,
-            call=chunk.call,
-            party=chunk.party,
-            epoch=chunk.epoch,
-            n=chunk.n,
-            from_us=chunk.captured_from_us,
-            until_us=rules.ends_us(chunk),
-            why=rules.CARD_NUMBER,
-            at_us=ctx.now,
-        )
-    )
+    _gap(ctx, chunk, rules.CARD_NUMBER, id, (chunk.captured_from_us, rules.ends_us(chunk)))
 
 
 @reducer

@@ -1,16 +1,24 @@
 """What may be a piece of a recording: one gate's audio, of while it was open without a pause."""
 
-from recordings.tables import Chunk, Recording, RecordingState
+from collections.abc import Iterable
+
+from recordings.tables import Chunk, ChunkGap, Recording, RecordingState
 
 SECOND_US = 1_000_000
 
 CARD_NUMBER = "card number"
-"""Why something is silent, or gone."""
+"""Why something is not there that was recorded, and must not be kept."""
 
 
 def ends_us(chunk: Chunk) -> int:
     """When the last sample of a chunk was captured."""
     return chunk.captured_from_us + chunk.samples * SECOND_US // chunk.rate
+
+
+def standing(chunks: Iterable[Chunk], gaps: Iterable[ChunkGap]) -> list[Chunk]:
+    """The chunks that are still to be heard: of one that was shredded, a gap says so."""
+    gone = {gap.id for gap in gaps}
+    return [chunk for chunk in chunks if chunk.id not in gone]
 
 
 def why_not(recording: Recording, chunk: Chunk) -> str | None:

@@ -72,11 +72,17 @@ class Chunk:
     at_us: int
     offset: int = 0
     rate: int = 8_000
+    wrapped_key: str = ""
+    """The chunk's own key under the track's (`vault.wrapped`); the first chunks had none."""
 
 
 @table(name="chunk_gap", index=(("call",),), append_only=True)
 class ChunkGap:
-    """A chunk that was not taken: so much of one party is missing, and why. Its place is erased."""
+    """So much of one party is missing, and why.
+
+    Under the id of a chunk: all of it was not taken, or, where that is a row, is erased since.
+    With more behind that id: so much of it is silent.
+    """
 
     id: str
     call: str

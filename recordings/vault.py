@@ -3,12 +3,15 @@
 Audio is 16-bit little-endian PCM at 8 or 16 kHz; sample 0 of a track is the instant its leg began.
 """
 
+import base64
+import binascii
 import re
 import struct
 from array import array
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +24,7 @@ SAMPLE_RATE = 8_000
 RATES = (8_000, 16_000)
 SAMPLE_BYTES = 2
 KEY_BYTES = 32
+NONCE_BYTES = 12
 PARTIES = ("caller", "agent")
 # A second of audio takes 32 KB; a minute is more than any setting of ours makes.
 CHUNK_BYTES_MAX = 2 * 1024 * 1024
@@ -53,6 +57,7 @@ class Chunk:
     path: str
     offset: int = 0
     rate: int = SAMPLE_RATE
+    wrapped_key: str = ""
 
     @property
     def name(self) -> str:
@@ -78,18 +83,53 @@ def read_chunk(recordings: Path, chunk: Chunk) -> bytes | None:
 
 
 def open_chunk(ciphertext: bytes, key: bytes, chunk: Chunk) -> bytes:
-    """The PCM of a chunk, sealed with AES-256-GCM as exactly this piece of this track."""
-    bound = f"{chunk.call}|{chunk.party}|{chunk.epoch}|{chunk.n}"
-    if chunk.rate != SAMPLE_RATE:  # The first chunks had no other, and did not say it.
-        bound += f"|{chunk.rate}"
+    """The PCM of a chunk, sealed with AES-256-GCM as exactly this piece of this track.
+
+    `key` is the track's. The chunk's own lies in its row, wrapped under it; the first ones had
+    none, and were sealed under the track's.
+    """
     try:
+        own = unwrapped(chunk.wrapped_key, key, bound(chunk)) if chunk.wrapped_key else key
         nonce = chunk.epoch.to_bytes(4, "big") + chunk.n.to_bytes(8, "big")
-        pcm = AESGCM(key).decrypt(nonce, ciphertext, bound.encode())
-    except (InvalidTag, OverflowError) as error:
+        pcm = AESGCM(own).decrypt(nonce, ciphertext, bound(chunk))
+    except (InvalidTag, OverflowError, binascii.Error, ValueError) as error:
         raise VaultError(f"chunk {chunk.name} does not open with its key") from error
     if len(pcm) % SAMPLE_BYTES:
         raise VaultError(f"chunk {chunk.name} ends within a sample")
     return pcm
+
+
+class Piece(Protocol):
+    """What a chunk's ciphertext is bound to."""
+
+    @property
+    def call(self) -> str: ...
+    @property
+    def party(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def rate(self) -> int: ...
+
+
+def bound(chunk: Piece) -> bytes:
+    """The associated data of a chunk and of its key: call, party, epoch, n, and the rate."""
+    place = f"{chunk.call}|{chunk.party}|{chunk.epoch}|{chunk.n}"
+    # The first chunks had no other rate, and did not say it.
+    return (place if chunk.rate == SAMPLE_RATE else f"{place}|{chunk.rate}").encode()
+
+
+def wrapped(own: bytes, key: bytes, nonce: bytes, associated: bytes) -> str:
+    """A chunk's own key under its track's: Base64 of the nonce (12 bytes, by chance) and a box."""
+    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, own, associated)).decode()
+
+
+def unwrapped(text: str, key: bytes, associated: bytes) -> bytes:
+    """The reverse. InvalidTag or ValueError where it is not that chunk's key."""
+    data = base64.b64decode(text, validate=True)
+    return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], associated)
 
 
 def track_rate(chunks: Iterable[Chunk]) -> int:

@@ -183,7 +183,11 @@ class Pack:
             bound = "{call}|{party}|{epoch}|{n}".format(**chunk)
             if rate_of(chunk) != RATES[0]:
                 bound += f"|{rate_of(chunk)}"
-            return self.keys[chunk["key_id"]].decrypt(nonce, ciphertext, bound.encode())
+            key = self.keys[chunk["key_id"]]
+            if wrapped := chunk.get("wrapped_key", ""):
+                box = unbase64(wrapped)
+                key = AESGCM(key.decrypt(box[:12], box[12:], bound.encode()))
+            return key.decrypt(nonce, ciphertext, bound.encode())
         except (InvalidTag, Malformed):
             return None
 

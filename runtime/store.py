@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +10,7 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime.admission import FairQueue
-from runtime.errors import StoreBroken
+from runtime.errors import Busy, StoreBroken
 from runtime.execution import Action
 from runtime.opening import Depth
 from runtime.pump import Pump, ThreadPump
@@ -19,6 +20,8 @@ from runtime.scrub import Scrub
 from runtime.writer import Committed, Outcome, Writer, action_of
 
 Listener = Callable[[list[Committed]], None]
+HEARTBEAT_S = 0.2
+"""How long the writer may take to show that it stands. A busy one shows it with every batch."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,8 @@ class Store:
         self.scrub: Scrub | None = None
         """What reads the log again in the background, after a takeover."""
         self._pump = pump
+        self._stood_us = self._monotonic_us()
+        self._probe: asyncio.Future[Any] | None = None
         self._pump.start(self._queue, self._serve)
 
     @classmethod
@@ -127,6 +132,20 @@ class Store:
         """
         return await self._put(None, job, "", "")
 
+    async def heartbeat(self) -> int:
+        """When the store was last seen to commit, or to be able to, in microseconds.
+
+        Of the monotonic clock. That is just now, unless the writer hangs, was replaced, or its
+        disk failed or is full.
+        """
+        if self._probe is None or self._probe.done():
+            with suppress(Busy):  # Then there are batches enough to tell.
+                self._probe = self._put(None, Writer.probe, "", "")
+                self._probe.add_done_callback(_looked_at)
+        if self._probe is not None:
+            await asyncio.wait([self._probe], timeout=HEARTBEAT_S)
+        return self._stood_us
+
     def listen(self, listener: Listener) -> None:
         """Be told of every committed batch, in order, before the senders are answered."""
         self._listeners.append(listener)
@@ -162,6 +181,8 @@ class Store:
             self.give_up(error)
         answers = list(zip(acting, outcomes, strict=True))
         jobs = [(item, self._attempt(item.job)) for item in batch if item.job is not None]
+        if self._writer.stands:
+            self._stood_us = self._monotonic_us()
         self._queue.took(len(batch), self._clock() - began_us)
         self._loop.call_soon_threadsafe(self._answer, answers, jobs)
 
@@ -173,6 +194,9 @@ class Store:
             return error
         except Exception as error:  # The answer belongs to this job's sender alone.
             return error
+
+    def _monotonic_us(self) -> int:
+        return int(self._loop.time() * 1_000_000)
 
     # -- the event loop's thread --
 
@@ -197,3 +221,9 @@ class Store:
     def _break(self, error: StoreBroken) -> None:
         if not self.broken.done():
             self.broken.set_result(error)
+
+
+def _looked_at(probe: "asyncio.Future[Any]") -> None:
+    """What is wrong is told by `broken`, or by whoever acts: the probe's own error is no news."""
+    if not probe.cancelled():
+        probe.exception()

@@ -94,6 +94,7 @@ class Writer:
         self._entropy = entropy
         self._scopes: dict[str, tuple[int, str]] = {}
         self._broken: StoreBroken | None = None
+        self._is_full = False
         self._paused: frozenset[str] | None = None
         try:
             with _opening(path):
@@ -125,6 +126,26 @@ class Writer:
                 return [self._attempt(action) for action in actions]
         except StoreFull as full:
             return [full] * len(actions)
+
+    @property
+    def stands(self) -> bool:
+        """Whether the last that was tried went well."""
+        return self._broken is None and not self._is_full
+
+    def probe(self) -> None:
+        """Do nothing, as a writer who could do something. Raises StoreFull, StoreBroken."""
+        if self._broken is not None:
+            raise self._broken
+        if self._is_full:
+            if not sqlite.has_room(self.path):
+                raise StoreFull("the disk is full: free some space", FULL_RETRY_MS)
+            with self._transaction():
+                return
+        try:
+            self._check_turn()
+        except (apsw.Error, StoreBroken) as error:
+            self._broken = StoreBroken(f"the store cannot go on, restart to recover: {error}")
+            raise self._broken from error
 
     def install(self, schemas: Iterable[Schema], actions: list[Action]) -> list[Committed]:
         """Make or extend tables and act, all in one transaction or nothing of it.
@@ -180,7 +201,9 @@ class Writer:
             self._move_head()
             self._cursor.execute("COMMIT")
             self._acknowledge()
+            self._is_full = False
         except apsw.FullError as error:
+            self._is_full = True
             self._roll_back(before)
             raise StoreFull("the disk is full: free some space", FULL_RETRY_MS) from error
         except apsw.Error as error:

@@ -9,6 +9,7 @@ from sessions.house import House
 from sessions.lines import Lines
 from sessions.live import LiveCall
 from sessions.reducers import call_offered
+from sessions.sealing import Sealing
 from sessions.tables import Call, CallState
 from sessions.turns import Turns
 
@@ -25,6 +26,7 @@ class Admission:
         lines: Lines,
         turns: Turns,
         attending: Attending,
+        sealing: Sealing,
     ) -> None:
         self._house = house
         self._calls = calls
@@ -32,6 +34,7 @@ class Admission:
         self._lines = lines
         self._turns = turns
         self._attending = attending
+        self._sealing = sealing
         self._agents: dict[str, tuple[str, Agent]] = {}
 
     async def offered(
@@ -93,4 +96,5 @@ class Admission:
         self._calls[row.id] = live
         self._turns.admit(live, memory)
         self._attending.begin(live)
+        self._sealing.attend(live)
         return live

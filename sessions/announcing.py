@@ -5,7 +5,6 @@ from typing import Any
 from consent import saying
 from consent.policy.terms import OnNo
 from consent.tables import ConsentTerm
-from consent.wordings import WORDINGS
 from conversation.reducers import utterance_planned
 from conversation.tables import Utterance
 from runtime.outbox import Effect
@@ -13,16 +12,23 @@ from runtime.performer import Closing
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.reducers import hang_up_decided, utterance_ended
+from sessions.transferring import Transferring
 from sessions.voice import Voice
+
+REFUSED = 300
+"""From this status on a transfer has failed."""
 
 
 class Announcing:
     """Performs the effects of telling a party, and of turning them away."""
 
-    def __init__(self, house: House, calls: dict[str, LiveCall], voice: Voice) -> None:
+    def __init__(
+        self, house: House, calls: dict[str, LiveCall], voice: Voice, transferring: Transferring
+    ) -> None:
         self._house = house
         self._calls = calls
         self._voice = voice
+        self._transferring = transferring
 
     async def tell(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Say that something has become so, such as that the recording has stopped."""
@@ -32,29 +38,42 @@ class Announcing:
         return await self._say(live, effect, f"recording-{args['what']}")
 
     async def turn_away(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
-        """Say why the conversation does not go on here, then hang up."""
+        """Say why the conversation does not go on here, hand the call to a person where the
+        policy says so and there is one, then hang up."""
         live = self._calls.get(effect.scope or "")
         if live is None or live.ended.is_set():
             return None
-        ends = args["how"] == OnNo.END_WITH_REASON
-        closing = await self._say(live, effect, f"refusal-{'end' if ends else 'human'}")
-        await self._house.surely(
-            utterance_ended, live.id, request=f"{effect.id}/said", **closing.args
-        )
+        if args["how"] == OnNo.END_WITH_REASON:
+            await self._say_out(live, effect, "refusal-end")
+        elif not await self._handed_over(live, effect):
+            await self._say_out(live, effect, "refusal-nobody")
         return Closing(hang_up_decided, {"call": live.id})
+
+    async def _handed_over(self, live: LiveCall, effect: Effect) -> bool:
+        """Whether a person took the call. The effect's id is the order's: once is enough."""
+        human = self._house.settings.human
+        if not human:
+            return False
+        await self._say_out(live, effect, "refusal-human")
+        return await self._transferring.refer(live, effect.id, human) < REFUSED
+
+    async def _say_out(self, live: LiveCall, effect: Effect, what: str) -> None:
+        """Say it to its end, and commit that it was said."""
+        closing = await self._say(live, effect, what)
+        request = f"{closing.args['utterance']}/said"
+        await self._house.surely(utterance_ended, live.id, request=request, **closing.args)
 
     async def _say(self, live: LiveCall, effect: Effect, what: str) -> Closing:
         terms = await self._house.store.reader.rows(ConsentTerm, call=live.id)
-        language = next((term.language for term in terms), "en")
-        text = WORDINGS[saying.of_house(what, language)].text
-        utterance = f"{live.id}:say:{effect.id}"
+        said = saying.of_house(what, next((term.language for term in terms), ""))
+        utterance = f"{live.id}:say:{effect.id}:{what}"
         await self._house.act(
             utterance_planned,
             live.id,
             request=f"{effect.id}/planned",
             utterance=utterance,
-            text=self._house.seal(text, live.words_key),
+            text=self._house.seal(said.text, live.words_key),
             interruptible=False,
         )
         (row,) = await self._house.store.reader.rows(Utterance, id=utterance)
-        return await self._voice.say(live, row)
+        return await self._voice.say(live, row, language=said.language)

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from consent import prompts, saying, story
+from consent import permits, prompts, saying, story
 from consent.machine import LISTENING, Event, Standing, State
+from consent.permit import NotPermitted
 from consent.prompts import Act, Prompt
 from consent.reducers import RECORDING, TRACKS
 from consent.saying import Said
@@ -100,7 +101,7 @@ class Asking:
                 marked = True
                 self._soon(self._heard(live, row.id, prompt, said, (played_ms, total_ms)))
 
-        closing = await self._voice.say(live, row, progress)
+        closing = await self._voice.say(live, row, progress, language=prompt.language)
         played_ms, total_ms = closing.args["played_ms"], closing.args["total_ms"]
         if played_ms * 1_000 < total_ms * said.must_hear_permille:
             await self._cut(live, row.id)
@@ -182,7 +183,14 @@ class Asking:
 
     async def voice_answer(self, live: LiveCall, pcm: bytes, rate: int) -> None:
         """Something was said after the question. Audio and words stay in memory."""
-        hearing = await self._house.speech.hear(pcm, (YES_NO,), dictation=False, rate=rate)
+        events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
+        try:
+            permit = permits.answering(events, live.id)
+        except NotPermitted:
+            return  # It was answered by a key meanwhile.
+        hearing = await self._house.speech.hear(
+            pcm, (YES_NO,), dictation=False, permit=permit, rate=rate
+        )
         said = meaning(hearing.text) if hearing.accepted else None
         answer = MEANINGS.get(said or "", Event.UNCLEAR)
         await self.answer(live, answer, f"voice:{hearing.engine}")

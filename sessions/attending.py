@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from consent import story
+from consent import permits, story
 from consent.machine import Reason
+from consent.permit import LIVE_STT, NotPermitted, Permit
 from consent.tables import ConsentEvent
 from conversation.agent import message
 from conversation.speech.client import SpeechUnavailable
@@ -23,7 +24,7 @@ from runtime.keystore import KeyDestroyed
 from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
 from sessions.consent_reducers import consent_volunteered, consent_withdrawn
-from sessions.gating import LIVE_STT, TRANSCRIPT
+from sessions.gating import TRANSCRIPT
 from sessions.house import House
 from sessions.keeping import Draft, Entry
 from sessions.live import LiveCall
@@ -112,14 +113,19 @@ class Attending:
 
     async def _listen(self, live: LiveCall, inboxes: _Inboxes) -> None:
         while True:
-            await self._look_at(live, *await inboxes.words.get())
+            header, payload = await inboxes.words.get()
+            await self._look_at(live, header, payload)
             inboxes.unheard -= 1
+            live.quarantine.passed(self._turn_id(live, header["id"]))
 
     async def _look_at(self, live: LiveCall, header: Header, payload: bytes) -> None:
         try:
             await self._in_time(live, header, payload)
         except (Refused, KeyDestroyed):
             # The call ended meanwhile: there is nobody left to answer.
+            self.acknowledge(header.get("id"))
+        except NotPermitted:
+            # Words are understood only where they may be.
             self.acknowledge(header.get("id"))
         except (SpeechError, MediaUnavailable) as error:
             self._house.note("not understood", call=live.id, why=type(error).__name__)
@@ -198,16 +204,11 @@ class Attending:
         if await self._asking.is_listening(live.id):
             await self._asking.voice_answer(live, pcm, header["rate"])
             self.acknowledge(header["id"])
-        elif await self._asking.is_asked(live.id) or not await self._may(live, LIVE_STT):
-            # Said over the question, it was not an answer to it; and words are understood only
-            # where they may be.
+        elif await self._asking.is_asked(live.id):
+            # Said over the question: it was not an answer to it.
             self.acknowledge(header["id"])
         else:
             await self._heard(live, header, pcm)
-
-    async def _may(self, live: LiveCall, scope: str) -> bool:
-        standing = (await self._asking.standings(live.id)).get(scope)
-        return standing is not None and standing.is_open
 
     async def _may_keep(self, live: LiveCall, from_us: int, until_us: int) -> bool:
         """Whether what was said then may be kept: all of it was said under a grant."""
@@ -226,18 +227,24 @@ class Attending:
     async def _heard(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
         told = self._calls.get(live.words_to or "")
-        hearing = None if told is None else await self._understood(told, pcm, header["rate"])
+        hearing = None
+        if told is not None:
+            events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
+            permit = permits.permit(events, live.id, LIVE_STT)
+            hearing = await self._understood(told, permit, pcm, header["rate"])
         if told is None or hearing is None or not hearing.accepted:
             self.acknowledge(header["id"])
             return
         turn = self._turn_id(live, header["id"])
+        live.quarantine.understood(turn, hearing.text, hearing.words, header["at_us"])
         future = told.heard.setdefault(turn, asyncio.get_running_loop().create_future())
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
         if not await self._may_keep(live, header["at_us"], header["end_us"]):
             # Nothing of it is kept; but a card is known again when the agent passes it on.
-            live.keeping.heard(turn, hearing.text.split(), self._house.clock())
+            for one in live.keeping.heard(turn, hearing.text.split(), self._house.clock()):
+                live.quarantine.decided(one.id, one.found)
             await self._act(live, told.id, "heard", header["id"])
             return
         draft = Draft(
@@ -290,19 +297,21 @@ class Attending:
         if call in self._inboxes:
             self.deliver(call, {"event": "keep"}, b"")
 
-    async def _understood(self, told: LiveCall, pcm: bytes, rate: int) -> Hearing:
+    async def _understood(self, told: LiveCall, permit: Permit, pcm: bytes, rate: int) -> Hearing:
         """The phrases that the agent expects first, free dictation last."""
         phrases = told.agent.expects()
         if phrases:
             grammar = listen_for("agent", phrases, decoys=EVERYDAY, agreeing=ONCE)
             try:
-                return await self._house.speech.hear(pcm, (grammar,), dictation=True, rate=rate)
+                return await self._house.speech.hear(
+                    pcm, (grammar,), dictation=True, permit=permit, rate=rate
+                )
             except SpeechUnavailable:
                 raise
             except SpeechError as error:
                 # A phrase that nobody can pronounce: the agent's author must mend it.
                 self._house.note("phrases not understood", call=told.id, why=str(error))
-        return await self._house.speech.hear(pcm, (), dictation=True, rate=rate)
+        return await self._house.speech.hear(pcm, (), dictation=True, permit=permit, rate=rate)
 
     async def _act(
         self,

@@ -39,10 +39,10 @@ class Bridging:
         self._asking = asking
 
     async def close_gate(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
-        """Somebody who did not agree is about to be heard."""
+        """Somebody who did not agree is about to be heard, or who agreed has withdrawn."""
         live = self._calls.get(effect.scope or "")
         if live is not None:
-            await self.gate_closed(live)
+            await self.gate_closed(live, drop=bool(args.get("drop")))
         return None
 
     async def leave(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
@@ -146,14 +146,15 @@ class Bridging:
         rows = await self._house.store.reader.rows(Recording, id=live.id)
         return rows[0].suspended_us if rows else None
 
-    async def gate_closed(self, live: LiveCall) -> None:
+    async def gate_closed(self, live: LiveCall, *, drop: bool = False) -> None:
         """Close it, as of the moment in which the recording was suspended, and wait for that.
 
+        `drop`: what is not sealed yet never is.
         Raises MediaUnavailable where it cannot be known yet: the effect is tried again.
         """
         if live.gate_closed.is_set() or live.ended.is_set():
             return
-        self._house.media.close_gate(live.id, await self._suspended_us(live))
+        self._house.media.close_gate(live.id, await self._suspended_us(live), drop=drop)
         try:
             async with asyncio.timeout(GATE_WAIT_S):
                 await live.gate_closed.wait()

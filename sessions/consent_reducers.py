@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from consent import reducers as consent
 from consent.machine import Due, Event
+from consent.permit import LIVE_STT, VENDOR
 from consent.reducers import Outcome
 from consent.story import CALLER
 from consent.tables import ConsentHeard, ConsentPrompt, ConsentTerm
@@ -15,7 +16,7 @@ from conversation.tables import Turn
 from runtime import Context, Refused, Sealed, reducer
 from sessions import bridge_reducers as joined
 from sessions import gating
-from sessions.gating import LIVE_STT, RECORDED
+from sessions.gating import RECORDED
 from sessions.tables import Call, CallState
 
 ANSWERS = (
@@ -248,4 +249,4 @@ def _may_imply(ctx: Context, call: str, scope: str, prompt: ConsentPrompt | None
 
 def _captured(ctx: Context, call: str) -> tuple[str, ...]:
     standings = consent.standings_of(ctx, call)
-    return tuple(scope for scope in standings if scope in CAPTURED or scope.startswith("vendor:"))
+    return tuple(scope for scope in standings if scope in CAPTURED or scope.startswith(VENDOR))

@@ -163,7 +163,8 @@ class Dialling:
                 self._lines.drop(live.id)
                 return
             request = f"{live.id}/answered"
-            await house.surely(call_answered, live.id, request=request, **await house.owed())
+            owed = await house.owed(live.id, self._dialogs[live.id].trunk)
+            await house.surely(call_answered, live.id, request=request, **owed)
         except Refused:
             return  # They have hung up meanwhile.
         house.media.listen(live.id, True)

@@ -9,8 +9,6 @@ from recordings import reducers as recordings
 from runtime import Context
 
 TRANSCRIPT = "transcript_retention"
-LIVE_STT = "live_stt"
-
 RECORDED = (RECORDING, TRANSCRIPT)
 """What is kept of a call."""
 

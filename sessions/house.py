@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consent.policy.plan import Start
 from consent.reducers import RECORDING, TRACKS
-from consent.terms import NEVER, ask_terms, never_terms
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.music import hold_music
@@ -24,6 +23,7 @@ from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
+from sessions.plans import TermsFor, by_name, facts_of
 from sessions.routing import Routing, directly
 from telephony.endpoint import SipEndpoint
 from telephony.flow import Network, is_within
@@ -63,6 +63,9 @@ class Settings:
     hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
     """What a party on hold hears again and again: s16le, 8 kHz."""
 
+    human: str = ""
+    """Who takes the calls of those who do not agree, as a SIP URI; "" where nobody does."""
+
     def codecs_on(self, trunk: str) -> tuple[str, ...]:
         """What is spoken on a trunk, the preferred first."""
         return self.trunk_codecs.get(trunk) or self.codecs
@@ -100,6 +103,8 @@ class House:
     sip: SipEndpoint | None = None
     route: Routing = field(default_factory=directly)
     """Which way a call of ours takes."""
+    terms_for: TermsFor | None = None
+    """What the party of a call is owed; None for what the policy of the settings names."""
 
     async def act(
         self, reducer: Callable[..., Any], call: str, /, *, request: str | None = None, **args: Any
@@ -118,10 +123,11 @@ class House:
                 self.note("waiting for the store", call=call, why=str(later))
                 await asyncio.sleep(later.retry_after_ms / 1_000)
 
-    async def owed(self) -> dict[str, Any]:
-        """What the party of a call is owed when it is answered, with keys where it is recorded at
-        once."""
-        terms = never_terms() if self.settings.policy == NEVER else ask_terms()
+    async def owed(self, call: str, trunk: str) -> dict[str, Any]:
+        """What the party of a call by a trunk is owed when it is answered, with keys where it is
+        recorded at once."""
+        facts = await facts_of(self.store.reader, self.keystore, call, trunk)
+        terms = await (self.terms_for or by_name(self.settings.policy))(facts)
         at_once = any((term.scope, term.start) == (RECORDING, Start.OPEN) for term in terms)
         keys = {track: await self.prepare_key() for track in TRACKS if at_once}
         return {"terms": terms, "keys": keys}

@@ -7,6 +7,7 @@ it is committed, so that after a crash it is told, understood and looked at agai
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -124,6 +125,7 @@ def due(house: House, live: LiveCall) -> list[tuple[Draft, Entry]]:
 def _ready(house: House, live: LiveCall, kept: list[Kept]) -> list[tuple[Draft, Entry]]:
     found: list[tuple[Draft, Entry]] = []
     for one in kept:
+        live.quarantine.decided(one.id, one.found)
         if one.again:
             live.late[one.id] = one
         elif draft := live.drafts.pop(one.id, None):
@@ -181,6 +183,25 @@ def keepable(live: LiveCall, text: str) -> str:
     for secret in live.secrets:
         text = text.replace(secret, LABELS[What.CARD])
     return live.keeping.cleared(text)
+
+
+def unspoken(live: LiveCall, text: str) -> tuple[Found, ...]:
+    """Which words of the agent's must not be heard in a recording."""
+    texts = text.split()
+    whole = Found(What.CARD, 0, max(0, len(texts) - 1))
+    if not is_whole(text):
+        return (whole,)  # A node that died knew what it was; we know that it was a number.
+    found = merged([*live.keeping.destroys(texts), *secrets_in(live, texts)])
+    return found if found or keepable(live, text) == text else (whole,)
+
+
+def secrets_in(live: LiveCall, texts: Sequence[str]) -> list[Found]:
+    """Where the keys are said that were pressed while nothing was recorded."""
+    return [
+        Found(What.CARD, n, n)
+        for n, word in enumerate(texts)
+        if any(secret in word for secret in live.secrets)
+    ]
 
 
 def is_whole(kept: str) -> bool:

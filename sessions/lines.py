@@ -80,7 +80,9 @@ class Lines:
         self._sip.do(lambda ua, now: ua.accept(live.id, body, now))
         await self._sip.flushed()
         self._house.media.listen(live.id, True)
-        return Closing(call_answered, {"call": live.id, **await self._house.owed()})
+        return Closing(
+            call_answered, {"call": live.id, **await self._house.owed(live.id, dialog.trunk)}
+        )
 
     async def _greet(self, live: LiveCall, dialog: DialogState) -> None:
         """Early media: say who is there while it rings. Raises SdpError."""

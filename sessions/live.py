@@ -11,6 +11,7 @@ from typing import Any
 from conversation.agent import Agent, ChatMessage
 from conversation.speech.engines import Speech
 from conversation.tables import Utterance
+from sessions.quarantine import Quarantine
 from telephony.bridge import Presence
 from transcripts.redaction.keeping import Keeping, Kept
 
@@ -22,6 +23,8 @@ class Played:
     played_ms: int
     total_ms: int
     interrupted: bool
+    at_us: int = 0
+    """When, by the clock of the media process; 0 where it did not say."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class LiveCall:
     )
     keeping: Keeping = field(default_factory=Keeping)
     """What the party said that may yet turn out to be a card number."""
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    """Audio that may not be kept yet."""
     drafts: dict[str, Any] = field(default_factory=dict[str, Any])
     """Utterances that are held back, by their id: each a `sessions.keeping.Draft`."""
     late: dict[str, Kept] = field(default_factory=dict[str, Kept])

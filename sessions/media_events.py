@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from media.client import MediaUnavailable
-from media.gates import CLOSED, CONTINUED
+from media.gates import CLOSED, CONTINUED, LEASE_LOST
 from runtime.errors import named
 from sessions.holding import holds_going_on
 from sessions.lines import end
@@ -59,28 +59,34 @@ class MediaEvents:
         there = {leg["leg"]: leg for leg in header["legs"]}
         for live in [live for live in self._calls.values() if media.process_of(live.id) == process]:
             leg = there.pop(live.id, None)
+            live.quarantine.missed()
             try:
-                await self._resume(live, has_gate=leg is not None and leg["gate_epoch"] is not None)
+                await self._resume(live, lost=_why_lost(leg))
             except MediaUnavailable as error:
                 self._house.note("media was lost again", call=live.id, why=named(error))
         for stranger in there:
             media.close(stranger, process)
 
-    async def _resume(self, live: LiveCall, *, has_gate: bool) -> None:
+    async def _resume(self, live: LiveCall, *, lost: str | None) -> None:
         """Leg, gate and words of one call, as the media process should have them."""
         await self._parts.lines.resume(live)
-        if has_gate:
+        if lost is None:
             live.gate_closed.clear()
         else:
             live.gate_closed.set()
-            await self._parts.sealing.reopen_gate(live, "the media process was replaced")
+            await self._parts.sealing.reopen_gate(live, lost)
         play_again(self._house, live)
         await self._parts.bridging.resume(live)
 
     def _media_event(self, live: LiveCall, header: Header, payload: bytes) -> None:
         match header["event"]:
             case "played":
-                outcome = Played(header["played_ms"], header["total_ms"], header["interrupted"])
+                outcome = Played(
+                    header["played_ms"],
+                    header["total_ms"],
+                    header["interrupted"],
+                    header["at_us"],
+                )
                 played(live, header["utterance"], outcome)
             case "progress":
                 progressed(live, header["utterance"], header["played_ms"])
@@ -91,17 +97,24 @@ class MediaEvents:
                 live.gate_closed.set()
             case "gate_closed":
                 live.gate_closed.set()
-                self._parts.soon(self._parts.sealing.gate_lost(live, header["reason"]))
+                lost = self._parts.sealing.gate_lost(live, header["reason"], header["epoch"])
+                self._parts.soon(lost)
             case "speech_started":
                 self._parts.attending.touch(live)
                 self._parts.attending.interrupt(live)
+                live.quarantine.speaks(header["at_us"])
                 return
             case "silent":
                 self._parts.soon(self._silent(live))
             case "roc":
                 self._parts.soon(self._rolled_over(live, header))
                 return
-            case "dtmf" | "heard":
+            case "heard":
+                utterance = f"{live.id}:{header['id']}"
+                live.quarantine.heard(utterance, header["at_us"], header["end_us"])
+                self._parts.attending.deliver(live.id, header, payload)
+                return
+            case "dtmf":
                 self._parts.attending.deliver(live.id, header, payload)
                 return
             case _:
@@ -121,3 +134,12 @@ class MediaEvents:
             return
         await end(self._house, live.id, "no media", Cause.NO_MEDIA)
         self._parts.lines.drop(live.id)
+
+
+def _why_lost(leg: Header | None) -> str | None:
+    """Why a media process has no open gate for a leg; none if it has one."""
+    if leg is None:
+        return "the media process was replaced"
+    if leg["gate_epoch"] is None:
+        return LEASE_LOST if leg.get("lease_lost") else "no gate was open"
+    return None

@@ -43,7 +43,6 @@ class Parts:
         self.sealing = Sealing(house, self.calls, self.turns)
         self.consulting = Consulting(house)
         self.asking = Asking(house, self.calls, self.voice)
-        self.announcing = Announcing(house, self.calls, self.voice)
         self.bridging = Bridging(house, self.calls, self.asking)
         self.moving = Moving(house, self.calls, self.lines, self.bridging)
         self.attending = Attending(house, self.calls, self.asking)
@@ -54,8 +53,10 @@ class Parts:
             lines=self.lines,
             turns=self.turns,
             attending=self.attending,
+            sealing=self.sealing,
         )
         self.transferring = Transferring(house, self.calls, self.dialogs)
+        self.announcing = Announcing(house, self.calls, self.voice, self.transferring)
         self.dialling = Dialling(
             house,
             self.calls,
@@ -78,6 +79,7 @@ class Parts:
             ("sessions.turn_away", self.announcing.turn_away),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
+            ("recordings.shred", self.sealing.shred),
             ("recordings.close_gate", self.bridging.close_gate),
             ("telephony.hear", self.bridging.hear),
             ("telephony.move", self.moving.move),

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from consent.filed import ConsentOnFile
 from consent.tables import Basis, ConsentKey
 from conversation.tables import Memory
 from recordings import segments, vault
@@ -117,6 +118,7 @@ async def sweep(house: House) -> None:
     now = house.clock()
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [basis.party.key_id for basis in await reader.rows(Basis)]
+    keys += [filed.party.key_id for filed in await reader.rows(ConsentOnFile)]
     keys += [key.id for key in await reader.rows(ConsentKey)]
     keys += [hold.matter.key_id for hold in await reader.rows(LegalHold)]
     imported = await reader.rows(ImportedCall)

@@ -1,17 +1,30 @@
 """The recording's gate, and the end of the record: nothing open, nothing kept that may not be."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from consent.tables import ConsentEvent
 from media.client import MediaUnavailable
+from media.gates import LEASE_LOST
 from media.recorder import Track
-from recordings import segments
-from recordings.reducers import chunk_refused, chunk_sealed, gate_reopened, recording_sealed
-from recordings.tables import Chunk, Recording, RecordingState
+from recordings import segments, vault
+from recordings.clearance import MARGIN_US, Span, is_covered
+from recordings.reducers import (
+    chunk_refused,
+    chunk_sealed,
+    chunk_shredded,
+    gate_reopened,
+    recording_sealed,
+)
+from recordings.rules import CARD_NUMBER, ends_us
+from recordings.tables import Chunk, ChunkGap, Recording, RecordingState
+from recordings.vault import VaultError
 from runtime.errors import Refused, named
+from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions import keeping
@@ -19,11 +32,15 @@ from sessions.gating import RECORDED
 from sessions.house import House
 from sessions.live import LiveCall
 from sessions.quality_reducers import leg_measured
+from sessions.quarantine import name_of
 from sessions.reducers import call_sealed
+from sessions.silencing import Silencer
 from sessions.tables import Leg, LegQuality
 from sessions.turns import Turns
 
 GATE_RETRY_S = 2.0
+LEASE_RETRY_S = 0.1
+"""A lease that ran out is there again once the store commits, which is waited for."""
 
 GATE_WAIT_S = 3.0
 """How long the media process may take to seal its last chunks."""
@@ -37,6 +54,15 @@ QUALITY_WAIT_S = 1.0
 TURNS_WAIT_S = 20.0
 """How long an agent may go on with what it had begun when the caller hung up."""
 
+
+WORD_US = MARGIN_US // 2
+"""By so much two looks at the same words may differ about when they were said."""
+
+
+class _NotSilent(Exception):
+    """A card number is said in a chunk, and cannot be taken out of it."""
+
+
 MEASURES = tuple(f.name for f in fields(LegQuality) if f.name not in ("id", "call", "at_us"))
 
 
@@ -47,7 +73,9 @@ class Sealing:
         self._house = house
         self._calls = calls
         self._turns = turns
+        self._silencer = Silencer(house.settings.recordings)
         self._room = asyncio.Semaphore(CHUNKS_AT_ONCE_MAX)
+        self._shredding: set[asyncio.Task[None]] = set()
         self._taking: dict[str, set[asyncio.Task[None]]] = {}
 
     async def open_gate(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
@@ -58,10 +86,13 @@ class Sealing:
             self._open(live, recording, recording.epoch)
         return None
 
-    async def reopen_gate(self, live: LiveCall, why: str) -> None:
-        """The gate was lost: open one under the next epoch, and let the record say why."""
+    async def reopen_gate(self, live: LiveCall, why: str, lost: int | None = None) -> None:
+        """The gate was lost: open one under the next epoch, and let the record say why.
+
+        `lost` is the epoch of the gate that is gone, if it is known: another was not.
+        """
         rows = await self._house.store.reader.rows(Recording, id=live.id)
-        if not rows:
+        if not rows or (lost is not None and rows[0].epoch != lost):
             return
         try:
             epoch = await self._house.surely(gate_reopened, live.id, why=why)
@@ -69,12 +100,12 @@ class Sealing:
             return  # It is suspended, or was closed meanwhile.
         self._open(live, rows[0], epoch)
 
-    async def gate_lost(self, live: LiveCall, why: str) -> None:
-        """The media process could not write and closed the gate by itself: try again, later."""
+    async def gate_lost(self, live: LiveCall, why: str, epoch: int) -> None:
+        """The media process closed the gate of that epoch by itself: try again, later."""
         self._house.note("the recording gate was lost", call=live.id, why=why)
-        await asyncio.sleep(GATE_RETRY_S)
+        await asyncio.sleep(LEASE_RETRY_S if why == LEASE_LOST else GATE_RETRY_S)
         if not live.ended.is_set():
-            await self.reopen_gate(live, why)
+            await self.reopen_gate(live, why, epoch)
 
     def _open(self, live: LiveCall, recording: Recording, epoch: int) -> None:
         live.gate_closed.clear()
@@ -84,11 +115,25 @@ class Sealing:
         ]
         self._house.media.gate(recording.id, recording.id, epoch, recording.opened_us, tracks)
 
+    def attend(self, live: LiveCall) -> None:
+        """What is kept of a call is kept here, as soon as its quarantine lets it."""
+        live.quarantine.clock = self._house.clock
+        live.quarantine.keep = self._begin
+        live.quarantine.shred = partial(self._look_back, live.id)
+
     async def take(self, header: dict[str, Any]) -> None:
-        """Begin to commit a chunk's row, and acknowledge it then; waits while too many are."""
-        await self._room.acquire()
-        call = header["call"]
-        task = asyncio.create_task(self._take(header))
+        """Commit a chunk's row once it may be kept, and acknowledge it then."""
+        live = self._calls.get(header["call"])
+        if live is None:
+            self._begin(header, ())
+        else:
+            live.quarantine.hold(header)
+
+    def _begin(self, header: dict[str, Any], cuts: tuple[Span, ...]) -> None:
+        self._later(header["call"], self._take(header, cuts))
+
+    def _later(self, call: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._taking.setdefault(call, set()).add(task)
         task.add_done_callback(lambda task: self._taken(call, task))
 
@@ -97,48 +142,94 @@ class Sealing:
         if under_way := self._taking.get(call):
             await asyncio.wait(under_way)
 
-    async def _take(self, header: dict[str, Any]) -> None:
-        await self.chunk(header)
+    async def _take(self, header: dict[str, Any], cuts: tuple[Span, ...]) -> None:
+        async with self._room:
+            await self.chunk(header, cuts)
         with suppress(MediaUnavailable):  # It will be told again, and is a row already.
             self._house.media.ack([header["id"]])
 
     def _taken(self, call: str, task: asyncio.Task[None]) -> None:
-        self._room.release()
         self._taking[call].discard(task)
         if not self._taking[call]:
             del self._taking[call]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._house.note("a chunk could not be taken", call=call, error=named(error))
 
-    async def chunk(self, header: dict[str, Any]) -> None:
-        """A piece of ciphertext is on disk: without its row it is a stray."""
-        call, party = header["call"], header["party"]
-        name = f"{call}/{party}/{header['epoch']}/{header['n']}"
-        chunk = Chunk(
-            id=name,
-            call=call,
-            party=party,
-            epoch=header["epoch"],
-            n=header["n"],
-            key_id=header["key_id"],
-            first_sample=header["first_sample"],
-            samples=header["samples"],
-            sha256=header["sha256"],
-            bytes=header["bytes"],
-            path=header["path"],
-            captured_from_us=header["at_us"],
-            at_us=0,
-            offset=header["offset"],
-            rate=header["rate"],
-        )
+    async def chunk(self, header: dict[str, Any], cuts: tuple[Span, ...] = ()) -> None:
+        """A piece of ciphertext is on disk, and nobody can open it without its row.
+
+        `cuts`: where a card number is said in it. It is silent there, or not kept at all.
+        """
+        chunk, own = _row(header), bytes.fromhex(header["key"])
+        if await self._house.store.reader.rows(Chunk, id=chunk.id):
+            return  # It was told again.
+        kept, silent = chunk, tuple((begin, end) for begin, end in cuts)
         try:
-            await self._house.surely(chunk_sealed, call, request=f"chunk/{name}", chunk=chunk)
-        except Refused as why:
-            self._house.note("chunk refused", call=call, chunk=name, why=str(why))
-            await self._erase_stray(chunk)
-            # Told again, it has a row already.
-            refused = {"request": f"chunk/{name}/refused", "chunk": chunk, "why": str(why)}
-            await self._house.surely(chunk_refused, call, **refused)
+            if cuts:
+                kept, own = await self._silenced(chunk, own, cuts)
+            key = self._house.keystore.key(chunk.key_id)
+            nonce = self._house.entropy(vault.NONCE_BYTES)
+            kept = replace(kept, wrapped_key=vault.wrapped(own, key, nonce, vault.bound(kept)))
+            request = f"chunk/{chunk.id}"
+            await self._house.surely(
+                chunk_sealed, chunk.call, request=request, chunk=kept, silenced=silent
+            )
+        except (Refused, KeyDestroyed, _NotSilent) as why:
+            await self._refuse(chunk, kept, str(why))
+        else:
+            if kept.path != chunk.path:
+                await self._erase_stray(chunk)
+
+    async def _silenced(
+        self, chunk: Chunk, own: bytes, cuts: tuple[Span, ...]
+    ) -> tuple[Chunk, bytes]:
+        if cuts == ((chunk.captured_from_us, ends_us(chunk)),):
+            raise _NotSilent(CARD_NUMBER)
+        try:
+            return await asyncio.to_thread(self._silencer.silenced, chunk, own, cuts)
+        except (VaultError, OSError) as error:
+            # What cannot be made silent is not kept.
+            self._house.note("a chunk was not silenced", chunk=chunk.id, why=named(error))
+            raise _NotSilent(CARD_NUMBER) from error
+
+    async def _refuse(self, chunk: Chunk, kept: Chunk, why: str) -> None:
+        """It is not taken, and the record says so."""
+        self._house.note("chunk refused", call=chunk.call, chunk=chunk.id, why=why)
+        for stray in {chunk.path: chunk, kept.path: kept}.values():
+            await self._erase_stray(stray)
+        # Told again, it has a row already.
+        refused = {"request": f"chunk/{chunk.id}/refused", "chunk": chunk, "why": why}
+        await self._house.surely(chunk_refused, chunk.call, **refused)
+
+    async def settled(self) -> None:
+        """Until nobody looks back for a card number."""
+        if self._shredding:
+            await asyncio.wait(self._shredding)
+
+    def _look_back(self, call: str, party: str, cuts: tuple[Span, ...]) -> None:
+        task = asyncio.create_task(self._shred(call, party, cuts))
+        self._shredding.add(task)
+        task.add_done_callback(self._shredding.discard)
+
+    async def _shred(self, call: str, party: str, cuts: tuple[Span, ...]) -> None:
+        """A card number was found where chunks were kept already: they go."""
+        reader = self._house.store.reader
+        await self.taken(call)
+        silent = [Span(gap.from_us, gap.until_us) for gap in await reader.rows(ChunkGap, call=call)]
+        for chunk in await reader.rows(Chunk, call=call):
+            whole = Span(chunk.captured_from_us, ends_us(chunk))
+            heard = [cut.within(whole).widened(-WORD_US) for cut in cuts if cut.meets(whole)]
+            if chunk.party == party and not all(is_covered(each, silent) for each in heard):
+                await self._house.surely(
+                    chunk_shredded, call, request=f"chunk/{chunk.id}/shredded", id=chunk.id
+                )
+
+    async def shred(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """Erase the ciphertext of a chunk in which a card number was found."""
+        (chunk,) = await self._house.store.reader.rows(Chunk, id=args["chunk"])
+        where = segments.Range(chunk.path, chunk.offset, chunk.bytes)
+        await asyncio.to_thread(segments.erase, self._house.settings.recordings, [where])
+        return None
 
     async def _erase_stray(self, chunk: Chunk) -> None:
         """Ciphertext that was not let in is no part of a record."""
@@ -214,5 +305,28 @@ class Sealing:
                 await asyncio.wait_for(live.gate_closed.wait(), GATE_WAIT_S)
             except TimeoutError:
                 self._house.note("the gate was not closed in time", call=live.id)
+        await live.quarantine.emptied(lambda: self._keep_words(live))
         await self.taken(live.id)
+        await self.settled()
         await self._house.act(recording_sealed, live.id, request=f"{live.id}/recording-sealed")
+
+
+def _row(header: dict[str, Any]) -> Chunk:
+    """The row of a chunk, without its key."""
+    return Chunk(
+        id=name_of(header),
+        call=header["call"],
+        party=header["party"],
+        epoch=header["epoch"],
+        n=header["n"],
+        key_id=header["key_id"],
+        first_sample=header["first_sample"],
+        samples=header["samples"],
+        sha256=header["sha256"],
+        bytes=header["bytes"],
+        path=header["path"],
+        captured_from_us=header["at_us"],
+        at_us=0,
+        offset=header["offset"],
+        rate=header["rate"],
+    )

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from consent.tables import Basis
+from consent.permit import VENDOR, NotPermitted, Permit
+from consent.permits import permit
+from consent.tables import Basis, ConsentEvent
 from conversation.agent import (
     ConsultOutcome,
     ToolError,
@@ -31,6 +33,7 @@ from sessions.consult_reducers import (
     consult_asked,
     supervisor_pressed,
 )
+from sessions.dispatching import vendor_dispatched
 from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
 from sessions.keeping import keepable, keepable_json
@@ -175,6 +178,19 @@ class Session:
 
     def secure_capture(self, why: str = "card data") -> AbstractAsyncContextManager[Captured]:
         return capture(self._house, self._live, why, self._step)
+
+    async def dispatch(
+        self, vendor: str, *, size: int, what: str = "words", model: str = "", region: str = ""
+    ) -> Permit:
+        about = {"vendor": vendor, "what": what, "model": model, "region": region}
+        try:
+            await self._house.surely(
+                vendor_dispatched, self._live.id, request=self._step("dispatch"), size=size, **about
+            )
+        except Refused as why:
+            raise NotPermitted(str(why)) from why
+        events = await self._house.store.reader.rows(ConsentEvent, call=self._live.id)
+        return permit(events, self._live.id, f"{VENDOR}{vendor}")
 
     async def stop_recording(self) -> None:
         await self._house.surely(

@@ -56,6 +56,10 @@ class Transferring:
             if other is None or other.status != CONFIRMED:
                 return NO_SUCH_CALL
             target = other.remote_target
+        return await self.refer(live, order, target, replaces)
+
+    async def refer(self, live: LiveCall, order: str, target: str, replaces: str = "") -> int:
+        """Hand the call to a URI, once for an order; the status that it ended with."""
         told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._outcomes[order] = told
         if self._house.sip is not None:

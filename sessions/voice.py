@@ -6,13 +6,15 @@ from typing import Any
 
 from conversation.speech.engines import Speech
 from conversation.tables import Utterance, UtteranceState
+from recordings.clearance import Span
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions.house import House
-from sessions.keeping import Draft, Entry, entry
+from sessions.keeping import Draft, Entry, entry, secrets_in, unspoken
 from sessions.live import LiveCall, Played, Playing
 from sessions.reducers import greeting_put, utterance_ended
 from telephony.bridge import Presence
+from transcripts.redaction.finding import merged
 
 VOICE = "espeak-ng"
 SURE = 1_000
@@ -34,12 +36,41 @@ class Voice:
         return await self.say(live, row)
 
     async def say(
-        self, live: LiveCall, row: Utterance, progress: Callable[[int], None] | None = None
+        self,
+        live: LiveCall,
+        row: Utterance,
+        progress: Callable[[int], None] | None = None,
+        *,
+        language: str = "",
     ) -> Closing:
-        """Play a planned utterance; answers the action that commits what was heard of it."""
+        """Play a planned utterance; answers the action that commits what was heard of it.
+
+        `language` is ISO 639, "" for that of the voice.
+        """
         text = live.clear.pop(row.id, None) or self._house.unseal(row.text)
-        speech = await self._house.speech.say(text)
-        played = await self._play(live, row, speech, progress)
+        speech = await self._house.speech.say(text, language=language)
+        bad = unspoken(live, text)
+        if bad:
+            live.quarantine.speaking(row.id, speech.duration_ms)
+
+        def placed(played_ms: int, at_us: int, end_ms: int) -> None:
+            begin_us = at_us - played_ms * 1_000
+            when = Span(begin_us, begin_us + end_ms * 1_000)
+            live.quarantine.spoke(row.id, text, speech.words, bad, when)
+
+        is_placed = False
+
+        def progressed(played_ms: int) -> None:
+            nonlocal is_placed
+            if not is_placed:
+                # The words have a place: the end of a long utterance is not waited for.
+                is_placed = True
+                placed(played_ms, self._house.clock(), speech.duration_ms)
+            if progress is not None:
+                progress(played_ms)
+
+        played = await self._play(live, row, speech, progressed if bad else progress)
+        placed(played.played_ms, played.at_us or self._house.clock(), played.played_ms)
         segment, redacted = self._heard(live, row, text, speech, played)
         return Closing(
             utterance_ended,
@@ -111,7 +142,9 @@ class Voice:
             kind="spoken",
             confidence_permille=SURE,
         )
-        return entry(self._house, live, draft, live.keeping.asked(heard.split()))
+        texts = heard.split()
+        found = merged([*live.keeping.asked(texts), *secrets_in(live, texts)])
+        return entry(self._house, live, draft, found)
 
 
 def play_again(house: House, live: LiveCall) -> None:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from consent import prompts, saying, story
-from consent.machine import Event, Standing
+from consent.machine import Event, Standing, State
+from consent.permit import LIVE_STT, Permit
+from consent.permits import permit
 from consent.prompts import Prompt
 from consent.tables import ConsentEvent, ConsentTerm
 from consent.terms import ask_terms, never_terms
@@ -79,3 +81,28 @@ async def answers(
     """Answers whether it is recorded from now on."""
     given = KEYS if keys is None else keys
     return bool(await act(store, consent_answered, call, answer=answer, method=method, keys=given))
+
+
+def a_permit(scope: str = LIVE_STT, call: str = "c1") -> Permit:
+    """As of a call in which this scope is open."""
+    opened = ConsentEvent(
+        id=f"{call}/0000",
+        call=call,
+        party="caller",
+        scope=scope,
+        number=6,
+        event=Event.NOTHING_REQUIRED,
+        state=State.BASIS_OK,
+        closed_by=(),
+        epoch=1,
+        is_open=True,
+        replays=0,
+        volunteered=0,
+        implied=False,
+        basis=None,
+        prompt=None,
+        method="policy",
+        evidence=None,
+        at_us=1,
+    )
+    return permit([opened], call, scope)

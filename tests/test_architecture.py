@@ -41,7 +41,7 @@ SHELLS = {
     "media.client": "the node's end of the stream to media",
     "media.pool": "the node's end of the streams to all media processes",
     "media.caller": "a telephone for tests and demonstrations",
-    "media.sealer": "a thread that seals chunks, a clock for its batches",
+    "media.sealer": "a thread that seals chunks under keys it draws, a clock for its batches",
     "media.appending": "appends sealed chunks to segments",
     "telephony.endpoint": "drives SIP over sockets",
     "telephony.connection": "one connection on the event loop",
@@ -51,6 +51,7 @@ SHELLS = {
     "telephony.resolver": "asks name servers",
     "telephony.trunks.line": "waits on the event loop until a trunk is due",
     "consent.policy.shipped": "reads the dated data of the package",
+    "consent.wordings": "reads the words of the package",
     "conversation.speech.process": "the speech worker",
     "conversation.speech.client": "the node's end of the stream to speech",
     "conversation.speech.ears": "a recogniser in a process of its own",
@@ -86,7 +87,10 @@ SHELLS = {
     "sessions.parts": "conducts live calls on the event loop",
     "sessions.attending": "counts a caller's silence on the event loop",
     "sessions.callers": "waits before it destroys the key of a dialog that is over",
+    "sessions.leasing": "says again and again on the event loop that the store commits",
     "sessions.sealing": "waits before it opens a lost gate again",
+    "sessions.quarantine": "wakes up when a chunk has waited for long enough",
+    "sessions.silencing": "seals a chunk again: a key, a file, a lock for whoever does it as well",
     "sessions.lines": "waits for the other side's answer on the event loop",
     "sessions.house": "waits for a full queue or disk",
     "sessions.transferring": "waits for the end of a transfer on the event loop",
@@ -282,7 +286,39 @@ def heavy_at_start(root: Path) -> list[str]:
     return [f"import parley imports {name}" for name in json.loads(done.stdout) if name in HEAVY]
 
 
+MADE_BY = {
+    "consent.permit.MAKER": ("consent.permits",),
+    "consent.reducers.Grant": ("recordings.reducers",),
+}
+"""What gives a right, and who beside its own module may name it: the grant is only passed on."""
+
+DECIDES = ("consent", "sessions.asking", "sessions.consent_reducers", "sessions.gating")
+MODELS = ("conversation.model", "openai", "anthropic", "httpx", "requests", "aiohttp")
+
+
+def makers_of_rights(root: Path) -> list[str]:
+    return [
+        f"{module} names {name}"
+        for module, path in modules(root).items()
+        for name in imports(tree_of(path), module, path)
+        if name in MADE_BY and module not in MADE_BY[name]
+    ]
+
+
+def models_that_decide(root: Path) -> list[str]:
+    """No language model, and no way to one, where it is decided what a party agreed to."""
+    return [
+        f"{module} imports {name}"
+        for module, path in modules(root).items()
+        if any(module == one or module.startswith(f"{one}.") for one in DECIDES)
+        for name in imports(tree_of(path), module, path)
+        if any(name == model or name.startswith(f"{model}.") for model in MODELS)
+    ]
+
+
 CHECKS: tuple[Check, ...] = (
+    makers_of_rights,
+    models_that_decide,
     imports_up_or_sideways,
     cycles,
     touches_of_the_world,
@@ -336,6 +372,21 @@ def test_nobody_else_owns_our_names() -> None:
 def test_an_import_up_or_sideways_is_seen(copy: Path, name: str, source: str, seen: str) -> None:
     plant(copy, name, source)
     assert imports_up_or_sideways(copy) == [seen]
+
+
+def test_who_makes_a_right_beside_the_law_is_seen(copy: Path) -> None:
+    plant(copy, "sessions/x.py", "from consent.permit import MAKER\n")
+    plant(copy, "telephony/x.py", "from consent.reducers import Grant\n")
+    assert makers_of_rights(copy) == [
+        "telephony.x names consent.reducers.Grant",
+        "sessions.x names consent.permit.MAKER",
+    ]
+
+
+def test_a_model_where_consent_is_decided_is_seen(copy: Path) -> None:
+    plant(copy, "consent/x.py", "import openai\n")
+    plant(copy, "conversation/x.py", "import openai\n")
+    assert models_that_decide(copy) == ["consent.x imports openai"]
 
 
 def test_an_import_down_is_fine(copy: Path) -> None:

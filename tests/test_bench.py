@@ -56,6 +56,12 @@ def test_sealing_is_measured() -> None:
         assert line in out
 
 
+def test_gates_are_measured() -> None:
+    out = printed("bench.consent", "--calls", "4")
+    for line in ("from the command to the last sample", "to the first sample", "floor: a tick"):
+        assert line in out
+
+
 def test_hostile_messages_are_measured() -> None:
     out = printed("bench.hostile", "--messages", "50")
     assert "made to be slow" in out and "> 1 ms" in out

@@ -36,10 +36,11 @@ def overlays(
 
     Never raises: a text that cannot be read stands for the strictest policy that there is.
     """
-    return tuple(_loaded(law, one.policy, texts) for one in released(releases, tenant, at_us))
+    return tuple(loaded(law, one.policy, texts) for one in released(releases, tenant, at_us))
 
 
-def _loaded(law: Law, policy: str, texts: Mapping[str, str]) -> Overlay:
+def loaded(law: Law, policy: str, texts: Mapping[str, str]) -> Overlay:
+    """A text that was published. Never raises."""
     try:
         found = parsing.overlay(policy[:12], texts[policy])
     except (KeyError, PolicyError):

@@ -55,6 +55,9 @@ class Requirement:
 
     `rules` begin with the one that won; those that ask as much follow, then what only adds.
 
+    `language` is the one that is spoken, `unspoken` the one that it stands in for, because there
+    are no words in it.
+
     `basis` is None where the scope is off. `must_record`: this line holds no conversation that is
     not recorded.
     """
@@ -75,6 +78,7 @@ class Requirement:
     language: str
     wordings: tuple[str, ...]
     rules: tuple[Rule, ...]
+    unspoken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

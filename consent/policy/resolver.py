@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from consent.policy.cells import Cell, Cells, Law, Overlay
 from consent.policy.plan import Plan, Requirement, Rule, Start
 from consent.policy.query import Party, Query
-from consent.policy.steps import ordered, wordings_of
+from consent.policy.saying import SAID, about, in_one_sentence, spoken_in, wordings_of
+from consent.policy.steps import ordered
 from consent.policy.strictness import Asked, brings, joined, weight
 from consent.policy.terms import (
     EVERYWHERE,
@@ -33,11 +34,13 @@ class _Brought:
 
 def resolve(law: Law, query: Query, overlays: Sequence[Overlay] = ()) -> Plan:
     """The plan. Overlays can only add to what the law asks."""
-    requirements = tuple(
-        _requirement(law, query, overlays, party, scope)
-        for party in query.parties
-        for scope in _scopes(query)
-        if _concerns(scope, party.role)
+    requirements = in_one_sentence(
+        [
+            _requirement(law, query, overlays, party, scope)
+            for party in query.parties
+            for scope in _scopes(query)
+            if _concerns(scope, party.role)
+        ]
     )
     versions = (law.version, *(overlay.version for overlay in overlays))
     return Plan(versions, query.day, query.line, requirements, ordered(requirements))
@@ -113,8 +116,10 @@ def _requirement(
     once = _once(found)
     deciding = _deciding(once, asked.due)
     adding = [one for one in once if one not in deciding and brings(one.cell, asked)]
-    language = query.language or _language(law, party)
+    wanted = query.language or _language(law, party)
+    language = spoken_in(scope, wanted)
     start = _start(due, scope in party.standing)
+    wordings = _wordings(scope, start, asked, deciding, language)
     return Requirement(
         party=party.id,
         role=party.role,
@@ -130,8 +135,9 @@ def _requirement(
         retention=asked.retention,
         conditions=asked.conditions,
         language=language,
-        wordings=_wordings(scope, start, asked, deciding, language),
+        wordings=wordings,
         rules=tuple(_rule(one, asked) for one in (*deciding, *adding)),
+        unspoken=wanted if wordings and language != wanted else None,
     )
 
 
@@ -177,8 +183,9 @@ def _language(law: Law, party: Party) -> str:
 def _wordings(
     scope: str, start: Start, asked: Asked, deciding: Sequence[_Brought], language: str
 ) -> tuple[str, ...]:
-    own = [one.cell.wording for one in deciding if one.cell.wording is not None]
-    return wordings_of(own[0] if own else kind_of(scope), start, asked.when, language)
+    named = [one.cell.wording for one in deciding if one.cell.wording is not None]
+    own = [name for name in named if name in SAID]
+    return wordings_of(own[0] if own else about(scope), start, asked.when, language)
 
 
 def _rule(one: _Brought, asked: Asked) -> Rule:

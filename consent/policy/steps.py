@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from consent.policy.plan import Act, Requirement, Start, Step
+from consent.policy.saying import first_moment
 from consent.policy.terms import SCOPES, When, kind_of, rank
 
 ACTS = {
@@ -10,21 +11,11 @@ ACTS = {
     Start.CONFIRM_DUE: Act.CONFIRM,
     Start.ASK_DUE: Act.ASK,
 }
-_KINDS = {Start.NOTICE_DUE: "notice", Start.CONFIRM_DUE: "standing", Start.ASK_DUE: "ask"}
-
-
-def wordings_of(stem: str, start: Start, when: Sequence[When], language: str) -> tuple[str, ...]:
-    """The keys of what is said: "recording-ask-de"; one more where it is said again at the end."""
-    if start not in _KINDS:
-        return ()
-    name = stem.replace("_", "-")
-    first = f"{name}-{_KINDS[start]}-{language}"
-    again = (f"{name}-closing-{language}",) if When.END in when else ()
-    return (first, *again)
 
 
 def ordered(requirements: Sequence[Requirement]) -> tuple[Step, ...]:
-    """All steps. What is only told to a party is told at once, each question stands alone."""
+    """All steps. What is only told to a party is told at once; each question stands alone, but
+    those in the same words are one."""
     parties = list(dict.fromkeys(one.party for one in requirements))
     steps = [step for one in requirements for step in _steps(one)]
     steps.sort(
@@ -42,7 +33,7 @@ def _steps(one: Requirement) -> list[Step]:
     act = ACTS.get(one.start)
     if act is None:
         return []
-    first = next((when for when in one.when if when is not When.END), When.START)
+    first = first_moment(one.start, one.when)
     if first is When.BEFORE_CALL:  # Nobody is there yet to hear a word.
         found = [Step(first, Act.CHECK, one.party, (one.scope,), ())]
     else:
@@ -58,8 +49,8 @@ def _together(steps: Sequence[Step]) -> list[Step]:
         last = found[-1] if found else None
         if (
             last is not None
-            and step.act in (Act.TELL, Act.CONFIRM)
             and (last.when, last.act, last.party) == (step.when, step.act, step.party)
+            and (step.act in (Act.TELL, Act.CONFIRM) or _in_the_same_words(last, step))
         ):
             scopes, wordings = (*last.scopes, *step.scopes), (*last.wordings, *step.wordings)
             wordings = tuple(dict.fromkeys(wordings))
@@ -67,3 +58,7 @@ def _together(steps: Sequence[Step]) -> list[Step]:
         else:
             found.append(step)
     return found
+
+
+def _in_the_same_words(one: Step, other: Step) -> bool:
+    return one.act is Act.ASK and one.wordings == other.wordings

@@ -3,6 +3,7 @@
 from consent.policy.cells import Cell, Law, Overlay
 from consent.policy.errors import Loosened, PolicyError
 from consent.policy.resolver import governing
+from consent.policy.saying import SAID
 from consent.policy.strictness import Asked, brings, joined, weight
 from consent.policy.terms import EVERYWHERE, STRICTEST, Due, OnNo, rank
 
@@ -23,6 +24,9 @@ def _its_own(law: Law, cell: Cell) -> None:
     if cell.must_record or cell.prevails:
         why = "is a duty by law, no tenant's choice: put the line on profile trading"
         raise PolicyError(cell.file, cell.id, "must_record", why)
+    if cell.wording is not None and cell.wording not in SAID:
+        why = f"has no words in any language: take one of {', '.join(SAID)}, or leave it out"
+        raise PolicyError(cell.file, cell.id, "wording", why)
     if cell.retention is not None:
         raise PolicyError(cell.file, cell.id, "retention", "belongs to the retention policy")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from consent.permit import ANSWER, LIVE_STT, Permit
 from conversation.speech.engines import RATE, Grammar, Hearing, Speech, SpeechError
 from conversation.speech.messages import (
     Header,
@@ -66,10 +67,15 @@ class SpeechClient:
             self._reading = None
         self._forget(self._writer)
 
-    async def say(self, text: str, timeout_s: float = SAY_TIMEOUT_S) -> Speech:
-        """Raises SpeechError, and SpeechUnavailable if nobody answers in time."""
+    async def say(
+        self, text: str, timeout_s: float = SAY_TIMEOUT_S, *, language: str = ""
+    ) -> Speech:
+        """`language` is ISO 639, "" for the engine's own.
+
+        Raises SpeechError, and SpeechUnavailable if nobody answers in time.
+        """
         number = next(self._numbers)
-        answer = await self._ask(number, say_request(number, text), b"", timeout_s)
+        answer = await self._ask(number, say_request(number, text, language), b"", timeout_s)
         if not isinstance(answer, Speech):
             raise SpeechError("asked to say, it answered what it heard")
         return answer
@@ -80,13 +86,16 @@ class SpeechClient:
         grammars: Sequence[Grammar],
         dictation: bool = False,
         *,
+        permit: Permit,
         rate: int = RATE,
         timeout_s: float = HEAR_TIMEOUT_S,
     ) -> Hearing:
-        """`rate` of the audio, in Hz.
+        """`rate` of the audio, in Hz. Without a permit nothing is understood; with one for an
+        answer only, nothing but that.
 
-        Raises SpeechError, and SpeechUnavailable if nobody answers in time.
+        Raises NotPermitted, SpeechError, and SpeechUnavailable if nobody answers in time.
         """
+        permit.must_be_for(LIVE_STT, *(() if dictation else (ANSWER,)))
         if rate != RATE:
             pcm = await asyncio.to_thread(resample, pcm, rate, RATE)
         number = next(self._numbers)

@@ -1,7 +1,7 @@
 """What every speech engine has to offer, and what it gives back."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 RATE = 8000
 BYTES_PER_MS = RATE * 2 // 1000
@@ -51,6 +51,9 @@ class Hearing:
     """From the start of the audio; empty where the engine does not say."""
 
 
+ENGLISH = "en"
+"""What an engine is taken to speak that names no languages."""
+
 SURE = 4
 ONCE = 1
 
@@ -80,6 +83,32 @@ class TextToSpeech(Protocol):
     def say(self, text: str) -> Speech:
         """Speak plain text. The same text gives the same samples. Raises SpeechError."""
         ...
+
+
+@runtime_checkable
+class Multilingual(Protocol):
+    """A TextToSpeech that speaks several languages."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639."""
+        ...
+
+    def say(self, text: str, language: str = "") -> Speech:
+        """Speak plain text in a language, "" for the engine's own. Raises SpeechError."""
+        ...
+
+
+def say_in(engine: TextToSpeech, text: str, language: str) -> Speech:
+    """Speak in a language. Raises SpeechError where the engine does not: words that nobody
+    understands have not been heard."""
+    if not language:
+        return engine.say(text)
+    if isinstance(engine, Multilingual):
+        return engine.say(text, language)
+    if language != ENGLISH:
+        raise SpeechError(f"{engine.name} speaks one language only, and not {language!r}")
+    return engine.say(text)
 
 
 class SpeechToText(Protocol):

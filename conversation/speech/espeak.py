@@ -1,7 +1,7 @@
 """Text to speech with the eSpeak NG library: formant synthesis, in memory, deterministic."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conversation.speech.engines import RATE, Speech, SpeechError
 from conversation.speech.espeak_library import ESPEAK_RATE, Spoken, loaded
@@ -26,20 +26,35 @@ class Voice:
     word_gap: int = 1
 
 
+LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it", "pt": "pt", "nl": "nl"}
+"""The voice of each language (ISO 639) in which something is said about consent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Espeak:
     voice: Voice = Voice()
     name: str = "espeak-ng"
 
-    def say(self, text: str) -> Speech:
-        """Speak plain text: markup is read out, not obeyed. Raises SpeechError."""
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(LANGUAGES)
+
+    def say(self, text: str, language: str = "") -> Speech:
+        """Speak plain text: markup is read out, not obeyed. "" is the voice's own language.
+
+        Raises SpeechError.
+        """
+        if language and language not in LANGUAGES:
+            raise SpeechError(f"{self.name} does not speak {language!r}")
+        own = not language or self.voice.name.startswith(language)
+        voice = self.voice if own else replace(self.voice, name=LANGUAGES[language])
         if len(text) > TEXT_CHARACTERS_MAX:
             raise SpeechError(f"text is longer than {TEXT_CHARACTERS_MAX} characters")
         words = plain(text)
         if not words:
             return Speech(b"", ())
         with _library:
-            spoken = _synthesise(words, self.voice)
+            spoken = _synthesise(words, voice)
         pcm = resample(spoken.pcm, ESPEAK_RATE, RATE)
         times = word_times(words, spoken.marks, pcm)
         if not times:

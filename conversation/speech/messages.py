@@ -30,8 +30,11 @@ class BadRequest(SpeechError):
 
 @dataclass(frozen=True, slots=True)
 class Say:
+    """`language` is ISO 639, "" for the engine's own."""
+
     req: int
     text: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class Cancel:
 Request = Say | Hear | Cancel
 
 
-def say_request(req: int, text: str) -> Header:
-    return {"req": req, "do": "say", "text": text}
+def say_request(req: int, text: str, language: str = "") -> Header:
+    return {"req": req, "do": "say", "text": text, "language": language}
 
 
 def hear_request(req: int, grammars: Sequence[Grammar], dictation: bool) -> Header:
@@ -84,7 +87,8 @@ def parse_request(header: Mapping[str, object], payload: bytes) -> Request:
         raise BadRequest("no request number")
     match header.get("do"):
         case "say" if isinstance(text := header.get("text"), str):
-            return Say(req, text)
+            language = header.get("language", "")
+            return Say(req, text, language if isinstance(language, str) else "")
         case "hear":
             if len(payload) % 2 or len(payload) > PCM_SECONDS_MAX * RATE * 2:
                 raise BadRequest(f"audio is not 16-bit, or longer than {PCM_SECONDS_MAX} s")

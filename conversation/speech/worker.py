@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from conversation.speech.engines import Grammar, SpeechError, SpeechToText, TextToSpeech
+from conversation.speech.engines import Grammar, SpeechError, SpeechToText, TextToSpeech, say_in
 from conversation.speech.link import Link
 from conversation.speech.messages import (
     Cancel,
@@ -73,7 +73,7 @@ class Worker:
     def _answer(self, request: Say | Hear) -> tuple[Header, bytes]:
         try:
             if isinstance(request, Say):
-                speech = self._tts.say(request.text)
+                speech = say_in(self._tts, request.text, request.language)
                 return speech_answer(request.req, speech), speech.pcm
             hearing = self._stt.hear(request.pcm, request.grammars, request.dictation)
             return hearing_answer(request.req, hearing), b""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media import comfort, plc
+from media.bank.keys import Keys, Pressed
 from media.bank.memory import Frames, Mask, Slots, ranks
 from media.bank.placement import Placements
 from media.bank.recorder import Recorders
@@ -26,9 +27,13 @@ US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one tick released: who began and ended speaking, who speaks, and the last frames."""
+    """What one tick released: who began and ended speaking, who speaks, and the last frames.
+
+    And which keys came as sound.
+    """
 
     speech: Found
+    pressed: Pressed
     speaking: Slots
     slots: Slots
     frames: Frames
@@ -43,6 +48,7 @@ class Bank:
         self.placements = Placements(slots, rate)
         self.speech = Speech(slots, rate, self.rings, detector)
         self.recorders = Recorders(slots, rate, chunk_ms)
+        self.keys = Keys(slots, rate)
         self.stage = Stage(slots, rate)
         self.delay = Delay(slots)
         self.active: Slots = np.empty(0, np.int64)
@@ -56,6 +62,7 @@ class Bank:
         self.rings.open(slot)
         self.placements.open(slot, clock_rate)
         self.speech.open(slot)
+        self.keys.open(slot)
         self.stage.open(slot)
         self.delay.reset(np.array([slot]))
         self.concealed[slot] = self._noise[slot] = 0
@@ -102,16 +109,19 @@ class Bank:
         for slot in ready[due[ready] - cursor[ready] >= self.rings.ahead].tolist():
             self.rings.skip(slot, int(due[slot]))
         found: Found = []
+        pressed: Pressed = []
         speaking = NOBODY
         slots, frames = NOBODY, np.empty((0, self.frame), np.int16)
         while (ready := ready[cursor[ready] <= due[ready]]).size:
             positions, frames = self._release(ready)
-            heard, talking = self.speech.push(ready, positions, frames)
+            keys, sounding = self.keys.push(ready, positions, frames)
+            heard, talking = self.speech.push(ready, positions, frames, sounding)
             found += heard
+            pressed += keys
             # More than one frame of a leg is due where we were late.
             speaking = np.union1d(speaking, talking) if speaking.size else talking
             slots = ready
-        return Heard(found, speaking, slots, frames)
+        return Heard(found, pressed, speaking, slots, frames)
 
     def _adapt(self, slots: Slots) -> None:
         """Wait longer at once, and less by a frame at a time, while nothing is heard."""

@@ -63,6 +63,7 @@ class Exchange:
         self.lines.open(line)
         self.reports.open(line.slot)
         self.banks[line.rate].open(line.slot, opening.codec.clock_rate)
+        self._listen_for_keys(line)
         self._route(line)
         self._changed = True
 
@@ -84,9 +85,15 @@ class Exchange:
             new.stage.adopt(line.slot, utterances)
             new.concealed[line.slot] = old.concealed[line.slot]
             new.rings.late[line.slot] = old.rings.late[line.slot]
+        self._listen_for_keys(line)
         if opening.shared:
             self._route(line)
         self._changed = True
+
+    def _listen_for_keys(self, line: Line) -> None:
+        """Who agreed on no telephone events presses keys as sound, if at all."""
+        wants = line.opening.dtmf_payload_type is None
+        self.banks[line.rate].keys.wants[line.slot] = wants
 
     def _route(self, line: Line) -> None:
         opening = line.opening
@@ -179,6 +186,7 @@ class Exchange:
 
     def tick(self, slot_us: int) -> Outgoing:
         """One 20 ms slot: listen, then speak. One datagram for each leg that sends."""
+        self.news.now = slot_us
         self._arrange()
         for rate, bank in self.banks.items():
             active = bank.active
@@ -216,6 +224,8 @@ class Exchange:
 
     def _listen(self, bank: Bank) -> None:
         heard = bank.listen(self._positions)
+        for slot, key, position in heard.pressed:
+            self.news.pressed_as_sound(self.lines.by_slot[slot], key, position)
         for slot, speech in heard.speech:
             line = self.lines.by_slot[slot]
             if isinstance(speech, SpeechStarted):

@@ -33,6 +33,7 @@ class Line:
     feedback: Feedback = field(default_factory=Feedback)
     key_began: int = 0
     gate_epoch_last: int = -1
+    lease_lost: bool = False
     interrupted: str | None = None
     muted: bool = False
     decoder: Decoder | None = None

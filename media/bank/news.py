@@ -39,6 +39,10 @@ class News:
         at_us, ssrc, timestamp = self.now, packet.ssrc, packet.timestamp
         self._tell(line, "dtmf", digit=digit, at_us=at_us, ssrc=ssrc, timestamp=timestamp)
 
+    def pressed_as_sound(self, line: Line, key: str, position: int) -> None:
+        """A key was heard; `position` is where it began."""
+        self._tell(line, "dtmf", digit=key, at_us=at(line, position), in_band=True)
+
     def tell_played(self, line: Line) -> None:
         """Utterances that have ended."""
         for played in self._banks[line.rate].stage.take_ended(line.slot):
@@ -50,6 +54,7 @@ class News:
                 total_ms=to_ms(played.total, line.rate),
                 interrupted=played.interrupted,
                 refused=played.refused,
+                at_us=self.now,
             )
 
     def _tell_progress(self, turn: Slots) -> None:

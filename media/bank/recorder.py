@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from media.bank.hush import Hush
 from media.bank.memory import Frames, Slots, lazily, windows
 from media.recorder import AGENT, TRACKS_MAX, Chunk, Track
 from media.units import Samples
@@ -36,6 +37,7 @@ class Recorders:
         rows = slots * TRACKS_MAX
         self._samples: Frames = lazily((rows, self._room), np.int16)
         self._frames = windows(self._samples, self._frame)
+        self._hush = Hush(self._samples, rate)
         self._base = np.zeros(rows, np.int64)
         self._n = np.zeros(rows, np.int64)
         self._takes = {sent: np.zeros(rows, np.bool_) for sent in (False, True)}
@@ -54,6 +56,7 @@ class Recorders:
             row = slot * TRACKS_MAX + number
             self._samples[row] = 0
             self._base[row], self._n[row] = start, 0
+            self._hush.open(row)
             self._takes[track.party == AGENT][row] = True
         self._is_listed = False
 
@@ -64,6 +67,7 @@ class Recorders:
             row = slot * TRACKS_MAX + number
             self._leap(row, now - int(self._base[row]), chunks)
             while (length := min(self._chunk, now - int(self._base[row]))) > 0:
+                self._silence_keys(np.array([row]), length)
                 chunks.append(self._cut(row, length))
         self.drop(slot)
         return chunks
@@ -114,14 +118,23 @@ class Recorders:
             return []
         chunks: list[tuple[int, Chunk]] = []
         oldest = complete[np.argsort(-ages[complete], kind="stable")[: self.cuts_max]]
+        # Of nearly all rows one chunk is due: their keys are looked for together.
+        self._silence_keys(rows[oldest], self._chunk)
         for row, age in zip(rows[oldest].tolist(), ages[oldest].tolist(), strict=True):
             slot, cut = row // TRACKS_MAX, list[Chunk]()
             left = age - self._leap(row, age, cut)
             while left >= overdue:
                 cut.append(self._cut(row, self._chunk))
                 left -= self._chunk
+                if left >= overdue:
+                    self._silence_keys(np.array([row]), self._chunk)
             chunks += [(slot, chunk) for chunk in cut]
         return chunks
+
+    def _silence_keys(self, rows: Slots, length: int) -> None:
+        """Where they are tracks of what was received, and before so many samples are cut."""
+        received = rows[self._takes[False][rows]]
+        self._hush.silence(received, self._base[received], length)
 
     def _list(self) -> None:
         tracks = [s * TRACKS_MAX + n for s, g in self._open.items() for n in range(len(g.tracks))]
@@ -151,6 +164,7 @@ class Recorders:
         # After a long stall there is nothing to seal but silence: the timeline skips it.
         if age <= STALL_SECONDS_MAX * self._rate:
             return 0
+        self._silence_keys(np.array([row]), self._chunk)
         chunks.append(self._cut(row, self._chunk))
         self._samples[row] = 0
         skipped = age - self._chunk

@@ -80,12 +80,19 @@ class Speech:
         """Who has not been speaking just now."""
         return self._quiet[slots] >= QUIET_FRAMES_IN_RUN
 
-    def push(self, slots: Slots, positions: Slots, frames: Frames) -> tuple[Found, Slots]:
-        """The next frame of each slot. What begins and ends, and who speaks just now."""
+    def push(
+        self, slots: Slots, positions: Slots, frames: Frames, wordless: Mask | None = None
+    ) -> tuple[Found, Slots]:
+        """The next frame of each slot. What begins and ends, and who speaks just now.
+
+        `wordless`: what is known to be no speech, however it sounds.
+        """
         unset = self._floor[slots] == NEVER
         if unset.any():
             self._floor[slots[unset]] = positions[unset]
         voiced = self._voiced(slots, frames)
+        if wordless is not None:
+            voiced &= ~wordless
         run = self._follow(slots, positions, voiced)
         found: Found = []
         speaking = self._speaking[slots]

@@ -22,7 +22,8 @@ from parley.backup.manifest import (
     Kept,
     Manifest,
 )
-from recordings.tables import Chunk
+from recordings.rules import standing
+from recordings.tables import Chunk, ChunkGap
 from recordings.vault import is_place
 from runtime import integrity
 from runtime.engines import snapshot, sqlite
@@ -63,7 +64,7 @@ def _fill(draft: Path, recordings: Path, now_us: int, told: Told) -> Manifest:
     try:
         sound = integrity.check(connection)
         kept = [files.measure(draft, DATABASE), *_checkpoint(connection, draft)]
-        chunks = select(connection, Chunk, (), ())
+        chunks = standing(select(connection, Chunk, (), ()), select(connection, ChunkGap, (), ()))
     finally:
         connection.close()
     missing: list[str] = []

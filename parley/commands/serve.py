@@ -5,6 +5,7 @@ import argparse
 from parley.commands import No, NotLikeThis, place
 from parley.keeper import Damaged, Keeper, KeeperError
 from parley.music import MusicError, music_of
+from parley.plans import PlanError, checked
 from parley.trunks import TrunkError, policies
 
 
@@ -18,8 +19,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         policies(here.config)
         music_of(here.config)
+        checked(here.config)
         return Keeper(here.config, here.data).run()
-    except (KeeperError, TrunkError, MusicError) as error:
+    except (KeeperError, TrunkError, MusicError, PlanError) as error:
         raise NotLikeThis(str(error)) from error
     except Damaged as error:
         raise No(str(error)) from error

@@ -15,6 +15,7 @@ from parley.config.sections import (
     Speech,
     Store,
     Trunk,
+    Vendor,
 )
 from parley.config.values import Endpoint, PortRange, Secret, SecretError
 
@@ -36,6 +37,7 @@ __all__ = [
     "Speech",
     "Store",
     "Trunk",
+    "Vendor",
     "from_json",
     "load",
     "parse",

@@ -55,6 +55,35 @@ def url(*schemes: str) -> Read:
     return read
 
 
+def policy(raw: object) -> str:
+    """A policy that ships, or the path of a file."""
+    if raw not in ("ask", "never", "law") and not text(raw).endswith(".toml"):
+        raise ValueError("no policy")
+    return text(raw)
+
+
+def language(raw: object) -> str:
+    """ISO 639, or nothing."""
+    if not re.fullmatch(r"([a-z]{2,3})?", text(raw), re.ASCII):
+        raise ValueError("no language")
+    return text(raw)
+
+
+def uri(raw: object) -> str:
+    """A SIP URI, or nothing."""
+    written = text(raw)
+    if written and not re.fullmatch(r"sips?:[!-~]+@[!-~]+", written):
+        raise ValueError("no SIP URI")
+    return written
+
+
+def vendor_name(raw: object) -> str:
+    """A name that can stand in a scope, and be said."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", text(raw), re.ASCII):
+        raise ValueError("no name of a vendor")
+    return text(raw)
+
+
 def sip_host(raw: object) -> str:
     """A host, host:port or SIP URI, as telephony.trunks reads it; or nothing."""
     written = text(raw)

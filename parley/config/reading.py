@@ -7,10 +7,8 @@ from difflib import get_close_matches
 from typing import Any, cast
 
 from parley.config.keys import key_of
-from parley.config.sections import SECTIONS, Config, Trunk
+from parley.config.sections import LIST_MAX, LISTS, SECTIONS, Config
 from parley.config.values import Secret
-
-TRUNKS_MAX = 64
 
 
 class ConfigError(Exception):
@@ -34,12 +32,12 @@ def config_from(raw: Mapping[str, object], source: str) -> Config:
     """Raises ConfigError, which names `source`."""
     values: dict[str, Any] = {}
     for name, content in raw.items():
-        if name == "trunk":
-            values[name] = _trunks(content, source)
+        if name in LISTS:
+            values[name] = _listed(LISTS[name], name, content, source)
         elif name in SECTIONS:
             values[name] = _section(SECTIONS[name], name, content, source)
         else:
-            raise unknown(source, f"[{name}]", [f"[{known}]" for known in (*SECTIONS, "trunk")])
+            raise unknown(source, f"[{name}]", [f"[{known}]" for known in (*SECTIONS, *LISTS)])
     return Config(**values)
 
 
@@ -48,17 +46,19 @@ def unknown(source: str, name: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(f"{source}: {name} is not known", f"The nearest known one is {nearest}.")
 
 
-def _trunks(content: object, source: str) -> tuple[Trunk, ...]:
+def _listed(kind: type[Any], name: str, content: object, source: str) -> tuple[Any, ...]:
     if not isinstance(content, list):
-        raise ConfigError(f"{source}: trunk is not a list", "Write [[trunk]], once for each trunk.")
-    items = cast("list[object]", content)
-    trunks = tuple(_section(Trunk, "trunk", item, source) for item in items)
-    if len(trunks) > TRUNKS_MAX or len({trunk.name for trunk in trunks}) < len(trunks):
         raise ConfigError(
-            f"{source}: two trunks share a name, or there are too many",
-            f"Give each [[trunk]] a name of its own; {TRUNKS_MAX} at most.",
+            f"{source}: {name} is not a list", f"Write [[{name}]], once for each {name}."
         )
-    return trunks
+    items = cast("list[object]", content)
+    found = tuple(_section(kind, name, item, source) for item in items)
+    if len(found) > LIST_MAX[name] or len({one.name for one in found}) < len(found):
+        raise ConfigError(
+            f"{source}: two of [[{name}]] share a name, or there are too many",
+            f"Give each [[{name}]] a name of its own; {LIST_MAX[name]} at most.",
+        )
+    return found
 
 
 def _section(kind: type[Any], section: str, content: object, source: str) -> Any:

@@ -11,16 +11,20 @@ from parley.config.keys import (
     even_number,
     flag,
     key,
+    language,
     many,
     network,
     one_of,
+    policy,
     ports,
     secret,
     sip_host,
     some,
     some_text,
     text,
+    uri,
     url,
+    vendor_name,
     whole_number,
     zero_or,
 )
@@ -29,6 +33,8 @@ from parley.config.values import Endpoint, PortRange, Secret
 RING_MS_MAX = 120_000
 SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
 DRAIN_S_MAX = 86_400
+LINES = ("general", "trading", "health", "payment", "outbound", "internal")
+VENDOR_KINDS = ("stt", "tts", "llm", "recorder", "analysis")
 CODECS = ("G722", "PCMU", "PCMA", "opus")
 NODE_CALLS_MAX = 2_000
 CALLS_MAX, CPS_MAX, PREFER_MAX = 100_000, 10_000, 1_000
@@ -201,8 +207,35 @@ class Agent:
 @dataclass(frozen=True, slots=True)
 class Consent:
     policy: str = key(
-        one_of("ask", "never"), "ask", '"ask" (whether to record) or "never" (record)'
+        policy,
+        "ask",
+        '"ask" (whether to record), "never" (record), "law" (what the law of all places asks), or'
+        " the PATH.toml of a file that tightens the law",
     )
+    place: str = key(
+        text, "", 'where you are, as "Dublin" or "DE"; "" is nowhere known, with the strictest law'
+    )
+    line: str = key(one_of(*LINES), "general", f"one of {', '.join(LINES)}")
+    language: str = key(
+        language, "", 'what the service is held in, as "de", or "" for that of the caller\'s place'
+    )
+    tenant: str = key(text, "", 'whose published policies count, or "" for those of the house')
+    human: str = key(
+        uri, "", 'the SIP URI of a person for who does not agree, as "sip:desk@host", or ""'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """Who gets words or audio of a call: a scope of its own, named to the caller."""
+
+    name: str = key(
+        vendor_name, "vendor", 'a short name as it is spoken, such as "acme" or "acme-speech"'
+    )
+    kind: str = key(one_of(*VENDOR_KINDS), "stt", f"one of {', '.join(VENDOR_KINDS)}")
+    region: str = key(text, "", 'where they process it, as "EU", or ""')
+    training: bool = key(flag, False, "true where they may learn from it, or false")
+    agreement: str = key(text, "", 'the agreement with them, as "DPA 2026-04", or ""')
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +288,7 @@ class Config:
     media: Media = Media()
     agent: Agent = Agent()
     consent: Consent = Consent()
+    vendor: tuple[Vendor, ...] = ()
     speech: Speech = Speech()
     model: Model = Model()
     recording: Recording = Recording()
@@ -272,7 +306,8 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """For a child process. Secrets are handed on as written: references stay references."""
         sections = {name: _keys(getattr(self, name)) for name in SECTIONS}
-        return {**sections, "trunk": [_keys(trunk) for trunk in self.trunk]}
+        lists = {name: [_keys(one) for one in getattr(self, name)] for name in LISTS}
+        return {**sections, **lists}
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -287,6 +322,12 @@ SECTIONS: Mapping[str, type[Any]] = {
     "recording": Recording,
     "evidence": Evidence,
 }
+
+
+LISTS: Mapping[str, type[Any]] = {"trunk": Trunk, "vendor": Vendor}
+"""What is written [[so]], once for each."""
+
+LIST_MAX = {"trunk": 64, "vendor": 32}
 
 
 def _keys(section: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from consent.wordings import WORDINGS
+from consent.wordings import WORDINGS, filled
 from recordings.vcon.conversation import AGENT, CALL, GAP_REASONS, REMOTE, Conversation, Record
 from recordings.vcon.dialogs import PLACE_OF
 from recordings.vcon.values import base64url, content_hash, date, seconds
@@ -81,10 +81,11 @@ def _proof(told: Conversation, event: Record) -> dict[str, Any]:
         "event": event["id"],
     }
     if prompt is not None:
-        texts = [WORDINGS[name].text for name in prompt["wordings"] if name in WORDINGS]
-        data["confirmation_text"] = " ".join(texts)
+        known = [name for name in prompt["wordings"] if name in WORDINGS]
+        text = filled(known, prompt["scopes"])
+        data["confirmation_text"] = text
         data["wording"] = " ".join(prompt["wordings"])
-        data["wording_hash"] = content_hash(" ".join(texts).encode())
+        data["wording_hash"] = content_hash(text.encode())
         data["heard"] = prompt["heard"]
     return {
         "proof_type": "verbal_confirmation" if spoken else "external_system",

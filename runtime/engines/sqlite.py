@@ -1,5 +1,6 @@
 """SQLite as the engine: one file, one connection that writes, any number that read."""
 
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ BUSY_MS = 5_000
 STATEMENTS_KEPT = 512
 WAL_PAGES = 4_096
 """Checkpoint the WAL when it holds this many pages (16 MiB)."""
+ROOM_BYTES_MIN = 1 << 20
+"""A disk is full until so much is free: less is gone with the next commits."""
 CHUNK_BYTES = 1 << 16
 """SQLite's VFS takes less than 128 KiB at a time, as no page is longer than 64."""
 
@@ -103,6 +106,12 @@ def is_written(path: Path) -> bool:
     """Whether a write-ahead log holds what the database does not."""
     wal = path.with_name(f"{path.name}-wal")
     return wal.exists() and wal.stat().st_size > 0
+
+
+def has_room(path: Path) -> bool:
+    """Whether the disk below a store has room for commits to come."""
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize >= ROOM_BYTES_MIN
 
 
 def open_memory() -> apsw.Connection:

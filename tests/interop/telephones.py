@@ -85,9 +85,12 @@ class Telephone:
     def _audio(self) -> Address:
         return Address(*self._rtp.getsockname()[:2])
 
-    def dial(self, target: str, port: int) -> None:
+    def dial(self, target: str, port: int, *, events: bool = True) -> None:
+        """`events`: whether it knows telephone events (RFC 4733)."""
         hops = [Hop(Transport.UDP, Address(HOST, port))]
         offer = sdp.build_offer(LAWS, self._audio, 1, self._next())
+        if not events:
+            offer = b"".join(x for x in offer.splitlines(True) if b"telephone-event" not in x)
         me = f"<{self.uri}>"
         self._dialog = self._endpoint.do(lambda ua, now: ua.invite(target, offer, me, hops, now))
 

@@ -64,6 +64,11 @@ def gate(leg: str, epoch: int, granted_at: int) -> dict[str, object]:
     return {"cmd": "gate", "leg": leg, "call": "call-1", "tracks": tracks, **times}
 
 
+def lease(since: int, ms: int = 1_000) -> dict[str, object]:
+    """Of a plane whose clock is the machine's monotonic one."""
+    return {"cmd": "lease", "since_us": since, "ms": ms}
+
+
 def events(plane: Plane) -> list[Event]:
     """The kept and then the transient events of a plane; the kept ones stay."""
     return [event for _, event in plane.outbox.after(0)] + plane.take_transient()
@@ -126,6 +131,7 @@ class Network:
     delay_us: int = 1_000
     near: Plane = field(default_factory=lambda: Plane("near"))
     far: Plane = field(default_factory=lambda: Plane("far"))
+    is_leased: bool = True
 
     def __post_init__(self) -> None:
         self._random = Random(self.seed)
@@ -133,6 +139,7 @@ class Network:
         self._sent = 0
         self.near.add_port(4_000, "10.0.0.1", self.now)
         self.far.add_port(5_000, "10.0.0.2", self.now)
+        self._renew()
         self.near.command(opening("near", ("10.0.0.2", 5_000)), b"", self.now)
         self.far.command(opening("far", ("10.0.0.1", 4_000), ssrc=77), b"", self.now)
 
@@ -141,9 +148,16 @@ class Network:
         end = self.now + ms * 1_000
         while self.now < end:
             self.now += FRAME_US
+            self._renew()
             self._deliver()
             self._tick(self.near, self.far, 5_000, ("10.0.0.1", 4_000))
             self._tick(self.far, self.near, 4_000, ("10.0.0.2", 5_000))
+
+    def _renew(self) -> None:
+        """The node of each plane lives."""
+        if self.is_leased:
+            for plane in (self.near, self.far):
+                plane.command(lease(self.now), b"", self.now)
 
     def _tick(self, sender: Plane, receiver: Plane, port: int, source: Address) -> None:
         for outgoing in ticked(sender, self.now):

@@ -102,6 +102,7 @@ async def test_every_command_is_understood(client: MediaClient, connect: Connect
     client.listen("l", True)
     client.play("l", "u", bytes(320))
     client.dtmf("l", "1")
+    client.renew(EPOCH)
     client.gate("l", "call-1", 4, EPOCH, [CALLER_KEY, AGENT_KEY])
     client.stop("l")
     header, _ = await event(client, "played")

@@ -13,7 +13,7 @@ from media.resample import resample
 from media.rtp import RtpPacket
 from media.seal import GateMark, SealJob
 from media.units import FRAME_US, Samples, pcm
-from tests.media.line import EPOCH, deliver, gate, opening, play, ticked, voice
+from tests.media.line import EPOCH, deliver, gate, lease, opening, play, ticked, voice
 
 HOST = ("192.0.2.1", 14_000)
 PORT = 4_000
@@ -50,10 +50,12 @@ def called(before: Codec, after: Codec, epoch: int | None) -> list[SealJob | Gat
     plane.add_port(PORT, "10.0.0.1", EPOCH)
     names = {"payload_type": before.payload_type, "codec": before.name}
     plane.command(opening("l", HOST, port=PORT, **names), b"", EPOCH)
+    plane.command(lease(EPOCH), b"", EPOCH)
     plane.command(gate("l", 1, EPOCH), b"", EPOCH)
     plane.command(play("l", "u", False), pcm(spoken()), EPOCH)
     for n, packet in enumerate(packets(before, after)):
         now = EPOCH + (n + 1) * FRAME_US
+        plane.command(lease(now), b"", now)
         ticked(plane, now)
         if n == CHANGE_AT:
             names = {"payload_type": after.payload_type, "codec": after.name, "gate_epoch": epoch}

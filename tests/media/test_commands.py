@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from media.commands import Open, OpenGate, parse
-from tests.media.line import gate, opening, play
+from tests.media.line import gate, lease, opening, play
 
 GOOD: list[dict[str, object]] = [
     opening("l", ("192.0.2.1", 4_000)),
@@ -12,6 +12,8 @@ GOOD: list[dict[str, object]] = [
     {"cmd": "stop", "leg": "l", "utterance": None},
     {"cmd": "listen", "leg": "l", "on": True},
     {"cmd": "close_gate", "leg": "l"},
+    {"cmd": "close_gate", "leg": "l", "drop": True},
+    lease(5),
     {"cmd": "dtmf", "leg": "l", "digits": "1", "duration_ms": 160},
     {"cmd": "close", "leg": "l"},
     {"cmd": "ack", "ids": [1, 2]},

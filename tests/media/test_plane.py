@@ -25,6 +25,7 @@ from tests.media.line import (
     deliver,
     events,
     gate,
+    lease,
     named,
     noise,
     opening,
@@ -230,7 +231,7 @@ def test_a_sealed_chunk_is_told_with_its_place_in_time() -> None:
     network.run(2_000)
     job = network.far.take_jobs()[0]
     assert isinstance(job, SealJob)
-    network.far.sealed(Sealed(job, "00-0.seg", 16_016, "00", offset=300))
+    network.far.sealed(Sealed(job, "00-0.seg", 16_016, "00", bytes(32), offset=300))
     (chunk,) = named(events(network.far), "chunk")
     place = [chunk.header[name] for name in ("path", "offset", "bytes", "rate")]
     assert place == ["00-0.seg", 300, 16_016, 8_000]
@@ -389,6 +390,7 @@ def test_hostile_datagrams_of_the_source_itself_do_not_crash_the_leg(seed: int) 
 
 def test_the_hello_of_a_full_plane_fits_into_one_header() -> None:
     plane = Plane("0123456789abcdef")
+    plane.command(lease(EPOCH), b"", EPOCH)
     for n in range(LEGS_MAX + 1):
         leg = f"{n:064}"
         plane.add_port(60_000 + n, "h", EPOCH)

@@ -117,6 +117,7 @@ async def test_a_leg_goes_where_its_row_says_or_beside_another(
 async def test_each_command_goes_to_the_process_of_its_leg(
     pool: MediaPool, connect: Connect
 ) -> None:
+    pool.renew(EPOCH)
     desks = [await connect(index, plane(str(index))) for index in range(2)]
     for leg in "ab":
         await opened(pool, leg)

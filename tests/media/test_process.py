@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from media.rtp import RtpPacket, sequence_delta, timestamp_delta
 from media.units import FRAME_US, pcm
 from media.wire import Decoder, encode
-from tests.media.line import AGENT_KEY, gate, noise, opening, play
+from tests.media.line import gate, lease, noise, opening, play
 
 WAIT_S = 10.0
 STALL_PACKETS_MAX = 10
@@ -97,6 +97,10 @@ class Keeper:
         theirs.close()
         self._open.append(ours)
         return Node(ours)
+
+    @property
+    def pid(self) -> int:
+        return self._children[-1].pid
 
     def kill(self) -> None:
         self._children[-1].kill()
@@ -195,7 +199,8 @@ def test_the_call_goes_on_while_the_node_is_away_and_kept_events_wait(
     assert all(len(set(packet.payload)) > 1 for packet in packets), "the utterances go on"
     node = keeper.link()
     (leg,) = _legs(node.wait_for("hello"))
-    assert leg == {"leg": "l", "port": port, "playing": "v", "gate_epoch": None}
+    gone_on = {"leg": "l", "port": port, "playing": "v"}
+    assert leg == {**gone_on, "gate_epoch": None, "lease_lost": False}
     digit = node.wait_for("dtmf")
     played = node.wait_for("played", utterance="u")
     assert (digit["digit"], played["played_ms"]) == ("7", 600)
@@ -248,12 +253,13 @@ def test_a_recording_is_sealed_on_disk_before_it_is_told(
 ) -> None:
     node = keeper.link()
     node.send(started(peer))
+    node.send(lease(time.monotonic_ns() // 1_000))
     node.send(gate("l", 9, time.time_ns() // 1_000))
     chunk = node.wait_for("chunk", party="agent", n=0)
     begin = int(str(chunk["offset"]))
     sealed = (tmp_path / str(chunk["path"])).read_bytes()[begin : begin + int(str(chunk["bytes"]))]
     assert hashlib.sha256(sealed).hexdigest() == chunk["sha256"]
-    opened = AESGCM(AGENT_KEY.key).decrypt(
+    opened = AESGCM(bytes.fromhex(str(chunk["key"]))).decrypt(
         (9).to_bytes(4, "big") + bytes(8), sealed, b"call-1|agent|9|0"
     )
     assert opened == bytes(3_200)
@@ -290,3 +296,11 @@ def test_ctrl_c_is_the_keepers_affair_and_the_keepers_death_ends_all(keeper: Kee
     node = keeper.link()
     node.wait_for("hello")
     assert keeper.die() == 0
+
+
+@pytest.mark.slow
+def test_what_callers_said_is_in_no_core_dump(keeper: Keeper) -> None:
+    keeper.link().wait_for("hello")
+    limits = Path(f"/proc/{keeper.pid}/limits").read_text().splitlines()
+    (core,) = [line.split() for line in limits if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]

@@ -14,7 +14,7 @@ from media.rtp import RtpPacket
 from media.seal import GateMark, SealJob
 from media.units import FRAME_US, Address, pcm
 from media.vad import webrtc_detector
-from tests.media.line import EPOCH, deliver, gate, noise, opening, play, ticked
+from tests.media.line import EPOCH, deliver, gate, lease, noise, opening, play, ticked
 
 LEGS = 5
 TICKS = 250
@@ -120,6 +120,7 @@ def test_a_plane_does_what_single_legs_do(seed: int) -> None:
     now = EPOCH
     for n in range(1, TICKS):
         now += FRAME_US * random.choice((1,) * 30 + (2, 9))
+        plane.command(lease(now), b"", now)
         for leg, port in ports.items():
             came = now - random.randint(0, 15_000)
             if packets := callers[leg].packets():

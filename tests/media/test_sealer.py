@@ -40,6 +40,8 @@ from tests.media.line import AGENT_KEY, CALLER_KEY, noise
 ROOT = Path(__file__).parents[2]
 BOOT, OTHER_BOOT = "0123456789abcdef", "fedcba9876543210"
 WAIT_S = 10.0
+OWN = bytes(range(32))
+"""The key of one chunk."""
 SIZE = FRAME_BYTES + 16_016
 """What a second at 8 kHz takes."""
 
@@ -86,7 +88,7 @@ def ciphertext(recordings: Path, sealed: Sealed) -> bytes:
 def opened(recordings: Path, sealed: object) -> bytes:
     assert isinstance(sealed, Sealed)
     chunk = sealed.job.chunk
-    cipher = AESGCM(chunk.track.key)
+    cipher = AESGCM(sealed.key)
     return cipher.decrypt(nonce(chunk), ciphertext(recordings, sealed), associated_data(chunk))
 
 
@@ -108,7 +110,7 @@ def test_a_sealed_chunk_opens_with_its_key_its_nonce_and_its_place(tmp_path: Pat
     assert isinstance(sealed, Sealed)
     assert (sealed.path, sealed.offset) == (f"{BOOT}-0.seg", HEADER_BYTES + FRAME_BYTES)
     assert (sealed.size, sealed.rate) == (16_016, 8_000)
-    opened = AESGCM(CALLER_KEY.key).decrypt(
+    opened = AESGCM(sealed.key).decrypt(
         (3).to_bytes(4, "big") + bytes(8), ciphertext(tmp_path, sealed), b"call|caller|3|0"
     )
     assert opened == pcm(noise(1_000, seed=0))
@@ -117,10 +119,10 @@ def test_a_sealed_chunk_opens_with_its_key_its_nonce_and_its_place(tmp_path: Pat
 def test_a_chunk_in_the_place_of_another_does_not_open() -> None:
     first = job(0).chunk
     room = memoryview(bytearray(SIZE))
-    seal_into(first, room)
+    seal_into(first, OWN, room)
     for other in (job(1).chunk, replace(first, rate=16_000)):
         with pytest.raises(InvalidTag):
-            AESGCM(CALLER_KEY.key).decrypt(nonce(first), room[FRAME_BYTES:], associated_data(other))
+            AESGCM(OWN).decrypt(nonce(first), room[FRAME_BYTES:], associated_data(other))
 
 
 def test_samples_are_sealed_little_endian_wherever_they_lie() -> None:
@@ -128,10 +130,10 @@ def test_samples_are_sealed_little_endian_wherever_they_lie() -> None:
     for form in (samples, samples.astype(">i2"), np.ascontiguousarray(samples)):
         chunk = replace(job().chunk, samples=form)
         room = memoryview(bytearray(FRAME_BYTES + sealed_bytes(chunk)))
-        seal_into(chunk, room)
-        assert AESGCM(CALLER_KEY.key).decrypt(
-            nonce(chunk), room[FRAME_BYTES:], associated_data(chunk)
-        ) == pcm(samples)
+        seal_into(chunk, OWN, room)
+        assert AESGCM(OWN).decrypt(nonce(chunk), room[FRAME_BYTES:], associated_data(chunk)) == pcm(
+            samples
+        )
 
 
 def test_a_segment_alone_says_whose_its_chunks_are(tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_what_is_queued_is_done_before_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("again", [job(4), job(3), job(9, epoch=2)])
-def test_a_nonce_used_twice_is_a_failure_and_not_on_disk(tmp_path: Path, again: SealJob) -> None:
+def test_a_chunk_sealed_twice_is_a_failure_and_not_on_disk(tmp_path: Path, again: SealJob) -> None:
     with sealing(Appender(tmp_path, BOOT)) as sealer:
         _, failed, other, after = one_by_one(
             sealer,
@@ -197,7 +199,7 @@ def test_a_nonce_used_twice_is_a_failure_and_not_on_disk(tmp_path: Path, again: 
             job(0, epoch=4),
         )
     assert isinstance(failed, SealFailed)
-    assert "nonce" in failed.reason
+    assert "sealed before" in failed.reason
     assert isinstance(other, Sealed) and isinstance(after, Sealed)
     assert (tmp_path / other.path).stat().st_size == HEADER_BYTES + 3 * SIZE
 
@@ -306,12 +308,13 @@ def test_two_processes_at_once_append_to_segments_of_their_own(tmp_path: Path) -
 
 def test_no_audio_stands_in_a_segment_in_clear(tmp_path: Path) -> None:
     with sealing(Appender(tmp_path, BOOT)) as sealer:
-        one_by_one(sealer, job(0), job(1))
+        done = one_by_one(sealer, job(0), job(1))
+    keys = [one.key for one in done if isinstance(one, Sealed)]
     snippets = [pcm(noise(1_000, seed=n))[at : at + 32] for n in (0, 1) for at in (0, 8_000)]
 
     def found() -> list[str]:
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
-        secrets = [CALLER_KEY.key, *snippets]
+        secrets = [CALLER_KEY.key, *keys, *snippets]
         return [
             path.name for path in files if any(secret in path.read_bytes() for secret in secrets)
         ]
@@ -338,7 +341,8 @@ while True:
         sealer.offer(SealJob("leg", Chunk("call", track, 3, n, 8_000 * n, samples), 5))
         n += 1
     for one in sealer.results():
-        print(one.path, one.offset, one.size, one.sha256, one.job.chunk.n, flush=True)
+        told = (one.path, one.offset, one.size, one.sha256, one.key.hex(), one.job.chunk.n)
+        print(*told, flush=True)
 """
 
 
@@ -354,10 +358,10 @@ def test_every_chunk_that_was_told_outlives_a_kill(tmp_path: Path, told: int) ->
         victim.send_signal(signal.SIGKILL)
         lines += [line for line in victim.stdout if line.endswith("\n")]
     for line in lines:
-        path, offset, size, sha256, n = line.split()
+        path, offset, size, sha256, key, n = line.split()
         data = (tmp_path / path).read_bytes()[int(offset) :][: int(size)]
         assert hashlib.sha256(data).hexdigest() == sha256
         expected = np.full(8_000, int(n), np.int16)
         chunk = Chunk("call", CALLER_KEY, 3, int(n), 0, expected)
-        clear = AESGCM(CALLER_KEY.key).decrypt(nonce(chunk), data, associated_data(chunk))
+        clear = AESGCM(bytes.fromhex(key)).decrypt(nonce(chunk), data, associated_data(chunk))
         assert clear == pcm(expected)

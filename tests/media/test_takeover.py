@@ -9,7 +9,7 @@ from media.resample import resample
 from media.rtp import RtpPacket
 from media.seal import SealJob
 from media.units import FRAME_MS, FRAME_US, Samples, pcm
-from tests.media.line import EPOCH, deliver, gate, opening, play, ticked, voice
+from tests.media.line import EPOCH, deliver, gate, lease, opening, play, ticked, voice
 
 HOST = ("192.0.2.1", 14_000)
 PORT = 4_000
@@ -95,12 +95,14 @@ def test_the_successor_understands_what_it_hears_from_the_middle_on(codec: str) 
     frames = resample(spoken(), 8_000, known.rate).reshape(FRAMES, known.frame_samples)
     began = EPOCH + BACK_AT * FRAME_US
     plane, wanted = begun(known, began), list[Samples]()
+    plane.command(lease(began), b"", began)
     plane.command(gate("l", 2, began), b"", began)
     for n in range(FRAMES):
         payload = encoder.encode(frames[n])
         wanted.append(undisturbed.decode(payload))
         if n >= BACK_AT:
             now = EPOCH + (n + 1) * FRAME_US
+            plane.command(lease(now), b"", now)
             ticked(plane, now)
             ticks = (n * known.frame_ticks) & 0xFFFF_FFFF
             packet = RtpPacket(known.payload_type, n, ticks, 7, payload)

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from consent.permit import Permit
 from conversation.agent import (
     Agent,
     ChatMessage,
     ConsultOutcome,
     RunContext,
+    SecureDigits,
     ToolError,
     TransferOutcome,
     tool_of,
@@ -60,6 +63,15 @@ class SmallSession:
         self, reducer: str | Callable[..., Any], /, *, request: str | None = None, **args: Any
     ) -> Any:
         raise AssertionError("this agent has no module to act in")
+
+    def secure_capture(self, why: str = "card data") -> AbstractAsyncContextManager[SecureDigits]:
+        raise AssertionError("this agent takes no card data")
+
+    async def dispatch(self, vendor: str, **about: Any) -> Permit:
+        raise AssertionError("this agent has no vendor")
+
+    async def stop_recording(self) -> None:
+        self.recording = False
 
     async def hang_up(self) -> None:
         self.hung_up = True

@@ -51,7 +51,7 @@ def test_the_words_of_an_officer_are_a_call(said: Any) -> None:
     for line in (
         "1. At the start, tell the caller that they are talking to an AI",
         "2. At the start, ask the caller whether the call may be recorded",
-        "words: recording-ask-en",
+        "words: recording-and-transcript-ask-en-1",
         "silence, or staying on the line, is no consent",
         "on a no: the call goes on without it",
         "At the end, tell the caller once more that they are talking to an AI",
@@ -80,7 +80,7 @@ def test_options_say_the_same_as_words(said: Any) -> None:
 
 def test_a_number_is_looked_up_and_not_shown(said: Any) -> None:
     _, out, _ = said("simulate", "--caller", "+14155550123", "--language", "de")
-    assert "recording-ask-de" in out
+    assert "recording-and-transcript-ask-de-1" in out
     assert "5550123" not in out
 
 

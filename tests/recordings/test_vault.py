@@ -66,6 +66,23 @@ def test_the_rate_of_a_chunk_is_sealed_with_it() -> None:
         vault.open_chunk(wide, KEY, CHUNK)
 
 
+def test_the_key_of_a_chunk_opens_that_chunk_and_with_the_key_of_its_track_only() -> None:
+    own = b"o" * vault.KEY_BYTES
+    box = vault.wrapped(own, KEY, bytes(12), vault.bound(CHUNK))
+    chunk = replace(CHUNK, wrapped_key=box)
+    ciphertext = AESGCM(own).encrypt(NONCE, PCM, vault.bound(chunk))
+    assert vault.open_chunk(ciphertext, KEY, chunk) == PCM
+    for key, other in (
+        (own, chunk),
+        (KEY, replace(chunk, wrapped_key="")),
+        (KEY, replace(chunk, wrapped_key="?")),
+        (KEY, replace(chunk, wrapped_key="AAAA")),
+        (KEY, replace(chunk, wrapped_key=vault.wrapped(own, KEY, bytes(12), b"c1|caller|3|11"))),
+    ):
+        with pytest.raises(vault.VaultError, match="does not open"):
+            vault.open_chunk(ciphertext, key, other)
+
+
 def test_a_chunk_is_read_where_its_row_says(tmp_path: Path) -> None:
     (tmp_path / "c1").mkdir()
     (tmp_path / CHUNK.path).write_bytes(SEALED)
@@ -159,6 +176,10 @@ def test_what_the_media_process_seals_is_opened_here(tmp_path: Path, rate: int) 
     chunk = replace(
         CHUNK, path=sealed.path, offset=sealed.offset, bytes=sealed.size, rate=sealed.rate
     )
+    own = vault.wrapped(sealed.key, KEY, bytes(range(12)), vault.bound(chunk))
+    chunk = replace(chunk, wrapped_key=own)
     ciphertext = vault.read_chunk(tmp_path, chunk)
     assert ciphertext is not None and sha256(ciphertext).hexdigest() == sealed.sha256
     assert vault.open_chunk(ciphertext, KEY, chunk) == pcm(samples)
+    with pytest.raises(vault.VaultError, match="does not open"):
+        vault.open_chunk(ciphertext, KEY, replace(chunk, wrapped_key=""))

@@ -34,7 +34,7 @@ from sessions.session import Session
 from sessions.turns import Turns
 from sessions.voice import Voice
 from tests.asked import ASK, answers, asked
-from transcripts.redaction.finding import find
+from transcripts.redaction.finding import Found, What, find
 from transcripts.tables import Revision, Segment
 
 pytestmark = pytest.mark.anyio
@@ -261,3 +261,17 @@ def _effect() -> Effect:
 
 def test_the_recogniser_of_these_tests_says_what_would_be_found() -> None:
     assert find(CARD.split())
+
+
+async def test_a_code_that_was_keyed_in_is_not_heard_when_the_agent_says_it(line: Any) -> None:
+    live = (await line([])).live
+    assert keeping.unspoken(live, "your code is 847, thank you") == ()
+    live.secrets.add("847")
+    assert keeping.unspoken(live, "your code is 847, thank you") == (Found(What.CARD, 3, 3),)
+    assert keeping.unspoken(live, f"it is {CARD} and 847") == (
+        Found(What.CARD, 2, 2),
+        Found(What.CARD, 4, 4),
+    )
+    assert keeping.unspoken(live, "it is [card number] and") == (Found(What.CARD, 0, 4),)
+    live.secrets.add("84 7")
+    assert keeping.unspoken(live, "it is 84 7") == (Found(What.CARD, 0, 3),)

@@ -21,6 +21,7 @@ from sessions.referring import Referring
 from sessions.sealing import Sealing
 from sessions.turns import Turns
 
+from .some_keys import SomeKeys
 from .test_bridge_reducers import act, agrees, up
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +146,7 @@ async def test_what_is_refused_is_erased_and_the_record_says_what_it_lacks(house
     path, begin = appender.append(memoryview(encode(frame) + b"c" * SIZE))
     appender.close()
     offset = begin + FRAME_BYTES
+    house = replace(house, keystore=SomeKeys(folder / "keys"))
     sealing = Sealing(house, {}, Turns(house, {}, Referring(house)))
     header = {
         "call": "ann",
@@ -160,6 +162,7 @@ async def test_what_is_refused_is_erased_and_the_record_says_what_it_lacks(house
         "offset": offset,
         "at_us": during.opened_us,
         "rate": 8_000,
+        "key": "00" * 32,
     }
     for _ in range(2):  # It is told again until it is acknowledged.
         await sealing.chunk(header)

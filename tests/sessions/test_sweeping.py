@@ -32,6 +32,7 @@ from sessions.live import LiveCall
 from sessions.referring import Referring
 from sessions.sealing import CHUNKS_AT_ONCE_MAX, Sealing
 from sessions.turns import Turns
+from tests.sessions.some_keys import SomeKeys
 from tests.sessions.test_bridge_reducers import up
 from tests.sessions.test_reducers import CALL, act, answer, answered, asked, chunk
 
@@ -151,14 +152,20 @@ async def test_files_of_old_times_without_a_row_go_too(house: House) -> None:
     assert [path.exists() for path in paths] == [True, False]
 
 
+def with_keys(house: House) -> House:
+    """Whose rows name keys that nobody made."""
+    return replace(house, keystore=SomeKeys(house.settings.recordings / "keys"))
+
+
 def told(where: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """As the media process tells of a chunk."""
     row = asdict(chunk(**where)) | changes
-    return {**row, "id": "boot-1", "at_us": row["captured_from_us"]}
+    return {**row, "id": "boot-1", "key": "00" * 32, "at_us": row["captured_from_us"]}
 
 
 async def test_chunks_become_rows_side_by_side_and_all_before_the_seal(house: House) -> None:
     await recorded(house.store)
+    house = with_keys(house)
     calls: dict[str, Any] = {}
     sealing = Sealing(house, calls, Turns(house, calls, Referring(house)))
     count = CHUNKS_AT_ONCE_MAX + 50
@@ -178,7 +185,9 @@ async def test_a_chunk_that_cannot_be_taken_is_told_and_holds_nobody_up(house: H
     def note(what: str, **_facts: Any) -> None:
         notes.append(what)
 
-    sealing = Sealing(replace(house, note=note), calls, Turns(house, calls, Referring(house)))
+    sealing = Sealing(
+        replace(with_keys(house), note=note), calls, Turns(house, calls, Referring(house))
+    )
     for _ in range(CHUNKS_AT_ONCE_MAX + 1):
         await sealing.take({"call": CALL, "party": "caller"})
     await sealing.take(told({}))
@@ -189,6 +198,7 @@ async def test_a_chunk_that_cannot_be_taken_is_told_and_holds_nobody_up(house: H
 
 async def test_a_chunk_that_is_refused_leaves_nothing_on_disk(house: House) -> None:
     await recorded(house.store)
+    house = with_keys(house)
     calls: dict[str, Any] = {}
     sealing = Sealing(house, calls, Turns(house, calls, Referring(house)))
     appender = Appender(house.settings.recordings, BOOT)

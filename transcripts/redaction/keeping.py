@@ -87,6 +87,10 @@ class Keeping:
         self._code_asked = speaks_of_code(words) and self._spoken_of
         return found
 
+    def destroys(self, words: Sequence[str]) -> tuple[Found, ...]:
+        """What of these words must not be kept at all, whoever says them."""
+        return destroyed(look(words, self._before())[0])
+
     def cleared(self, text: str) -> str:
         """The same without cards and their codes, for whoever writes text that is kept."""
         words = text.split()

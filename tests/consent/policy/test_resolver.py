@@ -119,7 +119,7 @@ def test_a_duty_to_record_tells_instead_of_asking_and_ends_on_a_no() -> None:
         BasisKind.LEGAL_OBLIGATION,
         OnNo.END_WITH_REASON,
     )
-    assert one.must_record and one.wordings == ("recording-trading-notice-de",)
+    assert one.must_record and one.wordings == ("recording-trading-notice-de-1",)
     assert "mifid_5y" in one.retention
 
 
@@ -140,13 +140,13 @@ def test_a_health_line_says_it_at_the_start_and_at_the_end_in_california() -> No
     found = plan(party("caller", "415"), party("agent", "Texas"), line=Line.HEALTH)
     one = owed(found, "ai_interaction")
     assert one.when == (When.START, When.END)
-    assert one.wordings == ("ai-health-notice-en", "ai-health-closing-en")
+    assert one.wordings == ("ai-health-notice-en-1", "ai-health-closing-en-1")
     assert [str(condition) for condition in one.conditions] == [
         "human_contact",
         "closing_by_letter",
     ]
     last = [step for step in found.steps if step.when is When.END]
-    assert [(step.act, step.wordings) for step in last] == [(Act.TELL, ("ai-health-closing-en",))]
+    assert [(step.act, step.wordings) for step in last] == [(Act.TELL, ("ai-health-closing-en-1",))]
     assert "hipaa_6y" in owed(found, "recording").retention
 
 
@@ -183,7 +183,7 @@ def test_nobody_is_called_by_an_ai_without_a_consent_on_file(place: str) -> None
 def test_a_consent_that_stands_is_confirmed_by_a_short_notice() -> None:
     one = owed(plan(party("caller", "Dublin", "recording")), "recording")
     assert (one.start, one.due) == (Start.CONFIRM_DUE, Due.ASK)
-    assert one.wordings == ("recording-standing-en",)
+    assert one.wordings == ("recording-standing-en-1",)
 
 
 def test_a_consent_that_stands_opens_nothing_that_is_off_and_spares_no_notice() -> None:
@@ -243,7 +243,7 @@ def test_all_that_is_told_comes_before_all_that_is_asked_and_the_ai_first() -> N
     assert order == sorted(order)
     assert found.steps[0].act is Act.TELL
     assert found.steps[0].scopes[0] == "ai_interaction"
-    assert all(len(step.scopes) == 1 for step in found.steps if step.act is Act.ASK)
+    assert all(len(step.wordings) == 1 for step in found.steps if step.act is Act.ASK)
 
 
 def test_what_law_does_not_need_now_is_asked_after_the_call() -> None:

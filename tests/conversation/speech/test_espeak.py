@@ -116,3 +116,16 @@ def test_a_short_text_which_takes_for_ever_is_refused() -> None:
 def test_an_unknown_voice_is_an_error() -> None:
     with pytest.raises(SpeechError, match="no voice"):
         Espeak(Voice("klingon-xx")).say("hello")
+
+
+def test_a_language_has_a_voice_of_its_own() -> None:
+    engine = Espeak()
+    text = "Dieses Gespräch wird aufgezeichnet."
+
+    assert engine.say(text, "de").pcm != engine.say(text).pcm
+    assert engine.say(text, "en") == engine.say(text)
+
+
+def test_a_language_nobody_speaks_is_refused() -> None:
+    with pytest.raises(SpeechError, match="does not speak 'hr'"):
+        Espeak().say("Dobar dan.", "hr")

@@ -16,6 +16,7 @@ from conversation.speech.client import SpeechClient, SpeechUnavailable
 from conversation.speech.engines import SpeechError
 from conversation.speech.espeak import Espeak
 from conversation.speech.grammars import YES_NO, listen_for
+from tests.asked import a_permit
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 WAIT_S = 60.0
@@ -86,8 +87,8 @@ async def test_it_hears_an_answer_and_rejects_what_is_none(keeper: Keeper) -> No
     agreed = over_telephone(Espeak(VOICES[7]).say("i agree").pcm)
     asked = over_telephone(Espeak(VOICES[7]).say("what is the balance of my account").pcm)
 
-    answer = await client.hear(agreed, [YES_NO], timeout_s=WAIT_S)
-    question = await client.hear(asked, [YES_NO], timeout_s=WAIT_S)
+    answer = await client.hear(agreed, [YES_NO], permit=a_permit(), timeout_s=WAIT_S)
+    question = await client.hear(asked, [YES_NO], permit=a_permit(), timeout_s=WAIT_S)
 
     assert (answer.accepted, answer.text) == (True, "i agree")
     assert not question.accepted
@@ -100,7 +101,7 @@ async def test_what_a_killed_worker_left_unanswered_the_next_one_answers(
     client = SpeechClient()
     await client.attach(keeper.link())
     pcm = over_telephone(Espeak(VOICES[7]).say("i agree").pcm)
-    hearing = asyncio.create_task(client.hear(pcm, [YES_NO], timeout_s=WAIT_S))
+    hearing = asyncio.create_task(client.hear(pcm, [YES_NO], permit=a_permit(), timeout_s=WAIT_S))
     await client.say("It is at work now.", WAIT_S)
     keeper.kill()
 
@@ -118,7 +119,9 @@ async def test_what_cannot_be_served_is_an_error_and_not_the_end(keeper: Keeper)
     with pytest.raises(SpeechError, match="longer than"):
         await client.say("a" * 10_000, WAIT_S)
     with pytest.raises(SpeechError, match="xyzzyx"):
-        await client.hear(bytes(16_000), [listen_for("x", ["xyzzyx"])], timeout_s=WAIT_S)
+        await client.hear(
+            bytes(16_000), [listen_for("x", ["xyzzyx"])], permit=a_permit(), timeout_s=WAIT_S
+        )
     assert (await client.say("Still here.", WAIT_S)).words
     await client.detach()
 
