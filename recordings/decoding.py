@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
+from av.error import FFmpegError
 
 from recordings.vault import RATES, SAMPLE_BYTES
 
@@ -52,7 +53,7 @@ def tracks(content: bytes, mediatype: str, samples_max: int) -> tuple[int, list[
     try:
         with av.open(io.BytesIO(content), "r", format=container, options=options) as opened:
             return _read(opened, samples_max)
-    except (av.FFmpegError, ValueError, OverflowError, MemoryError, IndexError) as error:
+    except (FFmpegError, ValueError, OverflowError, MemoryError, IndexError) as error:
         if isinstance(error, NotDecoded):
             raise
         raise NotDecoded(f"it cannot be read as {container}") from error

@@ -17,7 +17,7 @@ from recordings.tables import Chunk
 from runtime.errors import Refused
 from tests.parley.a_call import SECOND_US, Playing, playing
 
-assert history.DECLARING, "a store has the tables of all that was imported"
+assert len(history.DECLARING) > 1, "a store has the tables of all that was imported"
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from runtime.schema import Schema
 from runtime.tables import all_schemas
 from tests.parley.a_call import agreed
 
-assert history.DECLARING, "a store has the tables of all that was imported"
+assert len(history.DECLARING) > 1, "a store has the tables of all that was imported"
 
 APPEND_ONLY = [schema for schema in all_schemas() if schema.append_only]
 FILLED = ("consent_event", "chunk", "segment")

@@ -19,7 +19,7 @@ from runtime.engines import sqlite
 from tests.parley.a_call import agreed
 from tests.recordings.conversations import ec_key, issued, rsa_key
 
-assert history.DECLARING, "a store has the tables of all that was imported"
+assert len(history.DECLARING) > 1, "a store has the tables of all that was imported"
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 START = "2026-03-01T10:00:00Z"
