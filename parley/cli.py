@@ -41,7 +41,7 @@ COMMANDS = {
     "verify": Command(
         "parley.commands.verify", "verify an evidence pack or a certificate, offline"
     ),
-    "vcon": Command("parley.commands.vcon", "verify and read a vCon of others, offline"),
+    "vcon": Command("parley.commands.vcon", "verify, read and import a vCon of others"),
     "hold": Command("parley.commands.hold", "legal holds: nothing of these calls is destroyed"),
     "erase": Command("parley.commands.erase", "destroy what is kept of a call or of a caller"),
     "approve": Command("parley.commands.approve", "say yes or no at a gate, or see what waits"),

@@ -18,6 +18,7 @@ from parley import joined, transcript
 from parley.plain import Key, Plain, fields_of, is_readable, opened
 from recordings.tables import Chunk, ChunkGap, Recording
 from runtime.tables import select
+from sessions.imported_tables import ImportedCall
 from sessions.siprec.tables import RecordingElsewhere, RecordingSession
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
@@ -57,6 +58,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
     (row,) = select(rows, Call, ("id",), (call,))
     return {
         "call": _call(row, key),
+        "imported": _imported(rows, call),
         "dial": _dial(rows, call, key),
         "identity": _identity(rows, key, call),
         "holds": [
@@ -130,6 +132,12 @@ def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
         "source": source,
         "erased": source is None,
     }
+
+
+def _imported(rows: apsw.Connection, call: str) -> Plain | None:
+    """Of a call of others, where it came from."""
+    found = select(rows, ImportedCall, ("id",), (call,))
+    return fields_of(found[0]) if found else None
 
 
 def _identity(rows: apsw.Connection, key: Key, call: str) -> Plain | None:

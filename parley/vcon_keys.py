@@ -105,7 +105,19 @@ def _jwk(content: bytes, path: Path) -> PublicKey:
 
 
 def private(path: Path) -> PrivateKey:
-    return _signing_key(_read(path), path)
+    """In PEM, or as a JWK (RFC 7517)."""
+    content = _read(path)
+    if content.lstrip()[:1] == b"{":
+        content = _of_jwk(content, path)
+    return _signing_key(content, path)
+
+
+def _of_jwk(content: bytes, path: Path) -> bytes:
+    try:
+        pem: bytes = JWK.from_json(content.decode()).export_to_pem(private_key=True, password=None)
+    except (JWException, ValueError, TypeError) as error:
+        raise BadPem(f"{path} holds no private key as a JWK") from error
+    return pem
 
 
 def _made(algorithm: str) -> SigningKey:

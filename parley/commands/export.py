@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parley import evidence, keeping, pack_vcon, sounding, vcon_keys, vcons
+from parley import evidence, pack_vcon, sounding, vcon_keys, vcons
 from parley.commands import No, NotLikeThis, export_vcon, finding, looks, place
 from recordings import ExportError, PackError, VaultError
 from recordings.access import Looked
@@ -15,9 +15,11 @@ from recordings.pack.locking import PublicKey
 from recordings.vcon.errors import VconError
 from runtime import checkpoint
 from runtime.log_key import load_or_create
+from sessions.import_reducers import IMPORTED
 from sessions.tables import Call, CallState
 
 FORMATS = ("pack", "vcon", "wav", "opus")
+SOUND = ("wav", "opus")
 
 EXAMPLES = """\
 examples:
@@ -42,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pack: to be verified (default); vcon: to be passed on; wav, opus: caller left,"
         " agent right",
     )
-    parser.add_argument(
-        "--claim", action="store_true", help="also a restricted call: for a legal claim, or a lock"
-    )
+    looks.add_officer(parser)
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -75,13 +75,13 @@ def run(args: argparse.Namespace) -> int:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
-        until_us = keeping.restricted_until_us(rows, call.id)
-        if until_us is not None and not args.claim:
+        if args.format == "pack" and call.direction == IMPORTED:
             raise No(
-                f"{call.id} is restricted until {keeping.day(until_us)} (GDPR Art 18): it is kept"
-                " only because the law asks; --claim if that, or a legal claim, is what it is for"
+                f"{call.id} was imported: there is no evidence of ours for it;"
+                " --format vcon says where it came from"
             )
-        looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
+        seen = ("audio",) if args.format in SOUND else ("transcript", "audio", "actions_pii")
+        looks.enter(here, rows, Looked.EXPORTED, call.id, *seen, officer=args.as_officer)
         try:
             unreadable = _export(args, here, rows, call, recipients)
         except (ExportError, OSError) as error:

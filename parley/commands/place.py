@@ -106,6 +106,23 @@ def _begun(connection: apsw.Connection) -> apsw.Connection:
     return connection
 
 
+def _bury(place: Place, rows: apsw.Connection) -> None:
+    """Keys that rows call destroyed, and that came back with an old copy, are destroyed again
+    before anything is opened. Raises No where they cannot be."""
+    known = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'key_destroyed'").get
+    gone = rows.execute("SELECT id FROM key_destroyed") if known else ()
+    back = [key_id for (key_id,) in gone if (place.keys / key_id).exists()]
+    if not back:
+        return
+    try:
+        place.keystore().destroy_all(back)
+    except OSError as error:
+        raise No(
+            f"{len(back)} keys in {place.keys} were destroyed, and are back: {error};"
+            " have the user of the server run this, and they are destroyed again"
+        ) from error
+
+
 @contextmanager
 def reading(place: Place) -> Generator[apsw.Connection, None, None]:
     """The store's rows at one moment: what is committed meanwhile is not seen.
@@ -124,6 +141,7 @@ def reading(place: Place) -> Generator[apsw.Connection, None, None]:
         raise NotLikeThis(f"{path} cannot be read as a store: {error}") from error
     try:
         integrity.check_tail(connection)
+        _bury(place, connection)
         yield connection
         if alone and sqlite.is_written(path):
             raise No(f"{path} was written again meanwhile, and may be seen half: ask once more")

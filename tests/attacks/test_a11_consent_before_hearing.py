@@ -191,5 +191,5 @@ async def test_its_key_is_its_own_artefact_and_no_stray(line: Line) -> None:
 
     assert line.house.keystore.key(clip.clip.key_id)
     (call,) = await line.house.store.reader.rows(Call, id=CALL)
-    shelf = {one.artefact: one.keys for one in sealings(call, None, None, (clip.clip.key_id,))}
+    shelf = {one.artefact: one.keys for one in sealings(call, None, (), None, (clip.clip.key_id,))}
     assert shelf[Artefact.CONSENT_CLIP] == (clip.clip.key_id,)
