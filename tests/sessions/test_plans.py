@@ -1,5 +1,7 @@
 """What is known of a call when it is answered, by its rows."""
 
+from typing import Any
+
 import pytest
 
 from consent.policy.terms import Role
@@ -58,7 +60,7 @@ async def test_a_colleague_is_with_the_caller_they_are_asked_about(house: House)
 
 async def test_a_supervisor_is_with_the_caller_they_listen_to(house: House) -> None:
     await up(house.store, "ann", policy="never")
-    by = {"call": "ann", "basis": await basis(house.store)}
+    by: dict[str, Any] = {"call": "ann", "basis": await basis(house.store)}
     other = await house.store.act(supervision_dialled, sender="operator", **by)
     await picks_up(house.store, other, ATTENDANT)
 
@@ -69,7 +71,7 @@ async def test_a_supervisor_is_with_the_caller_they_listen_to(house: House) -> N
 
 
 async def test_whoever_we_call_is_a_caller_too(house: House) -> None:
-    by = {"basis": await basis(house.store)}
+    by: dict[str, Any] = {"basis": await basis(house.store)}
     other = await house.store.act(call_dialled, sender="operator", **by)
     await picks_up(house.store, other, "x:Y")
 
