@@ -45,12 +45,17 @@ def plans(rows: Reads, toml: str = "", notes: list[dict[str, Any]] | None = None
     written = (
         toml if "[consent]" in toml else f'[consent]\npolicy = "law"\nplace = "Dublin"\n{toml}'
     )
+
+    def note(what: str, **facts: Any) -> None:
+        if notes is not None:
+            notes.append(facts)
+
     return plans_of(
         parse(written, {}),
         rows=rows,
         secret=SECRET,
         clock=lambda: NOW_US,
-        note=lambda what, **facts: None if notes is None else notes.append(facts),
+        note=note,
     )
 
 
