@@ -40,7 +40,8 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[bytes] = []
         self.leaves: list[bytes] = []
-        self.number, self.link = 0, None
+        self.number = 0
+        self.link: str | None = None
 
     def add(self, at_us: int, *rows: tuple[str, Row | None, Row]) -> None:
         deltas = [list(one) for one in rows]

@@ -58,14 +58,14 @@ def _concerns(
 ) -> bool:
     row = new or old or {}
     if table in OWN:
-        return row["id"] == call
+        return bool(row["id"] == call)
     if table == "basis":
         return row["id"] in wanted and not _only_used(old, new)
     if table in ("legal_hold", "standing_approval"):
         return row["id"] in wanted
     if table == "gate_vote":
         return row["gate"] in wanted
-    return row.get("call") == call
+    return bool(row.get("call") == call)
 
 
 def _only_used(old: dict[str, Any] | None, new: dict[str, Any] | None) -> bool:

@@ -159,12 +159,11 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
         yield "audio", absent or hashes.get(name) == r.sha256, name
         if name in p.files and r.key_id in p.keys:
             bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + f"|{r.rate}" * (r.rate != 8_000)
-            own, key = b64decode(getattr(r, "wrapped_key", "")), p.keys[r.key_id]
+            own, used = b64decode(getattr(r, "wrapped_key", "")), p.keys[r.key_id]
             if own:  # The chunk's own key, under that of its track.
-                key = attempt(AESGCM(key).decrypt, own[:12], own[12:], bound.encode())
+                used = attempt(AESGCM(used).decrypt, own[:12], own[12:], bound.encode()) or used
             sealed = pack(">IQ", r.epoch, r.n), p.files[name].read_bytes(), bound.encode()
-            pcm: bytes = attempt(lambda key, *box: AESGCM(key).decrypt(*box), key, *sealed)
-            yield "sealed", len(pcm) == 2 * r.samples, name
+            yield "sealed", len(attempt(AESGCM(used).decrypt, *sealed)) == 2 * r.samples, name
     chunks, gaps = ([*p.rows[table].values()] for table in ("chunk", "chunk_gap"))
     numbers = {(r.party, r.epoch, r.n) for r in chunks + gaps}
     whole = all(not n or (party, epoch, n - 1) in numbers for party, epoch, n in numbers)
