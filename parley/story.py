@@ -23,7 +23,7 @@ def entries(rows: apsw.Connection, call: str, basis: str | None) -> list[bytes]:
     """
     own = rows.execute("SELECT seq, entry FROM log WHERE scope = ? ORDER BY seq", (call,))
     found: dict[int, bytes] = {seq: bytes(entry) for seq, entry in own}
-    wanted = {call} | ({basis} if basis else set())
+    wanted: set[str] = {call, basis} if basis else {call}
     looked: set[str] = set()
     while (new := sorted(wanted - looked)) and len(looked) < NEEDLES_MAX:
         for needle in new[: NEEDLES_MAX - len(looked)]:

@@ -49,6 +49,7 @@ class Pack {
       ? []
       : Object.entries(found).map(([id, key]) => [id, Buffer.from(key, 'base64')]))
     this.tables = new Map()
+    this.before = new Map() // event -> the one before it about the same scope
   }
 
   walk (below) {
@@ -217,7 +218,7 @@ const RULES = {
 
   * consent_key (pack, entry, row) {
     const by = pack.row('consent_event', row.event) ?? NOBODY
-    const grants = OPENING.includes(by.state) && GRANTS.has(by.number)
+    const grants = (GRANTS.get(by.number) ?? []).includes(pack.before.get(by.id)?.state)
     const isNow = by.at_us === row.at_us && row.at_us === entry.at_us && by.epoch === row.epoch
     yield ['birth', grants && isNow && by.scope === 'recording' && by.party === 'caller']
   },
@@ -262,6 +263,7 @@ function * replay (pack) {
       if (table !== 'consent_event' || !row || row.party !== 'caller') continue
       const was = latest.get(`turn\n${row.scope}`) ?? NOBODY
       latest.set(`turn\n${row.scope}`, row)
+      pack.before.set(row.id, was)
       if (row.is_open !== was.is_open) spans.turn(row)
     }
     for (const [table, , row] of mine) {
