@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from re import fullmatch
 from struct import pack
 from types import SimpleNamespace as Row
 from typing import Any
@@ -21,21 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 LISTS, SIGNATURE = ("manifest-sha256.txt", "tagmanifest-sha256.txt"), "tagmanifest-sha256.sig"
 FILE_BYTES_MAX, ADDED = 1 << 30, ("consent_", "chunk", "segment", "gate_vote", "key_destroyed")
 # The rows of the table of consent that grant, and out of which states; 33 is an emergency.
-GRANTS = [
-    "6:unresolved",
-    "6:notice_due",
-    "8:confirm_due",
-    "11:asked",
-    "11:read_back",
-    "12:read_back",
-    "16:reasked",
-    "17:asked",
-    "33:unresolved",
-    "33:notice_due",
-    "33:confirm_due",
-    "33:ask_due",
-    "33:refused",
-]
+GRANTS = "6:(unresolved|notice_due)|8:confirm_due|1[12]:read_back|1[17]:asked|16:reasked|33:.+"
 OPENING, LISTENING = ("basis_ok", "granted", "vital"), ("asked", "read_back", "reasked")
 NEVER_US = 1 << 62
 NOBODY = Row(state="", epoch=0, is_open=False, number=0, at_us=NEVER_US, party="", scopes=())
@@ -100,7 +87,7 @@ def attempt(do: Callable[..., Any], *given: object) -> Any:
 # Rule, table, and what is true of each of its rows: p is the pack, e the entry, r the row.
 LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
     ("grant", "consent_event", lambda p, e, r: r.state not in OPENING or
-        r.was.state in OPENING or f"{r.number}:{r.was.state}" in GRANTS),
+        r.was.state in OPENING or fullmatch(GRANTS, f"{r.number}:{r.was.state}")),
     ("grant", "consent_event", lambda p, e, r:
         (r.is_open, r.at_us) == (r.state in OPENING and not r.closed_by, e.at_us)),
     ("epoch", "consent_event", lambda p, e, r:
@@ -111,7 +98,7 @@ LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
     ("heard", "consent_heard", lambda p, e, r:
         r.played_ms * 1000 >= r.total_ms * r.must_hear_permille),
     ("birth", "consent_key", lambda p, e, r: (by := p.rows["consent_event"][r.event]) and
-        f"{by.number}:{by.was.state}" in GRANTS and by.at_us == r.at_us == e.at_us and
+        fullmatch(GRANTS, f"{by.number}:{by.was.state}") and by.at_us == r.at_us == e.at_us and
         (by.scope, by.party, by.epoch) == ("recording", "caller", r.epoch)),
     ("birth", "chunk", lambda p, e, r: (key := p.rows["consent_key"][r.key_id]) and
         key.party == r.party and key.at_us <= r.captured_from_us),

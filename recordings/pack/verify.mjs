@@ -19,9 +19,10 @@ const LISTENING = ['asked', 'read_back', 'reasked']
 // The rows of the table of consent that grant, and the states they grant out of.
 const GRANTS = new Map([
   [6, ['unresolved', 'notice_due']], [8, ['confirm_due']], [11, ['asked', 'read_back']],
-  [12, ['read_back']], [16, ['reasked']], [17, ['asked']],
-  [33, ['unresolved', 'notice_due', 'confirm_due', 'ask_due', 'refused']]
+  [12, ['read_back']], [16, ['reasked']], [17, ['asked']]
 ])
+const EMERGENCY = 33
+const mayGrant = (number, state) => number === EMERGENCY || (GRANTS.get(number) ?? []).includes(state)
 const NOBODY = { state: '', epoch: 0, is_open: false, number: 0 }
 
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest()
@@ -199,8 +200,7 @@ const RULES = {
     const was = latest.get(who) ?? NOBODY
     latest.set(who, row)
     const opens = OPENING.includes(row.state)
-    const out = [...OPENING, ...(GRANTS.get(row.number) ?? [])]
-    yield ['grant', !opens || out.includes(was.state)]
+    yield ['grant', !opens || OPENING.includes(was.state) || mayGrant(row.number, was.state)]
     yield ['grant', row.is_open === (opens && row.closed_by.length === 0) && row.at_us === entry.at_us]
     yield ['epoch', row.epoch === was.epoch + (row.is_open !== was.is_open ? 1 : 0)]
     if (row.event === 'heard') {
@@ -218,7 +218,7 @@ const RULES = {
 
   * consent_key (pack, entry, row) {
     const by = pack.row('consent_event', row.event) ?? NOBODY
-    const grants = (GRANTS.get(by.number) ?? []).includes(pack.before.get(by.id)?.state)
+    const grants = by !== NOBODY && mayGrant(by.number, pack.before.get(by.id)?.state)
     const isNow = by.at_us === row.at_us && row.at_us === entry.at_us && by.epoch === row.epoch
     yield ['birth', grants && isNow && by.scope === 'recording' && by.party === 'caller']
   },

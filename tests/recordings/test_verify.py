@@ -4,6 +4,7 @@ import ast
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from consent.machine import OPENING, ROWS, State
 from recordings import evidence, verify
 from recordings.pack import open_keys
 from recordings.pack.checks import check
@@ -293,6 +295,23 @@ def test_a_yes_before_the_question_was_heard(tmp_path: Path) -> None:
     call.ask(BEGIN_US, heard=False)
     call.grant(GRANTED_US)
     assert broken(call.write(tmp_path)) == {"grant", "birth"}
+
+
+def test_the_rows_that_grant_are_those_of_the_machine() -> None:
+    opening = [
+        f"{row.number}:{state}"
+        for row in ROWS
+        for state in row.states
+        if row.to in OPENING and state not in OPENING
+    ]
+    assert all(re.fullmatch(verify.GRANTS, one) for one in opening)
+    others = [
+        f"{row.number}:{state}"
+        for row in ROWS
+        for state in row.states
+        if row.to not in (*OPENING, State.READ_BACK_DUE, State.READ_BACK) and row.number != 16
+    ]
+    assert not any(re.fullmatch(verify.GRANTS, one) for one in others)
 
 
 def test_a_question_that_was_not_played_to_its_must_hear_mark(tmp_path: Path) -> None:
