@@ -23,7 +23,7 @@ def entries(rows: apsw.Connection, call: str, basis: str | None) -> list[bytes]:
     """
     own = rows.execute("SELECT seq, entry FROM log WHERE scope = ? ORDER BY seq", (call,))
     found: dict[int, bytes] = {seq: bytes(entry) for seq, entry in own}
-    wanted = {call} | ({basis} if basis else set())
+    wanted: set[str] = {call, basis} if basis else {call}
     looked: set[str] = set()
     while (new := sorted(wanted - looked)) and len(looked) < NEEDLES_MAX:
         for needle in new[: NEEDLES_MAX - len(looked)]:
@@ -58,14 +58,14 @@ def _concerns(
 ) -> bool:
     row = new or old or {}
     if table in OWN:
-        return row["id"] == call
+        return bool(row["id"] == call)
     if table == "basis":
         return row["id"] in wanted and not _only_used(old, new)
     if table in ("legal_hold", "standing_approval"):
         return row["id"] in wanted
     if table == "gate_vote":
         return row["gate"] in wanted
-    return row.get("call") == call
+    return bool(row.get("call") == call)
 
 
 def _only_used(old: dict[str, Any] | None, new: dict[str, Any] | None) -> bool:

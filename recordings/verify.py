@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from re import fullmatch
 from struct import pack
 from types import SimpleNamespace as Row
 from typing import Any
@@ -21,12 +22,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 LISTS, SIGNATURE = ("manifest-sha256.txt", "tagmanifest-sha256.txt"), "tagmanifest-sha256.sig"
 FILE_BYTES_MAX, ADDED = 1 << 30, ("consent_", "chunk", "segment", "gate_vote", "key_destroyed")
 # The rows of the table of consent that grant, and out of which states; 33 is an emergency.
-GRANTS = {6: "unresolved notice_due", 8: "confirm_due", 11: "asked read_back", 12: "read_back"}
-GRANTS |= {16: "reasked", 17: "asked", 33: "unresolved notice_due confirm_due ask_due refused"}
+GRANTS = "6:(unresolved|notice_due)|8:confirm_due|1[12]:read_back|1[17]:asked|16:reasked|33:.+"
 OPENING, LISTENING = ("basis_ok", "granted", "vital"), ("asked", "read_back", "reasked")
 NEVER_US = 1 << 62
 NOBODY = Row(state="", epoch=0, is_open=False, number=0, at_us=NEVER_US, party="", scopes=())
-vars(NOBODY).update(first_epoch=NEVER_US, gate="", standing="", requested_by="")
+vars(NOBODY).update(was=NOBODY, first_epoch=NEVER_US, gate="", standing="", requested_by="")
 
 
 class Pack:
@@ -44,7 +44,7 @@ class Pack:
         self.public = Ed25519PublicKey.from_public_bytes(b64decode(self.vkey.split("+", 2)[2])[1:])
         found: dict[str, str] = json.loads(keys or self.text("data/keys.json"))
         self.keys = {name: b64decode(found[name]) for name in found if "ciphertext" not in found}
-        self.rows: Any = defaultdict(lambda: defaultdict(lambda: NOBODY))
+        self.rows: Any = defaultdict(lambda: defaultdict[str, Any](lambda: NOBODY))
         self.latest: Any = defaultdict(lambda: NOBODY)
         self.flips: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -87,7 +87,7 @@ def attempt(do: Callable[..., Any], *given: object) -> Any:
 # Rule, table, and what is true of each of its rows: p is the pack, e the entry, r the row.
 LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
     ("grant", "consent_event", lambda p, e, r: r.state not in OPENING or
-        r.was.state in (*OPENING, *GRANTS.get(r.number, "").split())),
+        r.was.state in OPENING or fullmatch(GRANTS, f"{r.number}:{r.was.state}")),
     ("grant", "consent_event", lambda p, e, r:
         (r.is_open, r.at_us) == (r.state in OPENING and not r.closed_by, e.at_us)),
     ("epoch", "consent_event", lambda p, e, r:
@@ -98,7 +98,7 @@ LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
     ("heard", "consent_heard", lambda p, e, r:
         r.played_ms * 1000 >= r.total_ms * r.must_hear_permille),
     ("birth", "consent_key", lambda p, e, r: (by := p.rows["consent_event"][r.event]) and
-        by.state in OPENING and by.number in GRANTS and by.at_us == r.at_us == e.at_us and
+        fullmatch(GRANTS, f"{by.number}:{by.was.state}") and by.at_us == r.at_us == e.at_us and
         (by.scope, by.party, by.epoch) == ("recording", "caller", r.epoch)),
     ("birth", "chunk", lambda p, e, r: (key := p.rows["consent_key"][r.key_id]) and
         key.party == r.party and key.at_us <= r.captured_from_us),
@@ -159,12 +159,11 @@ def claims(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
         yield "audio", absent or hashes.get(name) == r.sha256, name
         if name in p.files and r.key_id in p.keys:
             bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + f"|{r.rate}" * (r.rate != 8_000)
-            own, key = b64decode(getattr(r, "wrapped_key", "")), p.keys[r.key_id]
+            own, used = b64decode(getattr(r, "wrapped_key", "")), p.keys[r.key_id]
             if own:  # The chunk's own key, under that of its track.
-                key = attempt(AESGCM(key).decrypt, own[:12], own[12:], bound.encode())
+                used = attempt(AESGCM(used).decrypt, own[:12], own[12:], bound.encode()) or used
             sealed = pack(">IQ", r.epoch, r.n), p.files[name].read_bytes(), bound.encode()
-            pcm: bytes = attempt(lambda key, *box: AESGCM(key).decrypt(*box), key, *sealed)
-            yield "sealed", len(pcm) == 2 * r.samples, name
+            yield "sealed", len(attempt(AESGCM(used).decrypt, *sealed)) == 2 * r.samples, name
     chunks, gaps = ([*p.rows[table].values()] for table in ("chunk", "chunk_gap"))
     numbers = {(r.party, r.epoch, r.n) for r in chunks + gaps}
     whole = all(not n or (party, epoch, n - 1) in numbers for party, epoch, n in numbers)

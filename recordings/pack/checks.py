@@ -95,12 +95,14 @@ def _sound(pack: Path, rows: dict[str, dict[str, Row]]) -> Faults:
     chunks = [
         vault.Chunk(**{name: row[name] for name in names if name in row})
         for row in rows.get("chunk", {}).values()
+        # What was erased since is a gap under the same id.
+        if row["id"] not in rows.get("chunk_gap", {})
     ]
     rate = vault.track_rate(chunks)
     samples = vault.track_samples(chunks, rate)
     tracks = {party: vault.timeline([], samples, rate) for party in vault.PARTIES}
     for chunk in sorted(chunks, key=lambda chunk: (chunk.epoch, chunk.n)):
-        if chunk.key_id in keys and (pack / "data/audio" / chunk.sha256).exists():
+        if chunk.key_id in keys:
             box = (pack / "data/audio" / chunk.sha256).read_bytes()
             pcm = vault.raised(vault.open_chunk(box, keys[chunk.key_id], chunk), chunk.rate, rate)
             vault.place(tracks[chunk.party], chunk.first_sample * (rate // chunk.rate), pcm)

@@ -66,8 +66,7 @@ def rows_of(entries: Iterable[Row], call: str) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {table: [] for table in TABLES}
     for entry in entries:
         for table, _, new in entry["deltas"]:
-            about = None if new is None else new.get("call", new.get("id"))
-            if table in found and about == call:
+            if table in found and new is not None and new.get("call", new.get("id")) == call:
                 found[table].append(new)
     return found
 
@@ -148,7 +147,7 @@ def certificate(
 def _recorded(chunks: Sequence[Row]) -> str:
     if not chunks:
         return "Nothing was recorded."
-    parts = []
+    parts: list[str] = []
     for party in sorted({one["party"] for one in chunks}):
         mine = [one["samples"] / one["rate"] for one in chunks if one["party"] == party]
         parts.append(f"{sum(mine):.1f} s of the {party}")

@@ -19,9 +19,10 @@ const LISTENING = ['asked', 'read_back', 'reasked']
 // The rows of the table of consent that grant, and the states they grant out of.
 const GRANTS = new Map([
   [6, ['unresolved', 'notice_due']], [8, ['confirm_due']], [11, ['asked', 'read_back']],
-  [12, ['read_back']], [16, ['reasked']], [17, ['asked']],
-  [33, ['unresolved', 'notice_due', 'confirm_due', 'ask_due', 'refused']]
+  [12, ['read_back']], [16, ['reasked']], [17, ['asked']]
 ])
+const EMERGENCY = 33
+const mayGrant = (number, state) => number === EMERGENCY || (GRANTS.get(number) ?? []).includes(state)
 const NOBODY = { state: '', epoch: 0, is_open: false, number: 0 }
 
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest()
@@ -49,6 +50,7 @@ class Pack {
       ? []
       : Object.entries(found).map(([id, key]) => [id, Buffer.from(key, 'base64')]))
     this.tables = new Map()
+    this.before = new Map() // event -> the one before it about the same scope
   }
 
   walk (below) {
@@ -198,8 +200,7 @@ const RULES = {
     const was = latest.get(who) ?? NOBODY
     latest.set(who, row)
     const opens = OPENING.includes(row.state)
-    const out = [...OPENING, ...(GRANTS.get(row.number) ?? [])]
-    yield ['grant', !opens || out.includes(was.state)]
+    yield ['grant', !opens || OPENING.includes(was.state) || mayGrant(row.number, was.state)]
     yield ['grant', row.is_open === (opens && row.closed_by.length === 0) && row.at_us === entry.at_us]
     yield ['epoch', row.epoch === was.epoch + (row.is_open !== was.is_open ? 1 : 0)]
     if (row.event === 'heard') {
@@ -217,7 +218,7 @@ const RULES = {
 
   * consent_key (pack, entry, row) {
     const by = pack.row('consent_event', row.event) ?? NOBODY
-    const grants = OPENING.includes(by.state) && GRANTS.has(by.number)
+    const grants = by !== NOBODY && mayGrant(by.number, pack.before.get(by.id)?.state)
     const isNow = by.at_us === row.at_us && row.at_us === entry.at_us && by.epoch === row.epoch
     yield ['birth', grants && isNow && by.scope === 'recording' && by.party === 'caller']
   },
@@ -262,6 +263,7 @@ function * replay (pack) {
       if (table !== 'consent_event' || !row || row.party !== 'caller') continue
       const was = latest.get(`turn\n${row.scope}`) ?? NOBODY
       latest.set(`turn\n${row.scope}`, row)
+      pack.before.set(row.id, was)
       if (row.is_open !== was.is_open) spans.turn(row)
     }
     for (const [table, , row] of mine) {

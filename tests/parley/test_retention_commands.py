@@ -100,7 +100,7 @@ def test_a_call_is_erased_and_the_other_is_exported(
     for call in ("call_one", "call_two"):
         assert said("export", call, "--to", tmp_path / call)[0] == 0
         assert cli.main(["verify", str(tmp_path / call)]) == 0
-    with wave.open(str(tmp_path / "call_two" / "audio" / "caller.wav")) as track:
+    with wave.open(str(tmp_path / "call_two" / "data" / "call.wav")) as track:
         assert track.getnframes() == 2 * 8_000
     paper = tmp_path / "erasure.json"
     code, out, err = said("retention", "certificate", erasure, "--to", paper)

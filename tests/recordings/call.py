@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from media import segment
 from recordings import evidence, export
 from recordings.pack.locking import PublicKey
-from recordings.vault import SAMPLE_RATE, Chunk
+from recordings.vault import SAMPLE_RATE, Chunk, wrapped
 from runtime import canonical, checkpoint, merkle
 
 CALL = "call-7"
@@ -147,12 +147,12 @@ class Call:
         """The caller comes, is asked, and hears the question."""
         self.event(at_us, 1, "joined", "unresolved")
         self.event(at_us, 4, "consent_required", "ask_due")
-        prompt = {"id": "utterance-1", "call": CALL, "party": "caller", "act": "ask"}
+        prompt: Row = {"id": "utterance-1", "call": CALL, "party": "caller", "act": "ask"}
         prompt |= {"scopes": list(SCOPES), "wordings": ["ask"], "at_us": at_us}
         self.add(at_us, "sessions.question_put", ("consent_prompt", prompt))
         if not heard:
             return
-        marks = {"id": "utterance-1", "call": CALL, "played_ms": played_ms, "total_ms": 1_000}
+        marks: Row = {"id": "utterance-1", "call": CALL, "played_ms": played_ms, "total_ms": 1_000}
         marks |= {"must_hear_permille": 900, "at_us": at_us}
         steps = [self.step(9, "heard", "asked", scope, prompt="utterance-1") for scope in SCOPES]
         self.add(
@@ -197,7 +197,12 @@ class Call:
 
     def destroy(self, at_us: int, *keys: str, votes: Sequence[str] = ("ann", "bob")) -> None:
         """Two people agree that these keys are destroyed, and they are."""
-        erasure = {"id": "erasure-1", "call": CALL, "requested_by": "operator", "gate": "gate-1"}
+        erasure: Row = {
+            "id": "erasure-1",
+            "call": CALL,
+            "requested_by": "operator",
+            "gate": "gate-1",
+        }
         erasure |= {"standing": None, "state": "begun"}
         self.add(at_us, "retention.erasure_begun", ("erasure", erasure))
         for number, who in enumerate(votes):
@@ -220,18 +225,27 @@ class Call:
     def hold(self, at_us: int) -> None:
         placed = {"id": "hold-1", "state": "active", "calls": [CALL]}
         bound = {"id": f"hold-1/{CALL}", "hold": "hold-1", "call": CALL, "too_late": False}
-        deltas = [["legal_hold", None, placed], ["held_call", None, bound]]
+        deltas: list[Delta] = [["legal_hold", None, placed], ["held_call", None, bound]]
         self.log.append(at_us, "retention.hold_placed", deltas, scope=None)
 
     def record(
-        self, party: str, epoch: int, n: int, captured_us: int, at_us: int, *, rate: int = 8_000
+        self,
+        party: str,
+        epoch: int,
+        n: int,
+        captured_us: int,
+        at_us: int,
+        *,
+        rate: int = 8_000,
+        wrap: bool = False,
     ) -> None:
-        """A second of noise."""
+        """A second of noise; `wrap`: under a key of its own, which lies in its row."""
         pcm = random.Random(f"{party}{epoch}{n}").randbytes(2 * rate)
         key_id = f"key-{party}"
         nonce = epoch.to_bytes(4, "big") + n.to_bytes(8, "big")
         bound = f"{CALL}|{party}|{epoch}|{n}" + ("" if rate == SAMPLE_RATE else f"|{rate}")
-        sealed = AESGCM(KEYS[key_id]).encrypt(nonce, pcm, bound.encode())
+        own = b"o" * 32 if wrap else KEYS[key_id]
+        sealed = AESGCM(own).encrypt(nonce, pcm, bound.encode())
         path, offset = f"{CALL}/{party}-{epoch}-{n}.chunk", 0
         if not self.old:
             path = segment.path(BOOT, n % 2)
@@ -252,6 +266,7 @@ class Call:
             path=path,
             offset=offset,
             rate=rate,
+            wrapped_key=wrapped(own, KEYS[key_id], nonce, bound.encode()) if wrap else "",
         )
         self.chunks.append(chunk)
         self.ciphertexts[chunk.name] = sealed
