@@ -187,6 +187,13 @@ class MediaClient:
         ]
         self._send({"cmd": "hear", "leg": leg, "sources": listed})
 
+    def tap(self, leg: str, of: str, what: str) -> None:
+        """The leg carries one voice of the leg `of`, "voice" or "agent", and nothing else.
+
+        Silence where the recording gate of that leg is not open. Both are in the same process.
+        """
+        self._send({"cmd": "tap", "leg": leg, "of": of, "what": what})
+
     def mute(self, leg: str, voice: bool) -> None:
         """Whether the party's voice goes to nobody: to no other leg, and not to be understood."""
         self._send({"cmd": "mute", "leg": leg, "voice": voice})

@@ -103,6 +103,15 @@ class Hear:
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """The leg carries one voice of another, `what` of WAYS, while that one's gate is open."""
+
+    leg: str
+    of: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     leg: str
     voice: bool
@@ -166,7 +175,7 @@ class Acknowledge:
     names: tuple[int, ...]
 
 
-LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press | Hear | Mute
+LegCommand: TypeAlias = Play | Stop | Listen | OpenGate | CloseGate | Press | Hear | Tap | Mute
 Command: TypeAlias = Open | LegCommand | Close | Acknowledge | Lease
 
 
@@ -264,6 +273,10 @@ def _source(item: object) -> Source:
     return Source(_name(fields, "leg"), _one_of(fields.get("what"), "what", WAYS), gain)
 
 
+def _tap(header: Header, payload: bytes) -> Command:
+    return Tap(_name(header, "leg"), _name(header, "of"), _one_of(header.get("what"), "what", WAYS))
+
+
 def _mute(header: Header, payload: bytes) -> Command:
     return Mute(_name(header, "leg"), _truth(header, "voice"))
 
@@ -338,6 +351,7 @@ PARSERS: dict[str, Callable[[Header, bytes], Command]] = {
     "lease": _lease,
     "dtmf": _dtmf,
     "hear": _hear,
+    "tap": _tap,
     "mute": _mute,
     "close": _close,
     "ack": _ack,

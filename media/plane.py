@@ -26,9 +26,10 @@ from media.commands import (
     Play,
     Press,
     Stop,
+    Tap,
     parse,
 )
-from media.gates import CLOSED, CODEC_CHANGED, Gates
+from media.gates import CLOSED, CODEC_CHANGED, LOST_A_TICK, Gates
 from media.lateness import Lateness
 from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
@@ -119,8 +120,6 @@ class Plane:
 
     def command(self, header: Header, payload: bytes, now: int) -> None:
         """Do what the node asks. What cannot be done is answered with "refused"."""
-        # No renewal comes in time that is read after the end.
-        self._gates.expire(now)
         try:
             self._do(header, payload, now)
         except ValueError as error:
@@ -145,6 +144,8 @@ class Plane:
             case Acknowledge():
                 self.outbox.acknowledge(command.names)
             case Lease():
+                # No renewal comes in time that is read after the end.
+                self._gates.expire(now)
                 self._gates.renew(command.since + self._clock_us, command.ms, now)
             case Open():
                 self._open(command, now)
@@ -177,6 +178,9 @@ class Plane:
                 self._exchange.press(line, command.digits, command.duration_ms)
             case Hear():
                 self._hear(line, command)
+            case Tap():
+                edge = Edge(self._source(command.of, command.what), 1.0, tapped=True)
+                self._exchange.hear(line, [edge])
             case Mute():
                 self._exchange.mute(line, command.voice)
 
@@ -200,11 +204,14 @@ class Plane:
     def _hear(self, line: Line, command: Hear) -> None:
         edges: list[Edge] = []
         for source in command.sources:
-            if (other := self.legs.get(source.leg)) is None:
-                raise ValueError("no such leg to hear")
-            place = other.slot * len(WAYS) + WAYS.index(source.what)
+            place = self._source(source.leg, source.what)
             edges.append(Edge(place, 10 ** (source.gain_millibel / 2_000)))
         self._exchange.hear(line, edges)
+
+    def _source(self, leg: str, what: str) -> int:
+        if (other := self.legs.get(leg)) is None:
+            raise ValueError("no such leg to hear")
+        return other.slot * len(WAYS) + WAYS.index(what)
 
     # Legs.
 
@@ -237,6 +244,7 @@ class Plane:
 
     def _reopen(self, line: Line, opening: Open, now: int) -> None:
         """Take over a changed remote or codec; the stream itself, and its clock, go on."""
+        self._gates.expire(now)
         before, epoch = line.rate, opening.gate_epoch
         if before == opening.codec.rate or self._gates.epoch(line) is None:
             self._follow(line, opening, now)
@@ -296,7 +304,7 @@ class Plane:
         if self._last_slot is not None and slot <= self._last_slot:
             return None
         self._last_slot = slot
-        self._gates.expire(now)
+        self._gates.expire(now, LOST_A_TICK)
         self.lateness.began(now, slot)
         outgoing = self._exchange.tick(slot)
         self._changes += [PortReleased(port) for port in self._ports.released(now)]

@@ -121,6 +121,7 @@ class MediaPool:
     close_gate = _routed(MediaClient.close_gate)
     dtmf = _routed(MediaClient.dtmf)
     hear = _routed(MediaClient.hear)
+    tap = _routed(MediaClient.tap)
     mute = _routed(MediaClient.mute)
 
     def close(self, leg: str, process: int | None = None) -> None:

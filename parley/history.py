@@ -31,6 +31,7 @@ import sessions.retention.notice_reducers
 import sessions.retention.reducers
 import sessions.retention.span_reducers
 import sessions.retention.standing_reducers
+import sessions.siprec.reducers
 import telephony.reducers
 import telephony.trunks.reducers
 import transcripts.reducers
@@ -80,6 +81,7 @@ DECLARING = (
     sessions.retention.reducers,
     sessions.retention.span_reducers,
     sessions.retention.standing_reducers,
+    sessions.siprec.reducers,
 )
 
 

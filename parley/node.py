@@ -27,6 +27,7 @@ from parley.calling import Calling
 from parley.config import Config, Endpoint, from_json
 from parley.control import serve as serve_operators
 from parley.filing import Filing
+from parley.forking import recorders_of
 from parley.music import MusicError, music_of
 from parley.operations import OPERATIONS
 from parley.plans import plans_of
@@ -43,6 +44,8 @@ from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
+from runtime.kek_sources import source_of
+from runtime.key_errors import KekError
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
@@ -55,7 +58,7 @@ from sessions import recovery
 from sessions.house import House, Settings
 from sessions.leasing import keep_leased
 from sessions.lines import end
-from sessions.routing import by_trunks
+from sessions.routing import by_named_trunk, by_trunks
 from sessions.switchboard import Switchboard
 from telephony.endpoint import Held, SipEndpoint
 from telephony.flow import Transport
@@ -134,7 +137,7 @@ class Node:
         depth = Depth.ALL if go.get("first", True) else Depth.TAIL
         try:
             board = await self._open(Path(go["data"]), self._config, depth)
-        except StoreDamaged as damage:
+        except (StoreDamaged, KekError) as damage:
             self._tell_damage(damage)
             return 1
         retaining = self._retaining(board.house, Path(go["data"]))
@@ -207,8 +210,8 @@ class Node:
         return retaining
 
     def _tell_damage(self, error: BaseException | None) -> None:
-        """The keeper must know: a successor would find the same store."""
-        if isinstance(error, StoreDamaged):
+        """The keeper must know: a successor would find the same store, and the same KEK."""
+        if isinstance(error, StoreDamaged | KekError):
             content = json.dumps({"damaged": str(error)[:DAMAGE_CHARS_MAX]}).encode()
             self._control.send(content)
 
@@ -233,10 +236,11 @@ class Node:
             media_inside=specified(config.media.address),
             local_networks=config.sip.local_networks,
             hold_music=_music(config),
+            recorders=recorders_of(config),
             human=config.consent.human,
         )
         agents = Agents(config.agent.app, _database(config))
-        keystore = Keystore(data / "keys")
+        keystore = Keystore(data / "keys", source_of(config.keys.kek, data))
         house = House(
             settings=settings,
             store=store,
@@ -302,7 +306,9 @@ class Node:
         )
         trunks.lines.attach(endpoint)
         board.house.sip = endpoint
-        board.house.route = by_trunks(trunks.lines, f"sip:parley@{reached[0].sent_by()}")
+        ours = f"sip:parley@{reached[0].sent_by()}"
+        board.house.route = by_trunks(trunks.lines, ours)
+        board.house.route_to_recorder = by_named_trunk(trunks.lines, ours)
         await recovery.resume(board, unoffered)
         return endpoint
 
@@ -324,6 +330,7 @@ class Node:
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await board.house.performer.idle()
+                await board.recorders.idle()
         except TimeoutError:
             note("not everything was sealed; the next start goes on with it")
         await board.house.performer.close()

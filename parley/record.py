@@ -5,13 +5,21 @@ from dataclasses import asdict
 
 import apsw
 
-from consent.tables import Basis, ConsentEvent, ConsentHeard, ConsentPrompt, ConsentTerm
+from consent.tables import (
+    Basis,
+    ConsentClip,
+    ConsentEvent,
+    ConsentHeard,
+    ConsentPrompt,
+    ConsentTerm,
+)
 from conversation.tables import Action
 from parley import joined, transcript
-from parley.plain import Key, Plain, fields_of, opened
+from parley.plain import Key, Plain, fields_of, is_readable, opened
 from recordings.tables import Chunk, ChunkGap, Recording
 from runtime.tables import select
 from sessions.imported_tables import ImportedCall
+from sessions.siprec.tables import RecordingElsewhere, RecordingSession
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
 from telephony.sip.dialog import read_lines
@@ -65,6 +73,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "terms": _terms(rows, call),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "prompts": _prompts(rows, call),
+        "clips": [_clip(clip, key) for clip in select(rows, ConsentClip, ("call",), (call,))],
         "transcript": transcript.segments(rows, key, call),
         "actions": [
             _action(action, key)
@@ -73,6 +82,13 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
             )
         ],
         "recording": _recording(rows, call),
+        "recorders": [
+            fields_of(one, "call") for one in select(rows, RecordingSession, ("call",), (call,))
+        ],
+        "recorded_elsewhere": [
+            fields_of(one, "id", "call")
+            for one in select(rows, RecordingElsewhere, ("call",), (call,))
+        ],
         "media": _media(rows, call),
     }
 
@@ -155,6 +171,11 @@ def _prompts(rows: apsw.Connection, call: str) -> list[Plain]:
 
 def _consent(event: ConsentEvent) -> Plain:
     return fields_of(event, "call")
+
+
+def _clip(clip: ConsentClip, key: Key) -> Plain:
+    """That there is one: its sound is no part of what is shown."""
+    return {**fields_of(clip, "call", "clip"), "erased": not is_readable(clip.clip, key)}
 
 
 def _action(action: Action, key: Key) -> Plain:

@@ -75,6 +75,8 @@ def authorities(path: Path) -> list[Certificate]:
 def recipient(path: Path) -> PublicKey:
     """Whoever has the private key to this certificate, or public key."""
     content = _read(path)
+    if content.lstrip().startswith(b"{"):
+        return _jwk(content, path)
     try:
         is_certificate = b"BEGIN CERTIFICATE" in content
         key: object = (
@@ -86,6 +88,19 @@ def recipient(path: Path) -> PublicKey:
         raise BadPem(f"{path} holds neither a certificate nor a public key in PEM") from error
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise BadPem(f"{path}: a vCon is encrypted for RSA and elliptic curve keys")
+    return key
+
+
+def _jwk(content: bytes, path: Path) -> PublicKey:
+    """RFC 7517. A private one has a public one in it, and that is all that is taken."""
+    try:
+        key: object = JWK.from_json(content.decode()).get_op_key("wrapKey")
+    except (JWException, ValueError, KeyError, TypeError) as error:
+        raise BadPem(f"{path} holds no JSON Web Key: {error}") from error
+    if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        key = key.public_key()
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise BadPem(f"{path}: keys of recipients are RSA or elliptic curve keys")
     return key
 
 

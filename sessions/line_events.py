@@ -28,10 +28,16 @@ class LineEvents:
             await self._take(await self._told.get())
 
     async def _take(self, event: sip.Event) -> None:
+        if self._parts.recorders.heard(event):
+            return
         match event:
             case sip.Invited(dialog_id=call, from_uri=remote, request_uri=local):
                 remote = shown(remote, event.headers, event.trunk)
                 await self._parts.admission.offered(call, remote, local, event.replaces or None)
+                self._parts.soon(self._parts.awareness.noticed(call, event.sdp))
+            case sip.TakenForRecorder(call_id=call_id):
+                self._house.note("a recording was offered to us and refused (RFC 7866)")
+                self._parts.soon(self._parts.awareness.refused_a_recording(call_id))
             case sip.Cancelled(dialog_id=call, reasons=reasons):
                 cause = causes.of_giving_up(reasons)
                 await end(self._house, call, "caller, before the answer", cause)
@@ -63,6 +69,7 @@ class LineEvents:
                 if digit is not None and call in self._calls:
                     self._parts.attending.deliver(call, {"event": "dtmf", "digit": digit}, b"")
             case sip.Offered(dialog_id=call, sdp=body, method=method) if call in self._calls:
+                self._parts.soon(self._parts.awareness.noticed(call, body))
                 self._parts.soon(self._parts.lines.renegotiate(self._calls[call], body, method))
             case sip.Renegotiated(dialog_id=call, sdp=body) if call in self._calls:
                 self._parts.soon(self._parts.lines.renegotiated(self._calls[call], body))

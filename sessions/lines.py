@@ -16,6 +16,7 @@ from sessions.house import House
 from sessions.legs import ANY_ADDRESS, Legs
 from sessions.live import LiveCall
 from sessions.reducers import call_answered, call_ended, call_rang
+from sessions.siprec import saying
 from sessions.tables import Leg
 from sessions.voice import Voice
 from telephony import sdp
@@ -142,7 +143,7 @@ class Lines:
         dialog = self._dialogs[live.id]
         muxes = leg.rtcp_mux if body is None else True
         direction = await self._direction(live.id)
-        wanted = self._terms(leg, dialog.trunk, direction, muxes=muxes)
+        wanted = await self._told(self._terms(leg, dialog.trunk, direction, muxes=muxes), dialog)
         before, codecs, local = dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog)
         try:
             if body is None:
@@ -167,7 +168,8 @@ class Lines:
         """Offer the same media in this direction; whether the other side agreed."""
         leg = await self.legs.of(live.id)
         dialog = self._dialogs[live.id]
-        wanted = self._terms(leg, dialog.trunk, direction, muxes=leg.rtcp_mux)
+        muxes = leg.rtcp_mux
+        wanted = await self._told(self._terms(leg, dialog.trunk, direction, muxes=muxes), dialog)
         body = negotiating.offered(
             dialog.local_sdp, self._codecs(dialog), self._local(leg, dialog), leg, wanted
         )
@@ -214,6 +216,10 @@ class Lines:
         drawn = negotiating.terms(srtp, agreed, self._house.entropy, direction)
         return replace(drawn, rtcp_mux=muxes or trunk in self._house.settings.shared)
 
+    async def _told(self, terms: sdp.Terms, dialog: DialogState) -> sdp.Terms:
+        """And whether a recording is on, where they want to be told (RFC 7866 section 7.2)."""
+        return replace(terms, record=await saying.said(self._house, dialog))
+
     def _local(self, leg: Leg, dialog: DialogState) -> Address:
         """Where this peer can send audio to."""
         return Address(self._house.settings.media_towards(dialog.destination_host), leg.port)
@@ -237,7 +243,8 @@ class Lines:
         codecs = negotiating.preference(self._codecs(dialog), known)
         # Once it has been answered, that is said again.
         offer = remote_offer(dialog) or dialog.remote_sdp
-        wanted = self._terms(known, dialog.trunk, SENDRECV, muxes=bool(offer))
+        terms = self._terms(known, dialog.trunk, SENDRECV, muxes=bool(offer))
+        wanted = await self._told(terms, dialog)
         if offer:
             _, audio = sdp.answer(offer, codecs, ANY_ADDRESS, 0, 0, terms=wanted)
         else:

@@ -38,6 +38,8 @@ class MediaEvents:
                 await self._parts.sealing.take(header)
             elif header["event"] == "stats":
                 self._media_told(header)
+            elif "id" in header and self._parts.recorders.has(header.get("leg", "")):
+                self._house.media.ack([header["id"]])
             elif header["event"] == "quality":
                 self._parts.soon(self._parts.sealing.measured(header))
             elif header.get("leg") in self._calls:
@@ -64,6 +66,7 @@ class MediaEvents:
                 await self._resume(live, lost=_why_lost(leg))
             except MediaUnavailable as error:
                 self._house.note("media was lost again", call=live.id, why=named(error))
+        await self._parts.recorders.media_came(process, there)
         for stranger in there:
             media.close(stranger, process)
 

@@ -54,7 +54,7 @@ def offered(before: bytes, codecs: Sequence[str], local: Address, leg: Leg, want
         wanted = replace(wanted, keys=kept)
     elif wanted.srtp is Srtp.OPTIONAL:
         # They did without: new keys each time would only make each offer another one.
-        wanted = Terms(wanted.direction)
+        wanted = Terms(wanted.direction, record=wanted.record)
     fresh = sdp.build_offer(preference(codecs, leg), local, *first_origin(leg), terms=wanted)
     return sdp.revised(before, fresh)
 

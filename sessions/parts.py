@@ -20,6 +20,8 @@ from sessions.live import LiveCall
 from sessions.moving import Moving
 from sessions.referring import Referring
 from sessions.sealing import Sealing
+from sessions.siprec.awareness import Awareness
+from sessions.siprec.recorders import Recorders
 from sessions.transferring import Transferring
 from sessions.turns import Turns
 from sessions.voice import Voice
@@ -37,6 +39,7 @@ class Parts:
         self.callers = Callers(house)
         self.voice = Voice(house, self.calls)
         self.lines = Lines(house, self.calls, self.dialogs, self.callers, self.voice)
+        self.recorders = Recorders(house, self.dialogs, self.callers, self.lines.legs)
         self.holding = Holding(self.calls, self.lines.reoffer)
         self.referring = Referring(house)
         self.turns = Turns(house, self.calls, self.referring)
@@ -64,6 +67,9 @@ class Parts:
             callers=self.callers,
             lines=self.lines,
             prepare_agent=self.admission.prepare_agent,
+        )
+        self.awareness = Awareness(
+            house, self.calls, self.dialogs, reoffer=self.lines.reoffer_as_is, soon=self.soon
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         for kind, perform in (

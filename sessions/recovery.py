@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from consent.filed import ConsentOnFile
-from consent.tables import Basis, ConsentKey
+from consent.tables import Basis, ConsentClip, ConsentKey
 from conversation.tables import Memory
 from recordings import segments, vault
 from recordings.access import Access
@@ -66,6 +66,7 @@ async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState
         board.dialogs[dialog.id] = dialog
         if dialog.status == TERMINATED:
             board.callers.leave(dialog.id)
+    await board.recorders.recall()
     return [
         dialog
         for dialog in board.dialogs.values()
@@ -98,6 +99,7 @@ async def resume(board: Switchboard, unoffered: list[DialogState]) -> None:
     for order in await reader.rows(Dial):
         if order.referrer in board.calls:
             board.referring.went(order)
+    await board.recorders.resume()
     await board.house.performer.recover()
 
 
@@ -118,6 +120,7 @@ async def sweep(house: House) -> None:
     now = house.clock()
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [basis.party.key_id for basis in await reader.rows(Basis)]
+    keys += [one.clip.key_id for one in await reader.rows(ConsentClip)]
     keys += [filed.party.key_id for filed in await reader.rows(ConsentOnFile)]
     keys += [key.id for key in await reader.rows(ConsentKey)]
     keys += [hold.matter.key_id for hold in await reader.rows(LegalHold)]

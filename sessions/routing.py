@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from runtime.errors import Refused
+from sessions.siprec.recorder import Recorder
 from telephony.flow import Hop
 from telephony.sip.dialog import contact_hop
 from telephony.sip.headers import Lines
@@ -43,6 +44,28 @@ def directly(from_uri: str = NOBODY) -> Routing:
         if hop is None:
             raise Refused("no way leads to who is called: the URI names no IP address")
         return Route((hop,), from_uri)
+
+    return route
+
+
+RecorderRouting = Callable[[Recorder], Awaitable[Route]]
+"""The route to a recorder of others. Raises Refused where no way leads there."""
+
+
+def straight(from_uri: str = NOBODY) -> RecorderRouting:
+    """As `directly`."""
+    return lambda recorder: directly(from_uri)(recorder.uri)
+
+
+def by_named_trunk(lines: TrunkLines, from_uri: str) -> RecorderRouting:
+    """By the trunk that a recorder names; without one, where its URI leads."""
+
+    async def route(recorder: Recorder) -> Route:
+        try:
+            way = await lines.way_by(recorder.trunk, recorder.uri, from_uri)
+        except NoTrunk as why:
+            raise Refused(str(why)) from why
+        return Route(way.hops, way.from_uri, way.headers, way.trunk, uri=way.target_uri)
 
     return route
 

@@ -18,6 +18,8 @@ class Switchboard(Parts):
         self.line = LineEvents(self)
         self.media = MediaEvents(self)
         house.store.listen(Changes(self).committed)
+        house.store.listen(self.recorders.committed)
+        house.store.listen(self.awareness.committed)
 
     async def save(self, dialog: DialogState) -> None:
         """A dialog changed: what follows from it may be sent when this returns."""

@@ -29,7 +29,7 @@ US = 1_000_000
 class Heard:
     """What one tick released: who began and ended speaking, who speaks, and the last frames.
 
-    And which keys came as sound.
+    And which keys came as sound. `positions`: where the frames belong on their legs' timelines.
     """
 
     speech: Found
@@ -37,6 +37,7 @@ class Heard:
     speaking: Slots
     slots: Slots
     frames: Frames
+    positions: Slots
 
 
 class Bank:
@@ -44,6 +45,7 @@ class Bank:
         self, slots: int, rate: int, chunk_ms: int, detector: Callable[[], Detector]
     ) -> None:
         self.rate, self.frame = rate, rate // 50
+        self._remembered = plc.LOST_FRAMES_MAX * self.frame + plc.HISTORY_MS * rate // 1_000
         self.rings = Rings(slots, rate)
         self.placements = Placements(slots, rate)
         self.speech = Speech(slots, rate, self.rings, detector)
@@ -111,7 +113,7 @@ class Bank:
         found: Found = []
         pressed: Pressed = []
         speaking = NOBODY
-        slots, frames = NOBODY, np.empty((0, self.frame), np.int16)
+        slots, frames, positions = NOBODY, np.empty((0, self.frame), np.int16), NOBODY
         while (ready := ready[cursor[ready] <= due[ready]]).size:
             positions, frames = self._release(ready)
             keys, sounding = self.keys.push(ready, positions, frames)
@@ -121,7 +123,16 @@ class Bank:
             # More than one frame of a leg is due where we were late.
             speaking = np.union1d(speaking, talking) if speaking.size else talking
             slots = ready
-        return Heard(found, pressed, speaking, slots, frames)
+        return Heard(found, pressed, speaking, slots, frames, positions)
+
+    def is_covered(self, slots: Slots, positions: Slots) -> Mask:
+        """Whether frames at these positions may leave by a tap: an open gate covers them.
+
+        And all that they may be made of, too: what was lost is concealed out of what went before,
+        and who takes another rate remembers the end of the frame before.
+        """
+        covered: Mask = positions - self._remembered >= self.recorders.since[slots]
+        return covered
 
     def _adapt(self, slots: Slots) -> None:
         """Wait longer at once, and less by a frame at a time, while nothing is heard."""

@@ -186,7 +186,7 @@ class Exchange:
 
     def tick(self, slot_us: int) -> Outgoing:
         """One 20 ms slot: listen, then speak. One datagram for each leg that sends."""
-        self.news.now = slot_us
+        self.news.slot = slot_us
         self._arrange()
         for rate, bank in self.banks.items():
             active = bank.active
@@ -259,6 +259,8 @@ class Exchange:
         said[sources * len(WAYS) + VOICE] = 0
         spoken = self.mixer.is_source[heard.slots, VOICE] & ~self.lines.mute[heard.slots]
         said[heard.slots[spoken] * len(WAYS) + VOICE] = heard.frames[spoken]
+        covered = bank.is_covered(heard.slots, heard.positions)
+        self.mixer.is_covered[heard.slots * len(WAYS) + VOICE] = covered
 
     def _tones(self) -> Tones:
         tones: Tones = {}
@@ -283,6 +285,8 @@ class Exchange:
             said[sources * len(WAYS) + AGENT] = 0
             spoken = self.mixer.is_source[slots, AGENT]
             said[slots[spoken] * len(WAYS) + AGENT] = frames[spoken]
+            covered = bank.is_covered(slots, self._positions[slots])
+            self.mixer.is_covered[slots * len(WAYS) + AGENT] = covered
         for slot in over:
             bank.stage.settle(slot)
             self.cue(self.lines.by_slot[slot])

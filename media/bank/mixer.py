@@ -4,17 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from media.bank.memory import Frames, Levels, Slots, lazily
+from media.bank.memory import Frames, Levels, Mask, Slots, lazily
 from media.commands import WAYS
 from media.resample import Resampler
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A source is slot * len(WAYS) + way."""
+    """A source is slot * len(WAYS) + way. `tapped`: heard while its recording gate is open."""
 
     source: int
     gain: float
+    tapped: bool = False
 
 
 class Mixer:
@@ -29,7 +30,10 @@ class Mixer:
         }
         self._crossing: dict[tuple[int, int], Slots] = {}
         self._sums: dict[int, tuple[Slots, Slots, Slots, Levels]] = {}
+        self._tapped: dict[int, Mask] = {}
         self.is_source = np.zeros((slots, len(WAYS)), np.bool_)
+        self.is_covered = np.zeros(sources, np.bool_)
+        """Whether the frame of each source is covered by an open gate."""
 
     def hear(self, slot: int, edges: list[Edge]) -> None:
         """What a leg hears beside its own agent; replaces what it heard before."""
@@ -51,7 +55,7 @@ class Mixer:
     def arrange(self, rate_of: Slots) -> None:
         """Edges or rates have changed: sort them by who hears, at which rate."""
         self.is_source[:] = False
-        self._crossing, self._sums = {}, {}
+        self._crossing, self._sums, self._tapped = {}, {}, {}
         crossing: dict[tuple[int, int], set[int]] = {}
         for rate in self.said:
             hearers = sorted(slot for slot in self._edges if rate_of[slot] == rate)
@@ -69,6 +73,8 @@ class Mixer:
                     np.array([edge.source for edge in edges], np.int64),
                     np.array([edge.gain for edge in edges], np.float32)[:, None],
                 )
+            if any(edge.tapped for edge in edges):
+                self._tapped[rate] = np.array([edge.tapped for edge in edges], np.bool_)
         for rates, sources in crossing.items():
             self._crossing[rates] = np.array(sorted(sources), np.int64)
 
@@ -83,6 +89,8 @@ class Mixer:
         if rate not in self._sums:
             return NOBODY, NOTHING
         hearers, starts, sources, gains = self._sums[rate]
+        if (tapped := self._tapped.get(rate)) is not None:
+            gains = gains * (self.is_covered[sources] | ~tapped)[:, None]
         heard = self.said[rate][sources] * gains
         return hearers, np.add.reduceat(heard, starts, axis=0)
 

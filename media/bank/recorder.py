@@ -13,6 +13,7 @@ from media.units import Samples
 GRACE_TENTHS = 5
 STALL_SECONDS_MAX = 10
 CUTS_A_TICK_MIN = 8
+SHUT = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Recorders:
         self._n = np.zeros(rows, np.int64)
         self._takes = {sent: np.zeros(rows, np.bool_) for sent in (False, True)}
         self._open: dict[int, Opened] = {}
+        self.since = np.full(slots, SHUT, np.int64)
+        """From which position on the gate of a slot is open; never where it is closed."""
         self._rows: Slots = np.empty(0, np.int64)
         self._is_listed = True
         self.cuts_max = CUTS_A_TICK_MIN
@@ -52,6 +55,7 @@ class Recorders:
     def open(self, slot: int, gate: Opened, start: int) -> None:
         """Record from position `start` on; nothing captured before gets in."""
         self._open[slot] = gate
+        self.since[slot] = start
         for number, track in enumerate(gate.tracks):
             row = slot * TRACKS_MAX + number
             self._samples[row] = 0
@@ -88,6 +92,7 @@ class Recorders:
 
     def drop(self, slot: int) -> None:
         """Forget what is not sealed."""
+        self.since[slot] = SHUT
         if self._open.pop(slot, None) is not None:
             rows = slice(slot * TRACKS_MAX, (slot + 1) * TRACKS_MAX)
             for takes in self._takes.values():

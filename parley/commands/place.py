@@ -13,6 +13,9 @@ from parley.config import Config, ConfigError, load
 from runtime import integrity
 from runtime.engines import sqlite
 from runtime.errors import StoreDamaged
+from runtime.kek import Source
+from runtime.kek_sources import source_of
+from runtime.key_errors import KekError
 from runtime.keystore import Keystore
 
 DATA = Path("data")
@@ -54,8 +57,20 @@ class Place:
     def recordings(self) -> Path:
         return Path(self.config.recording.directory)
 
+    @property
+    def kek(self) -> Source:
+        """Where the key is that wraps all others. Raises NotLikeThis."""
+        try:
+            return source_of(self.config.keys.kek, self.data)
+        except KekError as error:
+            raise NotLikeThis(str(error)) from error
+
     def keystore(self) -> Keystore:
-        return Keystore(self.keys)
+        """Raises NotLikeThis where the KEK does not open it."""
+        try:
+            return Keystore(self.keys, self.kek)
+        except KekError as error:
+            raise NotLikeThis(str(error)) from error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,12 +7,18 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, cast
 
 from parley.config.values import Endpoint, PortRange, Secret
+from runtime.kek_sources import REFERENCE
 
 Read = Callable[[object], Any]
 
 TEXT_MAX = 4_096
 LIST_MAX = 256
 SIP_HOST = re.compile(r"(sips?:)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(;[a-z=]+)?")
+
+SIP_URI = re.compile(
+    r"sips?:([A-Za-z0-9._+-]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    r"(;transport=(udp|tcp|tls))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,14 @@ def sip_host(raw: object) -> str:
     written = text(raw)
     if written and not SIP_HOST.fullmatch(written):
         raise ValueError("no host")
+    return written
+
+
+def sip_uri(raw: object) -> str:
+    """A SIP URI with a host, as telephony.sip.uri reads it."""
+    written = text(raw)
+    if not SIP_URI.fullmatch(written):
+        raise ValueError("no SIP URI")
     return written
 
 
@@ -171,6 +185,13 @@ def endpoint(*transports: str) -> Read:
 
 def ports(raw: object) -> PortRange:
     return PortRange.parse(text(raw))
+
+
+def kek(raw: object) -> str:
+    """Where the KEK is; never the KEK itself."""
+    if text(raw) and not REFERENCE.fullmatch(text(raw)):
+        raise ValueError("no place of a KEK")
+    return text(raw)
 
 
 def secret(raw: object) -> Secret:

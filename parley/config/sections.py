@@ -10,6 +10,7 @@ from parley.config.keys import (
     endpoint,
     even_number,
     flag,
+    kek,
     key,
     language,
     many,
@@ -19,6 +20,7 @@ from parley.config.keys import (
     ports,
     secret,
     sip_host,
+    sip_uri,
     some,
     some_text,
     text,
@@ -29,6 +31,7 @@ from parley.config.keys import (
     zero_or,
 )
 from parley.config.values import Endpoint, PortRange, Secret
+from runtime.kek_sources import HINT
 
 RING_MS_MAX = 120_000
 SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
@@ -169,6 +172,31 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorder:
+    """A recorder of others (SIPREC): it gets both voices of whoever agreed to be recorded."""
+
+    name: str = key(some_text, "recorder", "a name of your choice")
+    uri: str = key(
+        sip_uri, "sip:srs@127.0.0.1:5070", 'such as "sip:srs@recorder.example:5060;transport=tcp"'
+    )
+    trunk: str = key(text, "", 'the name of the [[trunk]] it is reached by, or ""')
+    srtp: str = key(
+        one_of("off", "optional", "required"), "optional", '"off", "optional" or "required"'
+    )
+    codecs: tuple[str, ...] = key(
+        some(one_of(*CODECS)),
+        ("PCMU", "PCMA"),
+        'a list of "G722", "PCMU", "PCMA", "opus", the preferred one first',
+    )
+    scope: str = key(one_of("recording"), "recording", '"recording": the consent it needs')
+    when_closed: str = key(
+        one_of("silence", "inactive"),
+        "silence",
+        '"silence" (its streams go on, and nobody is in them) or "inactive" (they pause)',
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     ports: PortRange = key(ports, "20000-20999", 'a range of UDP ports such as "20000-20999"')
     codecs: tuple[str, ...] = key(
@@ -280,11 +308,17 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    kek: str = key(kek, "", HINT)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     store: Store = Store()
     http: Http = Http()
     sip: Sip = Sip()
     trunk: tuple[Trunk, ...] = ()
+    recorder: tuple[Recorder, ...] = ()
     media: Media = Media()
     agent: Agent = Agent()
     consent: Consent = Consent()
@@ -293,6 +327,7 @@ class Config:
     model: Model = Model()
     recording: Recording = Recording()
     evidence: Evidence = Evidence()
+    keys: Keys = Keys()
 
     def in_directory(self, data: Path) -> Self:
         """The same, with what is still at its default place under `data` instead of ./data."""
@@ -321,13 +356,14 @@ SECTIONS: Mapping[str, type[Any]] = {
     "model": Model,
     "recording": Recording,
     "evidence": Evidence,
+    "keys": Keys,
 }
 
 
-LISTS: Mapping[str, type[Any]] = {"trunk": Trunk, "vendor": Vendor}
+LISTS: Mapping[str, type[Any]] = {"trunk": Trunk, "vendor": Vendor, "recorder": Recorder}
 """What is written [[so]], once for each."""
 
-LIST_MAX = {"trunk": 64, "vendor": 32}
+LIST_MAX = {"trunk": 64, "vendor": 32, "recorder": 4}
 
 
 def _keys(section: Any) -> dict[str, Any]:

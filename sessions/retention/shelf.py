@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from consent.tables import Basis, ConsentKey
+from consent.tables import Basis, ConsentClip, ConsentKey
 from recordings.retention.policies import Policies
 from recordings.retention.precedence import DAY_US, Decision, Outcome, Terms, Trigger
 from recordings.tables import Recording
@@ -24,7 +24,7 @@ from sessions.tables import Call, CallState, Dial
 from telephony.tables import Dialog
 
 TABLES: tuple[type[Any], ...] = (
-    *(Call, Recording, ConsentKey, Dial, Basis, Dialog),
+    *(Call, Recording, ConsentKey, ConsentClip, Dial, Basis, Dialog),
     *(LegalHold, HeldCall, RetentionLock, Erasure, KeyDestroyed),
 )
 """What a shelf is made of."""
@@ -76,7 +76,8 @@ class Shelf:
 
     def _kept(self, call: Call) -> Kept:
         recording, granted = self._recordings.get(call.id), self._granted.get(call.id, ())
-        sealings = rules.sealings(call, recording, granted, self._basis_key(call))
+        clips = tuple(row.clip.key_id for row in self.rows[ConsentClip] if row.call == call.id)
+        sealings = rules.sealings(call, recording, granted, self._basis_key(call), clips)
         return Kept(
             call=call.id,
             since_us=call.offered_us if call.ended_us is None else call.ended_us,

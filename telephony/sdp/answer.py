@@ -103,6 +103,7 @@ def answer(
         () if keys is None else keys[1:],
         terms.rtcp_port,
         chosen.rtcp_mux,
+        record=terms.record,
     )
     lines = session_lines(local, session_id, version)
     for index, line in enumerate(audio.media):

@@ -18,6 +18,7 @@ SDP_BYTES_MAX = 16_384
 LINES_MAX = 400
 PAYLOAD_TYPES_MAX = 64
 CRYPTO_LINES_MAX = 16
+RECORD_CHARS_MAX = 16
 ORIGIN_MAX = 2**63 - 1
 
 DEFAULT_PTIME_MS = 20
@@ -56,6 +57,9 @@ class Audio:
     # m= lines in their order, each to be answered.
     media: tuple[str, ...]
     index: int
+    # What its writer says of recording (RFC 7866 sections 7.2, 7.3): "on", "off" and such, or "".
+    record: str = ""
+    recordpref: str = ""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,8 @@ class _Section:
     maxptime_ms: int = PTIME_MS_MAX
     rtcp: str = ""
     rtcp_mux: bool = False
+    record: str = ""
+    recordpref: str = ""
     crypto: list[Crypto] = field(default_factory=list[Crypto])
 
 
@@ -165,6 +171,8 @@ def _attribute(section: _Section, value: str) -> None:
         section.maxptime_ms = _span(text, PTIME_MS_MAX)
     elif name == "rtcp":
         section.rtcp = text
+    elif name in ("record", "recordpref"):
+        setattr(section, name, text.strip().lower()[:RECORD_CHARS_MAX])
     elif name == "rtcp-mux":
         section.rtcp_mux = True
     elif name == "crypto":
@@ -203,6 +211,8 @@ def _audio(session: _Section, sections: Sequence[_Section], index: int) -> Audio
         crypto=tuple(section.crypto),
         media=tuple(each.media for each in sections),
         index=index,
+        record=section.record or session.record,
+        recordpref=section.recordpref or session.recordpref,
     )
 
 

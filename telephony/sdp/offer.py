@@ -28,6 +28,8 @@ class Terms:
     rtcp_mux: bool = False
     # None where it is the port after that of RTP.
     rtcp_port: int | None = None
+    # Told to who is aware of recording (RFC 7866 section 7.2.1): "on", "off" or "paused".
+    record: str = ""
 
 
 PLAINLY = Terms()
@@ -45,6 +47,8 @@ class Stream:
     crypto: tuple[Crypto, ...] = ()
     rtcp_port: int | None = None
     rtcp_mux: bool = False
+    label: str = ""
+    record: str = ""
 
     @property
     def lines(self) -> Iterable[str]:
@@ -61,6 +65,10 @@ class Stream:
             yield "a=rtcp-mux"
         yield f"a=ptime:{self.ptime_ms}"
         yield f"a={self.direction}"
+        if self.label:
+            yield f"a=label:{self.label}"
+        if self.record:
+            yield f"a=record:{self.record}"
 
 
 def build_offer(
@@ -88,6 +96,7 @@ def build_offer(
         crypto=() if terms.srtp is Srtp.OFF else terms.keys,
         rtcp_port=terms.rtcp_port,
         rtcp_mux=terms.rtcp_mux,
+        record=terms.record,
     )
     return written([*session_lines(local, session_id, version), *stream.lines])
 

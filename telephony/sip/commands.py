@@ -157,8 +157,12 @@ class Commands:
         else:
             self.reject(dialog_id, 488, now)
 
-    def reoffer(self, dialog_id: str, sdp: bytes, now: float) -> None:
+    def reoffer(
+        self, dialog_id: str, sdp: bytes, now: float, *, enclosed: bytes | None = None
+    ) -> None:
         """Offer anew within a call; with an empty offer, have them offer.
+
+        `enclosed`: what goes beside it from now on, where that has changed.
 
         By a re-INVITE; by an UPDATE before the call is answered, where the peer takes that.
         `Renegotiated` or `NotRenegotiated` will say how that went. While offers of theirs are in
@@ -168,7 +172,7 @@ class Commands:
         if dialog is None or dialog.is_ending:
             return
         if dialog.state.status == rows.CONFIRMED:
-            self._reinvites.offer(dialog, sdp, now)
+            self._reinvites.offer(dialog, sdp, now, enclosed)
         else:
             self._early_offers.offer(dialog, sdp, now)
 
@@ -190,11 +194,14 @@ class Commands:
         otherwise: Sequence[WayOut] = (),
         dialog_id: str = "",
         redirects_max: int = REDIRECTS_MAX,
+        enclosed: bytes = b"",
+        features: str = "",
     ) -> str:
         """Call, and return the dialog's id. Hops are tried in their order, then other ways out.
 
         Without `sdp` they offer, in the 2xx, and `acknowledge` answers.
         A `dialog_id` of the caller's own is new: no dialog may have had it before.
+        `enclosed` goes beside each offer (a part of `multipart`), `features` into our Contact.
 
         ValueError when a URI is none, or nothing of ours leads to any hop.
         """
@@ -209,6 +216,8 @@ class Commands:
             otherwise=otherwise,
             dialog_id=dialog_id,
             redirects_max=redirects_max,
+            enclosed=enclosed,
+            features=features,
         )
 
     def request(self, asked: OutOfDialog, hop: Hop, now: float) -> str:
@@ -238,6 +247,12 @@ class Commands:
         dialog = self._core.dialog(dialog_id)
         if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
             self._within.info(dialog, content_type, body, now)
+
+    def probe(self, dialog_id: str, now: float) -> None:
+        """Ask whether the peer of an answered call is there still; it is hung up where not."""
+        dialog = self._core.dialog(dialog_id)
+        if dialog and dialog.state.status == rows.CONFIRMED and not dialog.is_ending:
+            self._within.send(dialog, "OPTIONS", now)
 
     def resolved(self, dialog_id: str, uri: str, hops: Sequence[Hop]) -> None:
         """Answer a `Resolve`, best hop first; where none was found, nothing changes."""

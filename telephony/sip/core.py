@@ -88,6 +88,8 @@ class Dialog:
     # A description to offer once the way is free, and how often it was in vain.
     reoffer: bytes | None = None
     reoffers: int = 0
+    # What is to go beside it from then on, where that changes.
+    enclosing: bytes | None = None
     is_refreshing: bool = False
     # The offer which an UPDATE of ours carries, until that is answered.
     updating: bytes = b""
@@ -254,7 +256,7 @@ class Core:
 
     def capabilities(self, state: DialogState, uri: str) -> Lines:
         """What each response to a request for `uri` says of us, if it is no failure."""
-        contact = self.sender.contact(state.flow, uri)
+        contact = self.sender.contact(state.flow, uri) + state.features
         return (("Contact", contact), ("Allow", ALLOW), ("Supported", SUPPORTED))
 
     def tell(self, event: Event) -> None:

@@ -120,6 +120,10 @@ class DialogState:
     otherwise: str = ""
     # Header lines of the INVITE that we were offered: who they say is calling.
     caller_headers: str = ""
+    # What goes beside each description of ours (a part as `multipart` has it), and what our
+    # Contact says of us (RFC 3840): of a session with a recorder (RFC 7866).
+    enclosed: bytes = b""
+    features: str = ""
 
     @property
     def destination(self) -> Address:

@@ -25,6 +25,7 @@ from telephony.sip.errors import NoListener
 from telephony.sip.exchange import Step
 from telephony.sip.headers import Lines
 from telephony.sip.message import Request, Response
+from telephony.sip.multipart import composed
 from telephony.sip.outputs import Accepted, Failed, Rejected
 from telephony.sip.redirect import REDIRECTS_MAX, redirected
 from telephony.sip.reinvite import ANSWER_SECONDS_MAX
@@ -37,7 +38,6 @@ from telephony.sip.within import Within
 RINGING_SECONDS_MAX = 180.0
 # Beyond this a datagram may not arrive whole (RFC 3261 section 18.1.1).
 UDP_BYTES_MAX = 1_300
-SDP = "application/sdp"
 # Nobody was there to answer, or nobody had room (RFC 3261 section 21): another may.
 ELSEWHERE = (408, 503)
 
@@ -64,6 +64,8 @@ class OutgoingCalls:
         otherwise: Sequence[WayOut] = (),
         dialog_id: str = "",
         redirects_max: int = REDIRECTS_MAX,
+        enclosed: bytes = b"",
+        features: str = "",
     ) -> str:
         """Call. ValueError when one of the URIs is none, or nothing leads to any hop."""
         core = self._core
@@ -92,6 +94,8 @@ class OutgoingCalls:
             sdp_origin_id=origin.session_id,
             sdp_version=origin.version,
             created_us=rows.microseconds(now),
+            enclosed=enclosed,
+            features=features,
         )
         state = self._towards_next(state)
         if sdp:
@@ -202,6 +206,7 @@ class OutgoingCalls:
         self._core.start(self._invite(state), state, now, answered=answered)
 
     def _invite(self, state: DialogState) -> Request:
+        content_type, body = composed(state.local_sdp, state.enclosed)
         return within(
             state,
             "INVITE",
@@ -213,8 +218,8 @@ class OutgoingCalls:
                 *session_timer.asking(state, self._core.policy),
                 *extensions.asked_for(self._core.policy),
             ),
-            content_type=SDP if state.local_sdp else "",
-            body=state.local_sdp,
+            content_type=content_type,
+            body=body,
         )
 
     def unanswered(self, dialog: Dialog, now: float) -> None:

@@ -207,6 +207,21 @@ class Referred:
     referred_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class MetadataAsked:
+    """The recorder wants to be told all about the session (RFC 7866 section 9.2)."""
+
+    dialog_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenForRecorder:
+    """Somebody who records wanted us to take what they record (RFC 7866); they were refused."""
+
+    call_id: str
+    from_uri: str
+
+
 Event = (
     Invited
     | Cancelled
@@ -226,5 +241,7 @@ Event = (
     | Transferring
     | Transferred
     | Referred
+    | MetadataAsked
+    | TakenForRecorder
 )
 Output = Transmit | Save | Resolve | Event

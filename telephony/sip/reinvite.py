@@ -12,6 +12,7 @@ from telephony.sip.errors import GrammarError
 from telephony.sip.exchange import Step
 from telephony.sip.extensions import introduced
 from telephony.sip.message import Request, Response
+from telephony.sip.multipart import composed
 from telephony.sip.outputs import NotRenegotiated, Offered, Renegotiated
 from telephony.sip.requests import cancel, within
 from telephony.sip.transactions import Client
@@ -38,9 +39,11 @@ class Reinvites:
         self._core = core
         self._within = requests
 
-    def offer(self, dialog: Dialog, sdp: bytes, now: float) -> None:
+    def offer(self, dialog: Dialog, sdp: bytes, now: float, enclosed: bytes | None = None) -> None:
         """Offer this, or have them offer where it is empty. The latest offer counts."""
-        if sdp and dialog.state.has_reinvite and sdp == dialog.state.pending_sdp:
+        is_same = enclosed is None or enclosed == dialog.state.enclosed
+        dialog.enclosing = enclosed
+        if sdp and is_same and dialog.state.has_reinvite and sdp == dialog.state.pending_sdp:
             # It is on its way already, from before a restart.
             dialog.reoffer = None
             return
@@ -75,6 +78,7 @@ class Reinvites:
             client_branch=core.branch(),
             client_ack=b"",
             authorization="",
+            enclosed=dialog.state.enclosed if dialog.enclosing is None else dialog.enclosing,
         )
         if sdp:
             state = exchange.offered_by_us(state, sdp)
@@ -85,6 +89,7 @@ class Reinvites:
     def _start(self, dialog: Dialog, now: float) -> None:
         core, state = self._core, dialog.state
         dialog.sent_cancel = False
+        content_type, body = composed(state.pending_sdp, state.enclosed)
         core.alarms.set(REINVITE_ALARM, state.id, now + FINAL_SECONDS_MAX)
         invite = within(
             state,
@@ -93,8 +98,8 @@ class Reinvites:
             state.client_branch,
             state.client_cseq,
             headers=session_timer.asking(state, core.policy) + state.credentials,
-            content_type=SDP if state.pending_sdp else "",
-            body=state.pending_sdp,
+            content_type=content_type,
+            body=body,
         )
         core.start(invite, state, now)
 
@@ -242,7 +247,7 @@ class Reinvites:
     def _next(self, dialog: Dialog, now: float) -> None:
         """What was asked for meanwhile."""
         if dialog.reoffer is not None:
-            self.offer(dialog, dialog.reoffer, now)
+            self.offer(dialog, dialog.reoffer, now, dialog.enclosing)
 
     def timed_out(self, client: Client, now: float) -> None:
         """Nobody answers any more: the call is over (section 14.1)."""

@@ -40,7 +40,7 @@ def within(
     ]
     if method in TARGET_REFRESHES:
         lines += [
-            ("Contact", sender.contact(state.flow, state.remote_target)),
+            ("Contact", sender.contact(state.flow, state.remote_target) + state.features),
             ("Allow", ALLOW),
             ("Supported", SUPPORTED),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telephony.flow import Flow
 from telephony.sip import dialog as rows
+from telephony.sip import multipart, siprec
 from telephony.sip.commands import FORGET_ALARM, Commands
 from telephony.sip.core import (
     ANSWER_ALARM,
@@ -17,6 +18,7 @@ from telephony.sip.core import (
     UPDATE_ALARM,
     Dialog,
 )
+from telephony.sip.dialog import readable
 from telephony.sip.errors import GrammarError
 from telephony.sip.extensions import not_understood
 from telephony.sip.gate import Admitted, Silent
@@ -24,7 +26,7 @@ from telephony.sip.headers import Lines
 from telephony.sip.in_dialog import CAPABILITIES
 from telephony.sip.invitation import invite_of
 from telephony.sip.message import Request, Response
-from telephony.sip.outputs import Output, Responded
+from telephony.sip.outputs import MetadataAsked, Output, Responded, TakenForRecorder
 from telephony.sip.parser import MessageError, parse
 from telephony.sip.requests import ALLOW
 from telephony.sip.responses import respond
@@ -56,7 +58,7 @@ class UserAgent(Commands):
         try:
             message = parse(data)
             if isinstance(message, Response):
-                self._response(message, flow, now)
+                self._response(multipart.opened(message)[0], flow, now)
             else:
                 self._request(message.seen_from(flow.remote), flow, now)
         except MessageError as error:
@@ -112,11 +114,12 @@ class UserAgent(Commands):
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         core = self._core
+        request, beside = multipart.opened(request)
         known = core.transactions.receive_again(server_key(request), request.method, now)
         if known and request.method != "ACK":
             return
         if request.method not in ("ACK", "CANCEL") and not request.to.tag:
-            self._out_of_dialog(request, flow, now)
+            self._out_of_dialog(request, flow, now, siprec.is_for_a_recorder(request, beside))
             return
         if not self._is_ours(request) and not self._gate.knows(flow):
             return
@@ -126,7 +129,11 @@ class UserAgent(Commands):
             status, headers = refused
             core.reply(request, flow, status, headers=headers)
         elif request.to.tag:
+            request, is_asked = siprec.asks_for_metadata(request, beside)
             self._in_dialog.receive(request, flow, now)
+            dialog = core.dialog_of(request.call_id, request.to.tag)
+            if is_asked and dialog is not None:
+                core.tell(MetadataAsked(dialog.state.id))
 
     def _is_ours(self, request: Request) -> bool:
         """Whether it names something that only somebody who talks with us can know."""
@@ -135,13 +142,19 @@ class UserAgent(Commands):
             return core.transactions.has_server(server_key(request, "INVITE"))
         return core.dialog_of(request.call_id, request.to.tag) is not None
 
-    def _out_of_dialog(self, request: Request, flow: Flow, now: float) -> None:
+    def _out_of_dialog(
+        self, request: Request, flow: Flow, now: float, is_for_a_recorder: bool
+    ) -> None:
         core = self._core
         verdict = self._gate.admit(request, flow, now)
         if isinstance(verdict, Silent):
             return
         if not isinstance(verdict, Admitted):
             core.reply(request, flow, verdict.status, headers=verdict.headers)
+        elif is_for_a_recorder:
+            # RFC 7866 section 6.2 is not for us: nobody's conversation is recorded here unasked.
+            core.reply(request, flow, 420, headers=(("Unsupported", siprec.TAG),))
+            core.tell(TakenForRecorder(request.call_id, readable(request.from_.uri.text)))
         elif (refused := _refusal(request)) is not None:
             status, headers = refused
             core.reply(request, flow, status, headers=headers)

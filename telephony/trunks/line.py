@@ -122,6 +122,18 @@ class TrunkLines:
             raise NoTrunk("no way out leads there: parley check says how the trunks stand")
         return found
 
+    async def way_by(self, name: str, uri: str, from_uri: str) -> WayOut:
+        """To a SIP URI by the trunk of that name; by none where it is empty. NoTrunk."""
+        if not name:
+            hops, way = await self._hops(uri), WayOut("", uri, from_uri, ())
+        elif (trunk := self._trunks.get(name)) is not None and trunk.next_hop:
+            hops, way = await self._hops(trunk.next_hop), WayOut(name, uri, trunk.own_uri, ())
+        else:
+            raise NoTrunk(f"no trunk {name!r} leads out: name one with a proxy or a registrar")
+        if not hops:
+            raise NoTrunk("no way leads to the recorder: its host is not found")
+        return replace(way, hops=tuple(hops))
+
     async def _way(self, choice: Choice) -> WayOut:
         hops = await self._hops(choice.trunk.next_hop)
         name, headers = choice.trunk.name, choice.headers

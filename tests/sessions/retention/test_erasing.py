@@ -111,9 +111,11 @@ async def test_nothing_that_reads_a_call_is_left_in_any_file(tmp_path: Path) -> 
         for row in await here.store.reader.rows(Chunk, call=one.call):
             file = (tmp_path / "recordings" / row.path).read_bytes()
             chunks.append(file[row.offset : row.offset + row.bytes])
-        needles = [*keys, *chunks]
-        # Planted, each of them is found: the search is able to find.
-        assert all(found_in(tmp_path, needle) for needle in needles)
+        wrapped = [(tmp_path / "keys" / name).read_bytes() for name in names]
+        # The search is able to find; no key is there to be found, also while the call is kept.
+        assert all(found_in(tmp_path, needle) for needle in (*wrapped, *chunks))
+        assert [found_in(tmp_path, key) for key in keys] == [[]] * len(keys)
+        needles = [*keys, *wrapped, *chunks]
         await here.erase(one.call)
         spellings = [
             *needles,
@@ -128,7 +130,7 @@ async def test_nothing_that_reads_a_call_is_left_in_any_file(tmp_path: Path) -> 
         assert [found_in(tmp_path, needle) for needle in spellings] == [["planted"]] * len(
             spellings
         )
-        assert found_in(tmp_path, two.keys.key(two.words_key))
+        assert found_in(tmp_path, (tmp_path / "keys" / two.words_key).read_bytes())
 
 
 # -- who decides --
