@@ -28,6 +28,8 @@ COMMANDS: dict[str, Door] = {
     "consent list": "who agreed to what before any call; nothing of one",
     "consent revoke": ROWS,
     "dial": RUNS,
+    "keys list": ROWS,
+    "keys rotate": ROWS,
     "supervise": "whoever listens is a party of the call, and joined as one in the log",
     "calls": LISTS,
     "show": Looked.SHOWN,

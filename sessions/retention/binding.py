@@ -31,7 +31,7 @@ def kept_of(ctx: Context, call: Call) -> Kept:
     """What is kept of a call."""
     recording = ctx.table(Recording).get(call.id)
     granted = [key.id for key in ctx.table(ConsentKey).where(call=call.id)]
-    clips = [one.clip.key_id for one in ctx.table(ConsentClip).where(call=call.id)]
+    clips = tuple(one.clip.key_id for one in ctx.table(ConsentClip).where(call=call.id))
     sealings = rules.sealings(call, recording, granted, _basis_key(ctx, call), clips)
     return Kept(
         call=call.id,

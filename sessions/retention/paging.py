@@ -5,7 +5,7 @@ memory, and nothing of those that cannot be due.
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
-from consent.tables import Basis, ConsentKey
+from consent.tables import Basis, ConsentClip, ConsentKey
 from recordings.retention.policies import Policies
 from recordings.retention.precedence import DAY_US
 from recordings.tables import Recording
@@ -72,6 +72,7 @@ async def _rows(reader: Reads, calls: Sequence[str]) -> dict[type[Any], Sequence
         Basis: await _among(reader, Basis, "id", bases),
         KeyDestroyed: gone,
         Recording: await _among(reader, Recording, "id", calls),
+        ConsentClip: await _among(reader, ConsentClip, "call", calls),
         ConsentKey: await _among(reader, ConsentKey, "call", calls),
         Dialog: await _among(reader, Dialog, "id", calls),
         HeldCall: await _among(reader, HeldCall, "call", calls),

@@ -48,7 +48,7 @@ def sealings(
     recording: Recording | None,
     granted: Iterable[str],
     basis_key: str | None,
-    clip_keys: Iterable[str] = (),
+    clip_keys: tuple[str, ...] = (),
 ) -> tuple[Sealing, ...]:
     """What of a call is sealed under what. `granted` are the keys of all its grants: who withdrew
     and agreed again was recorded under others."""
@@ -60,7 +60,7 @@ def sealings(
         found += [Sealing(artefact, (call.words_key,)) for artefact in WORDS]
     found.append(Sealing(Artefact.CALLER_DETAILS, (call.caller_key,)))
     if clip_keys:
-        found.append(Sealing(Artefact.CONSENT_CLIP, tuple(clip_keys)))
+        found.append(Sealing(Artefact.CONSENT_CLIP, clip_keys))
     if basis_key is not None:
         found.append(Sealing(Artefact.CONSENT_EVIDENCE, (basis_key,)))
     return tuple(found)

@@ -24,7 +24,7 @@ from sessions.tables import Call, CallState, Dial
 from telephony.tables import Dialog
 
 TABLES: tuple[type[Any], ...] = (
-    *(Call, Recording, ConsentClip, ConsentKey, Dial, Basis, Dialog),
+    *(Call, Recording, ConsentKey, ConsentClip, Dial, Basis, Dialog),
     *(LegalHold, HeldCall, RetentionLock, Erasure, KeyDestroyed),
 )
 """What a shelf is made of."""
@@ -75,8 +75,8 @@ class Shelf:
                     yield call, decision
 
     def _kept(self, call: Call) -> Kept:
-        clips = [row.clip.key_id for row in self.rows[ConsentClip] if row.call == call.id]
         recording, granted = self._recordings.get(call.id), self._granted.get(call.id, ())
+        clips = tuple(row.clip.key_id for row in self.rows[ConsentClip] if row.call == call.id)
         sealings = rules.sealings(call, recording, granted, self._basis_key(call), clips)
         return Kept(
             call=call.id,

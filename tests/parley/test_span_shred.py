@@ -101,7 +101,8 @@ def test_the_seconds_go_and_the_others_stay(call: Playing, said: Any, people: li
     vcon = call.data / "a.vcon"
     code, out, err = said("export", "last", "--format", "vcon", "--to", vcon)
     assert (code, "missing" in out) == (0, False), err
-    cli.main(["vcon", "show", str(vcon), "--json"])
+    assert said("export", "last", "--to", call.data / "pack")[0] == 0
+    assert cli.main(["verify", str(call.data / "pack")]) == 0
 
 
 def test_two_people_must_agree(call: Playing, said: Any, people: list[Path]) -> None:

@@ -28,7 +28,7 @@ def wav(pcm: bytes, channels: int = 1, rate: int = RATE) -> bytes:
 def coded(codec: str, container: str, rate: int) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as made:
-        stream = made.add_stream(codec, rate=rate, layout="mono")
+        stream: Any = made.add_stream(codec, rate=rate, layout="mono")
         resampler = av.AudioResampler(stream.format.name, "mono", rate, stream.frame_size or 960)
         frame = AudioFrame.from_ndarray(tone()[None], format="s16", layout="mono")
         frame.sample_rate = RATE
