@@ -27,7 +27,7 @@ class Aware(Telephone):
         self.supported = ""
         self.offers: list[bytes] = []
 
-    def dial(self, target: str, port: int) -> None:
+    def dial(self, target: str, port: int, *, events: bool = True) -> None:
         hops = [Hop(Transport.UDP, Address(HOST, port))]
         offer = sdp.build_offer(LAWS, self._audio, 1, self._next()) + self.attribute
         me = f"<{self.uri}>"
