@@ -11,6 +11,7 @@ from runtime import Sealed, table
 __all__ = [
     "Basis",
     "BasisKind",
+    "ConsentClip",
     "ConsentEvent",
     "ConsentHeard",
     "ConsentKey",
@@ -119,6 +120,22 @@ class ConsentKey:
     scope: str
     epoch: int
     event: str
+    at_us: int
+
+
+@table(name="consent_clip", index=(("call",),), append_only=True)
+class ConsentClip:
+    """The caller's spoken yes, as it was heard: a WAVE file, sealed under a key of its own.
+
+    Added in the commit of the grant `event` and in no other; said after the question was heard.
+    """
+
+    id: str
+    call: str
+    party: str
+    event: str
+    clip: Sealed[bytes]
+    duration_ms: int
     at_us: int
 
 

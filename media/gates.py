@@ -5,6 +5,7 @@ be there to close them: where the lease is not renewed, it runs out.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from media.bank.exchange import Exchange
 from media.bank.lines import Line
@@ -20,6 +21,9 @@ CLOSED = "closed"
 CODEC_CHANGED = "the codec changed"
 CONTINUED = "continued at another rate"
 LEASE_LOST = "the lease ran out"
+LOST_A_TICK = 100
+SPREAD_US = 400_000
+"""All gates of a plane are closed by then, so many in a tick; the grace of a chunk is longer."""
 
 
 class Gates:
@@ -36,12 +40,18 @@ class Gates:
         """
         self._leased_until = max(self._leased_until, min(since, now) + ms * 1_000)
 
-    def expire(self, now: int) -> None:
-        """Close all gates if the lease has run out. What was captured before is sealed."""
-        if now >= self._leased_until:
-            for line in list(self._open.values()):
+    def expire(self, now: int, most: int | None = None) -> None:
+        """Close all gates if the lease has run out. What was captured before is sealed.
+
+        Or only so many: to close a thousand takes as long as several ticks. Those that are left
+        seal nothing of after the end either, and no chunk is cut so soon that has any of it.
+        """
+        over = now - self._leased_until
+        if over >= 0:
+            some = most if over < SPREAD_US else None
+            for line in list(islice(self._open.values(), some)):
                 line.lease_lost = True
-                self.close(line, self._leased_until, LEASE_LOST)
+                self.close(line, now, LEASE_LOST)
 
     def epoch(self, line: Line) -> int | None:
         """Of the gate that is open."""
@@ -68,9 +78,10 @@ class Gates:
         self._open[line.slot] = line
 
     def close(self, line: Line, now: int, reason: str) -> None:
-        """Seal what is there."""
+        """Seal what is there, of the time until `now` in which there was a lease."""
         if (epoch := self.epoch(line)) is not None:
-            self.seal(line, self._exchange.close_gate(line, position(line, now)))
+            end = min(now, self._leased_until)
+            self.seal(line, self._exchange.close_gate(line, position(line, end)))
             self._end(line, epoch, reason)
 
     def drop(self, line: Line) -> None:

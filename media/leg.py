@@ -61,6 +61,7 @@ class Leg:
         self._listening = False
         self._interrupted: str | None = None
         self._last_n = -1
+        self._slot = 0
         self._last_heard: int | None = None
         self._silent_told = False
         self._events: list[Event] = []
@@ -186,6 +187,7 @@ class Leg:
 
     def tick(self, slot: int) -> tuple[bytes, Address] | None:
         """One 20 ms slot: listen, then speak. The datagram to send and where to."""
+        self._slot = slot
         n = self._clock.n(slot)
         if n <= self._last_n:
             return None
@@ -307,6 +309,7 @@ class Leg:
                 total_ms=to_ms(played.total),
                 interrupted=played.interrupted,
                 refused=played.refused,
+                at_us=self._slot,
             )
 
     def _tell_progress(self, n: int) -> None:

@@ -29,7 +29,7 @@ from media.commands import (
     Tap,
     parse,
 )
-from media.gates import CLOSED, CODEC_CHANGED, Gates
+from media.gates import CLOSED, CODEC_CHANGED, LOST_A_TICK, Gates
 from media.lateness import Lateness
 from media.outbox import KEPT, Event, Outbox
 from media.ports import PortLeft, PortReleased, Ports, PortTaken
@@ -120,8 +120,6 @@ class Plane:
 
     def command(self, header: Header, payload: bytes, now: int) -> None:
         """Do what the node asks. What cannot be done is answered with "refused"."""
-        # No renewal comes in time that is read after the end.
-        self._gates.expire(now)
         try:
             self._do(header, payload, now)
         except ValueError as error:
@@ -146,6 +144,8 @@ class Plane:
             case Acknowledge():
                 self.outbox.acknowledge(command.names)
             case Lease():
+                # No renewal comes in time that is read after the end.
+                self._gates.expire(now)
                 self._gates.renew(command.since + self._clock_us, command.ms, now)
             case Open():
                 self._open(command, now)
@@ -244,6 +244,7 @@ class Plane:
 
     def _reopen(self, line: Line, opening: Open, now: int) -> None:
         """Take over a changed remote or codec; the stream itself, and its clock, go on."""
+        self._gates.expire(now)
         before, epoch = line.rate, opening.gate_epoch
         if before == opening.codec.rate or self._gates.epoch(line) is None:
             self._follow(line, opening, now)
@@ -303,7 +304,7 @@ class Plane:
         if self._last_slot is not None and slot <= self._last_slot:
             return None
         self._last_slot = slot
-        self._gates.expire(now)
+        self._gates.expire(now, LOST_A_TICK)
         self.lateness.began(now, slot)
         outgoing = self._exchange.tick(slot)
         self._changes += [PortReleased(port) for port in self._ports.released(now)]

@@ -41,7 +41,7 @@ COMMANDS = {
     "verify": Command(
         "parley.commands.verify", "verify an evidence pack or a certificate, offline"
     ),
-    "vcon": Command("parley.commands.vcon", "verify and read a vCon of others, offline"),
+    "vcon": Command("parley.commands.vcon", "verify, read and import a vCon of others"),
     "hold": Command("parley.commands.hold", "legal holds: nothing of these calls is destroyed"),
     "erase": Command("parley.commands.erase", "destroy what is kept of a call or of a caller"),
     "approve": Command("parley.commands.approve", "say yes or no at a gate, or see what waits"),
@@ -53,7 +53,8 @@ COMMANDS = {
     "identity": Command("parley.commands.identity", "who may act, and who no longer"),
     "act": Command("parley.commands.act", "sign an action and have a server take it"),
     "proof": Command("parley.commands.proof", "prove an entry of the log, or that it only grew"),
-    "backup": Command("parley.commands.backup", "a copy of the store, without keys, at any time"),
+    "backup": Command("parley.commands.backup", "a copy of the store, without what opens it"),
+    "keys": Command("parley.commands.keys", "the keys, counted, and the key that wraps them"),
     "restore": Command("parley.commands.restore", "go on from a backup"),
     "module": Command("parley.commands.module", "code that is deployed in versions, with an agent"),
     "consent": Command("parley.commands.consent", "what callers agreed to before they called"),

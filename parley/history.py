@@ -21,6 +21,7 @@ import sessions.bridge_reducers
 import sessions.consent_reducers
 import sessions.consult_reducers
 import sessions.dispatching
+import sessions.import_reducers
 import sessions.joining_reducers
 import sessions.outbound
 import sessions.quality_reducers
@@ -28,6 +29,7 @@ import sessions.reducers
 import sessions.retention.hold_reducers
 import sessions.retention.notice_reducers
 import sessions.retention.reducers
+import sessions.retention.span_reducers
 import sessions.retention.standing_reducers
 import sessions.siprec.reducers
 import telephony.reducers
@@ -68,6 +70,7 @@ DECLARING = (
     sessions.bridge_reducers,
     sessions.consent_reducers,
     sessions.consult_reducers,
+    sessions.import_reducers,
     sessions.dispatching,
     sessions.joining_reducers,
     sessions.reducers,
@@ -76,6 +79,7 @@ DECLARING = (
     sessions.retention.hold_reducers,
     sessions.retention.notice_reducers,
     sessions.retention.reducers,
+    sessions.retention.span_reducers,
     sessions.retention.standing_reducers,
     sessions.siprec.reducers,
 )

@@ -76,10 +76,10 @@ def told(one: Plain) -> str:
     return f"  {one['artefact']:<16}  {one['outcome']}{until}: {one['rule']}"
 
 
-def restricted_until_us(rows: apsw.Connection, call: str) -> int | None:
-    """Until when nobody may look at a call: erased as far as may be, the rest locked by law."""
-    asked = select(rows, Erasure, ("call",), (call,))
-    return next((row.until_us for row in asked if row.state is ErasureState.WAITING), None)
+def restrictions(rows: apsw.Connection) -> dict[str, int]:
+    """The calls that nobody may look at, and until when: the rest of each is locked by law."""
+    waiting = select(rows, Erasure, ("state",), (ErasureState.WAITING,))
+    return {row.call: row.until_us for row in waiting if row.until_us is not None}
 
 
 def holds(rows: apsw.Connection, key: Key) -> list[Plain]:

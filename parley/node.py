@@ -44,6 +44,8 @@ from parley.secure import tls_of
 from parley.trunks import Trunks, trunks_of
 from runtime import reducers, tsa
 from runtime.errors import StoreBroken, StoreDamaged, named
+from runtime.kek_sources import source_of
+from runtime.key_errors import KekError
 from runtime.key_pool import KeyPool
 from runtime.keystore import Keystore
 from runtime.log_key import ORIGIN, load_or_create
@@ -135,7 +137,7 @@ class Node:
         depth = Depth.ALL if go.get("first", True) else Depth.TAIL
         try:
             board = await self._open(Path(go["data"]), self._config, depth)
-        except StoreDamaged as damage:
+        except (StoreDamaged, KekError) as damage:
             self._tell_damage(damage)
             return 1
         retaining = self._retaining(board.house, Path(go["data"]))
@@ -208,8 +210,8 @@ class Node:
         return retaining
 
     def _tell_damage(self, error: BaseException | None) -> None:
-        """The keeper must know: a successor would find the same store."""
-        if isinstance(error, StoreDamaged):
+        """The keeper must know: a successor would find the same store, and the same KEK."""
+        if isinstance(error, StoreDamaged | KekError):
             content = json.dumps({"damaged": str(error)[:DAMAGE_CHARS_MAX]}).encode()
             self._control.send(content)
 
@@ -238,7 +240,7 @@ class Node:
             human=config.consent.human,
         )
         agents = Agents(config.agent.app, _database(config))
-        keystore = Keystore(data / "keys")
+        keystore = Keystore(data / "keys", source_of(config.keys.kek, data))
         house = House(
             settings=settings,
             store=store,

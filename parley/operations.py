@@ -10,6 +10,7 @@ from parley.asked import OPERATOR, Args, Misused, octets, request_of, text, text
 from parley.calling import basis_withdraw, needs_a_server
 from parley.deployments import module_deploy, module_rollback, pause, resume
 from parley.filing import consent_revoke
+from parley.importing import call_import
 from parley.looking import access_note, transcript_revise
 from parley.policies import policy_propose
 from runtime.identities.reducers import (
@@ -102,6 +103,7 @@ OPERATIONS: dict[str, Operation] = {
     "module.resume": resume,
     "policy.propose": policy_propose,
     "transcript.revise": transcript_revise,
+    "vcon.import": call_import,
 }
 
 

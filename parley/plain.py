@@ -21,6 +21,14 @@ def opened(sealed: Sealed[str], key: Key) -> str | None:
         return None
 
 
+def is_readable(sealed: Sealed[bytes], key: Key) -> bool:
+    """Whether its key is still there."""
+    try:
+        return bool(key(sealed.key_id))
+    except KeyDestroyed:
+        return False
+
+
 def fields_of(row: Any, *without: str) -> Plain:
     """The columns of a row, by name."""
     return {f.name: getattr(row, f.name) for f in fields(row) if f.name not in without}

@@ -5,12 +5,20 @@ from dataclasses import asdict
 
 import apsw
 
-from consent.tables import Basis, ConsentEvent, ConsentHeard, ConsentPrompt, ConsentTerm
+from consent.tables import (
+    Basis,
+    ConsentClip,
+    ConsentEvent,
+    ConsentHeard,
+    ConsentPrompt,
+    ConsentTerm,
+)
 from conversation.tables import Action
 from parley import joined, transcript
-from parley.plain import Key, Plain, fields_of, opened
+from parley.plain import Key, Plain, fields_of, is_readable, opened
 from recordings.tables import Chunk, ChunkGap, Recording
 from runtime.tables import select
+from sessions.imported_tables import ImportedCall
 from sessions.siprec.tables import RecordingElsewhere, RecordingSession
 from sessions.tables import Call, CallState, Dial, Hold, Leg, LegQuality
 from telephony import identity
@@ -50,6 +58,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
     (row,) = select(rows, Call, ("id",), (call,))
     return {
         "call": _call(row, key),
+        "imported": _imported(rows, call),
         "dial": _dial(rows, call, key),
         "identity": _identity(rows, key, call),
         "holds": [
@@ -64,6 +73,7 @@ def record(rows: apsw.Connection, key: Key, call: str) -> Plain:
         "terms": _terms(rows, call),
         "consent": [_consent(event) for event in select(rows, ConsentEvent, ("call",), (call,))],
         "prompts": _prompts(rows, call),
+        "clips": [_clip(clip, key) for clip in select(rows, ConsentClip, ("call",), (call,))],
         "transcript": transcript.segments(rows, key, call),
         "actions": [
             _action(action, key)
@@ -124,6 +134,12 @@ def _dial(rows: apsw.Connection, call: str, key: Key) -> Plain | None:
     }
 
 
+def _imported(rows: apsw.Connection, call: str) -> Plain | None:
+    """Of a call of others, where it came from."""
+    found = select(rows, ImportedCall, ("id",), (call,))
+    return fields_of(found[0]) if found else None
+
+
 def _identity(rows: apsw.Connection, key: Key, call: str) -> Plain | None:
     """Who the network said is calling. None where it said nothing, or that was erased."""
     for row in select(rows, Dialog, ("id",), (call,)):
@@ -155,6 +171,11 @@ def _prompts(rows: apsw.Connection, call: str) -> list[Plain]:
 
 def _consent(event: ConsentEvent) -> Plain:
     return fields_of(event, "call")
+
+
+def _clip(clip: ConsentClip, key: Key) -> Plain:
+    """That there is one: its sound is no part of what is shown."""
+    return {**fields_of(clip, "call", "clip"), "erased": not is_readable(clip.clip, key)}
 
 
 def _action(action: Action, key: Key) -> Plain:

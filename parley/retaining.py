@@ -39,6 +39,7 @@ POLICIES_RETRY_MS = 60_000
 
 OURS = (
     *("sessions.erasure_approved", "sessions.erasure_declined", "sessions.erasure_due"),
+    *("sessions.shred_approved", "sessions.shred_declined"),
     *("sessions.hold_released", "sessions.hold_kept"),
     *("sessions.standing_granted", "sessions.standing_ended", "sessions.retention_day"),
     *("runtime.gate_expiry_due", "runtime.gate_escalation_due"),
@@ -93,6 +94,8 @@ class Retaining:
         self.effects: dict[str, Perform] = {
             "sessions.erase": discreet(self._erase),
             "sessions.retain": discreet(shell.retain),
+            "sessions.shred": discreet(self._shred),
+            "sessions.wake_erasure": discreet(shell.wake),
         }
         self.operations = {
             "hold.place": self.place,
@@ -100,6 +103,7 @@ class Retaining:
             "hold.lock": self.lock,
             "erasure.request": self.request,
             "gate.vote": vote,
+            "span.shred": self.shred,
             "retention.run": self.run,
             "retention.stand": self.stand,
             "retention.unstand": self.unstand,
@@ -176,6 +180,24 @@ class Retaining:
                 found.append({"call": call, "state": "refused", "why": str(why)})
         return {"erasures": found}
 
+    async def shred(self, store: Store, asked: Args) -> dict[str, Any]:
+        """Ask for a span to be destroyed: call, party, from_us, until_us, words, reason, ..."""
+        await policies_set(store)
+        span = asked.get("from_us"), asked.get("until_us")
+        if type(span[0]) is not int or type(span[1]) is not int or span[0] >= span[1]:
+            raise Misused("'from_us' and 'until_us' are times, one before the other")
+        row = await self.shell.shred(
+            text(asked, "call"),
+            text(asked, "party"),
+            (span[0], span[1]),
+            texts(asked, "words"),
+            text(asked, "reason"),
+            sender=OPERATOR,
+            by=text(asked, "by", ""),
+            counsel=asked.get("counsel") is True,
+        )
+        return {"shred": row.id, "gate": row.gate, "chunks": len(row.chunks), "words": row.words}
+
     async def run(self, store: Store, asked: Args) -> dict[str, Any]:
         """Ask for all that has expired to be destroyed; try again what was given up."""
         await policies_set(store)
@@ -226,6 +248,12 @@ class Retaining:
     async def _erase(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """What is found of its words goes before it is said that all is gone."""
         closing = await self.shell.erase(effect, args)
+        if closing is not None:
+            await asyncio.to_thread(self._sweep)
+        return closing
+
+    async def _shred(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        closing = await self.shell.shredding.shred(effect, args)
         if closing is not None:
             await asyncio.to_thread(self._sweep)
         return closing

@@ -23,6 +23,7 @@ def told(record: Plain) -> Iterator[str]:
     call = record["call"]
     zero_us = call["answered_us"] or call["offered_us"]
     yield from _header(call, zero_us)
+    yield from _imported(record["imported"])
     yield from _dial(record["dial"])
     yield from (_hold(one, zero_us) for one in record["holds"])
     if record["identity"] is not None:
@@ -68,6 +69,17 @@ def _header(call: Plain, zero_us: int) -> Iterator[str]:
         yield "  nobody agreed to a recording: what was said has been forgotten"
 
 
+def _imported(origin: Plain | None) -> Iterator[str]:
+    if origin is None:
+        return
+    who = origin["issuer"] or "nobody"
+    vouched = ", whom you trust" if origin["trusted"] else ""
+    yield f"  imported from vCon {origin['uuid']}, signed by {who}{vouched}; no evidence of ours"
+    claimed = f"asserted by {origin['by']}" if origin["asserted"] else "as the vCon claims"
+    yield f"  kept on: {', '.join(origin['bases'])}, {claimed}"
+    yield from (f"  note: {note}" for note in origin["notes"])
+
+
 def _dial(dial: Plain | None) -> Iterator[str]:
     if dial is not None:
         source = words.ERASED if dial["erased"] else dial["source"]
@@ -99,6 +111,10 @@ def _part(title: str, lines: list[str]) -> Iterator[str]:
 def _consent(record: Plain, zero_us: int) -> Iterator[str]:
     for at_us, text in words.story(record["consent"], record["prompts"]):
         yield f"{moment.after(at_us, zero_us):>8}  {text}"
+    for clip in record["clips"]:
+        what = f"a clip of how it was said, {clip['duration_ms'] / 1_000:.1f} s"
+        kept = words.ERASED if clip["erased"] else f"kept as {clip['id']}"
+        yield f"{moment.after(clip['at_us'], zero_us):>8}  {what}: {kept}"
 
 
 def _segment(segment: Plain, zero_us: int) -> str:

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from jwcrypto.common import JWException
+from jwcrypto.jwk import JWK
 
 from recordings.vcon.certificates import Certificate, SigningKey, fingerprint, self_signed
 from recordings.vcon.encrypting import PrivateKey, PublicKey
@@ -73,6 +75,8 @@ def authorities(path: Path) -> list[Certificate]:
 def recipient(path: Path) -> PublicKey:
     """Whoever has the private key to this certificate, or public key."""
     content = _read(path)
+    if content.lstrip().startswith(b"{"):
+        return _jwk(content, path)
     try:
         is_certificate = b"BEGIN CERTIFICATE" in content
         key: object = (
@@ -87,8 +91,33 @@ def recipient(path: Path) -> PublicKey:
     return key
 
 
+def _jwk(content: bytes, path: Path) -> PublicKey:
+    """RFC 7517. A private one has a public one in it, and that is all that is taken."""
+    try:
+        key: object = JWK.from_json(content.decode()).get_op_key("wrapKey")
+    except (JWException, ValueError, KeyError, TypeError) as error:
+        raise BadPem(f"{path} holds no JSON Web Key: {error}") from error
+    if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        key = key.public_key()
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise BadPem(f"{path}: keys of recipients are RSA or elliptic curve keys")
+    return key
+
+
 def private(path: Path) -> PrivateKey:
-    return _signing_key(_read(path), path)
+    """In PEM, or as a JWK (RFC 7517)."""
+    content = _read(path)
+    if content.lstrip()[:1] == b"{":
+        content = _of_jwk(content, path)
+    return _signing_key(content, path)
+
+
+def _of_jwk(content: bytes, path: Path) -> bytes:
+    try:
+        pem: bytes = JWK.from_json(content.decode()).export_to_pem(private_key=True, password=None)
+    except (JWException, ValueError, TypeError) as error:
+        raise BadPem(f"{path} holds no private key as a JWK") from error
+    return pem
 
 
 def _made(algorithm: str) -> SigningKey:

@@ -1,6 +1,7 @@
 """The vCon of one call, gathered from the store at one moment."""
 
 import io
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ from parley.sounding import chunks_of, why_silent
 from recordings import playing, vault
 from recordings.audio_files import MEDIATYPES, SUFFIXES, WRITERS
 from recordings.heard import CLOCK, Vault, joined, silences
+from recordings.rules import CARD_NUMBER
 from recordings.vcon.conversation import Body, Conversation, Gap, LogProof, Track
 from recordings.vcon.history import HIDDEN
 from recordings.vcon.values import base64url, hash_token
 from runtime.keystore import KeyDestroyed
 from runtime.tables import select
+from sessions.imported_tables import ImportedPart
 
 INLINE_BYTES_MAX = 64 * 1024 * 1024
 """Of audio within a vCon: it is in memory several times over while it is signed."""
@@ -114,7 +117,8 @@ def gather(
 ) -> Gathered:
     """Of a call that is sealed. TooMuchAudio where the shelf has no room for it."""
     found = record(rows, key, call)
-    chunks, opened = chunks_of(rows, call), Vault(recordings, key)
+    chunks = chunks_of(rows, call)
+    opened = Vault(recordings, key)
     silent = why_silent(chunks, opened)
     tracks = [] if silent else _tracks(chunks, opened, audio, uuid, shelf)
     proof, unproved = _proof(rows, call, verifier_key)
@@ -129,6 +133,8 @@ def gather(
         proof=proof,
         passport=_passport(found),
         are_words_gone=_is_gone(key, found["call"]["words_key"]),
+        imported=found["imported"],
+        claimed=_claimed(rows, call, key),
     )
     return Gathered(told, silent, sorted(opened.unreadable), unproved)
 
@@ -188,10 +194,16 @@ def _gaps(chunks: list[vault.Chunk], opened: Vault) -> list[Gap]:
 
 
 def _refused(found: Plain) -> list[Gap]:
-    """Pieces of audio that came and were not taken."""
+    """Pieces of audio that came and were not taken, or were destroyed since."""
     recording = found["recording"] or {"gaps": ()}
     return [
-        Gap(gap["party"], gap["from_us"], gap["until_us"] - gap["from_us"], "not_taken", gap["why"])
+        Gap(
+            gap["party"],
+            gap["from_us"],
+            gap["until_us"] - gap["from_us"],
+            "shredded" if gap["why"] == CARD_NUMBER else "not_taken",
+            gap["why"],
+        )
         for gap in recording["gaps"]
     ]
 
@@ -204,6 +216,16 @@ def _proof(
     except proving.NotProved as why:
         return None, str(why)
     return LogProof(proof.text, verifier_key, proof.stamp), None
+
+
+def _claimed(rows: apsw.Connection, call: str, key: Key) -> list[Plain]:
+    """What the vCon of a call of others says of why it may be kept."""
+    found: list[Plain] = []
+    for part in select(rows, ImportedPart, ("call",), (call,)):
+        if part.kind == "attachment" and part.purpose == "lawful_basis" and part.body is not None:
+            text = opened(part.body, key)
+            found += [] if text is None else [json.loads(text)]
+    return found
 
 
 def _is_gone(key: Key, key_id: str) -> bool:

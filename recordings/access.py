@@ -14,6 +14,7 @@ class Looked(StrEnum):
     EXPORTED = "exported"
     SEARCHED = "searched"
     REDACTED = "redacted"
+    REPLAYED = "replayed"
 
 
 @table(name="access", index=(("call",), ("who",)), append_only=True)
@@ -30,6 +31,7 @@ class Access:
     """The range of the call that was seen; none for all of it."""
     until_us: int | None
     query: Sealed[str] | None
+    """What was looked for; of a restricted call, why it was looked at."""
     hits: int
     at_us: int
 

@@ -114,7 +114,10 @@ class Clearance:
         if id in self._said:
             return
         self._said[id] = _Said(party, span, is_bad, now_us)
-        self._said.pop(_going_on(party), None)
+        going_on = self._said.get(_going_on(party))
+        # They may have begun again before this was told of.
+        if going_on is not None and going_on.span.begin < span.end:
+            del self._said[_going_on(party)]
         if span.end - span.begin >= WHOLE_US_MIN:
             self.speaks(party, span.end, now_us)
 

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recordings import evidence, vault, verify
-from recordings.evidence import FileDigest, Pack
+from recordings import evidence, readable, vault, verify
+from recordings.evidence import Pack
+from recordings.pack import open_keys
 from recordings.vault import Chunk
+
+VERIFY_MJS = Path(open_keys.__file__).with_name("verify.mjs")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -42,32 +45,54 @@ def write(pack: Pack, directory: Path, recordings: Path, key: Ed25519PrivateKey)
 
 
 class _Folder:
-    """Files written, and what the manifest will say of them."""
+    """Files written, and what the manifests will say of them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.digests: dict[str, FileDigest] = {}
+        self.sizes: dict[str, int] = {}
+        self.digests: dict[str, str] = {}
 
     def put(self, name: str, *parts: bytes | bytearray) -> None:
         path = self.root / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         digest = sha256()
-        with path.open("xb") as file:
+        with open(path, "xb", opener=_private) as file:
             for part in parts:
                 file.write(part)
                 digest.update(part)
-        size = sum(len(part) for part in parts)
-        self.digests[name] = FileDigest(size, digest.hexdigest())
+        self.sizes[name] = sum(len(part) for part in parts)
+        self.digests[name] = digest.hexdigest()
+
+    def manifest(self, below: str = "") -> bytes:
+        """Of the files whose name begins like this; of those beside data/ without a name."""
+        return evidence.manifest(
+            {
+                name: digest
+                for name, digest in self.digests.items()
+                if name.startswith("data/") == bool(below)
+            }
+        )
+
+
+def _private(path: str, flags: int) -> int:
+    """It may hold keys."""
+    return os.open(path, flags, 0o600)
 
 
 def _fill(folder: _Folder, pack: Pack, recordings: Path, key: Ed25519PrivateKey) -> list[str]:
     unreadable = _put_audio(folder, pack, recordings)
-    for name, content in evidence.documents(pack, unreadable).items():
+    for name, content in evidence.documents(pack).items():
         folder.put(name, content)
-    folder.put("verify.py", Path(verify.__file__).read_bytes())
-    manifest = evidence.manifest(pack, folder.digests)
-    folder.put(evidence.MANIFEST, manifest)
-    folder.put(evidence.MANIFEST_SIGNATURE, evidence.sign_manifest(manifest, key))
+    info = evidence.bag_info(pack, dict(folder.sizes))
+    folder.put(evidence.MANIFEST, folder.manifest("data/"))
+    folder.put("bagit.txt", evidence.BAGIT)
+    folder.put("bag-info.txt", info)
+    folder.put("README.txt", readable.README.encode())
+    for beside in (Path(verify.__file__), VERIFY_MJS, Path(open_keys.__file__)):
+        folder.put(beside.name, beside.read_bytes())
+    tags = folder.manifest()
+    folder.put(evidence.TAG_MANIFEST, tags)
+    folder.put(evidence.SIGNATURE, evidence.sign(tags, key))
     return unreadable
 
 
@@ -82,10 +107,9 @@ def _put_audio(folder: _Folder, pack: Pack, recordings: Path) -> list[str]:
             _put_chunk(folder, chunk, ciphertext)
         if chunk.key_id in pack.keys and not _place(chunk, ciphertext, pack.keys, tracks, rate):
             unreadable.append(chunk.name)
-    for party, track in tracks.items():
-        folder.put(f"audio/{party}.wav", vault.wav_header(len(track), 1, rate), track)
-    both = vault.stereo(*(tracks[party] for party in vault.PARTIES))
-    folder.put("audio/stereo.wav", vault.wav_header(len(both), 2, rate), both)
+    if evidence.is_clear(pack):
+        both = vault.stereo(*(tracks[party] for party in vault.PARTIES))
+        folder.put("data/call.wav", vault.wav_header(len(both), 2, rate), both)
     return unreadable
 
 
@@ -93,7 +117,7 @@ def _put_chunk(folder: _Folder, chunk: Chunk, ciphertext: bytes) -> None:
     """Under the hash the log gives, also when the bytes are no longer those: that is evidence."""
     if not _SHA256.fullmatch(chunk.sha256):
         raise ExportError(f"chunk {chunk.name} has no SHA-256 in its row")
-    name = f"chunks/{chunk.sha256}"
+    name = f"data/audio/{chunk.sha256}"
     if name not in folder.digests:
         folder.put(name, ciphertext)
 

@@ -1,57 +1,57 @@
 """The parts of an evidence pack that people read."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
-
-from recordings.vault import Chunk
+from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 README = """\
 Evidence pack of one call
 
-KEEP THIS FOLDER CONFIDENTIAL. It is for a recipient who may hear the call: it holds the
-recording in clear, the transcript in clear, who called in clear, and in keys.json the keys
-that open what is sealed of these.
+CONFIDENTIAL. Where keys.json is in clear, whoever has this folder can hear the call; where it is
+locked (JWE), only those whom it was made for. Read data/report.html first.
 
-To verify it (Python 3.11 or later with the package "cryptography"; no network):
+To verify it, offline (Python 3.11 with the package "cryptography", or Node.js 20 and no package):
 
     python verify.py . --key KEY --checkpoint FILE
+    node verify.mjs . --key KEY --checkpoint FILE
 
 KEY is the log's verifier key as you learned it before, FILE a checkpoint of the same log that
 you received earlier. Both are optional, and both are what makes the proof strong: without KEY
 you trust the key in this folder, and without FILE you trust that whoever holds the log key did
-not write history anew. Nobody should take the verifier from the party it verifies: compare
-verify.py with a copy from elsewhere, or read it; it is one file.
+not write history anew. Nobody should take the verifier from the party it verifies: compare it
+with a copy from elsewhere, or read it; it is one short file.
 
-Proved by verification
-  entries.jsonl      every log entry of the call, one to a line, canonical JSON (RFC 8785)
-  proofs.json        that each entry is in the signed log (RFC 6962 inclusion proofs)
-  order/             the same for a call of ours: who ordered it, and why its party may be called
-  checkpoint.txt     size and root of the log, signed (C2SP tlog-checkpoint)
-  stamp/             an earlier checkpoint and the time it was stamped with (RFC 3161), if any
-  consistency.json   that the log extends each earlier checkpoint (RFC 6962 consistency proofs)
-  log.vkey           the public key of the log (C2SP signed-note verifier key)
-  keys.json          keys of the sealed audio, of the text, and of who called whom, base64
-  chunks/            the sealed audio as it was recorded, each file named by its SHA-256
-  audio/             caller.wav, agent.wav and stereo.wav (caller left), from those chunks
-  transcript.json    the words, from the sealed segments of the entries as they were last
-                     corrected or redacted
-  callers.json       who called whom, from what is sealed of it in the entries
-  manifest.json      size and SHA-256 of every file here
-  manifest.sig       Ed25519 signature of manifest.json by the log key, base64
+Where the keys are locked for you:
 
-For reading only, signed but not derived again
-  transcript.vtt     the transcript as subtitles of the audio (WebVTT)
-  record.json        the call in outline
+    python open_keys.py data/keys.json PRIVATE.pem > ../keys.json
+    python verify.py . --keys ../keys.json
 
-What a pack cannot show: what happened after its last entry, and the words, audio or callers
-whose key was destroyed. For those, entries and hashes remain and the verifier names them.
+This folder is a bag (BagIt 1.0, RFC 8493): `sha256sum -c manifest-sha256.txt` checks it as well.
+
+  data/report.html        the call in plain words, and its consent, gaps and readers as tables
+  data/certificate-902.md a certification to be completed and signed (FRE 902(13), (14))
+  data/call.wav           the call: caller left, agent right            (not where keys are locked)
+  data/transcript.vtt     the words as subtitles (WebVTT)               (not where keys are locked)
+  data/transcript.json    the words, and who called                     (not where keys are locked)
+  data/call.vcon          the call as a vCon: signed (JWS), and locked (JWE) where the keys are
+  data/call.txt           the id of the call
+  data/entries.jsonl      its log entries, and those about it: orders, holds, votes (RFC 8785)
+  data/proof.json         that they are in the log, which only grew (RFC 6962)
+  data/checkpoint.txt     size and root of the log, signed (C2SP tlog-checkpoint)
+  data/log.vkey           the public key of the log (C2SP signed-note)
+  data/tsr/               an earlier checkpoint and its time stamp (RFC 3161), if any
+  data/audio/             the sealed audio, each file named by its SHA-256
+  data/keys.json          the keys of audio and words, base64 by id; or a JWE of that
+  tagmanifest-sha256.sig  the log key's Ed25519 signature of tagmanifest-sha256.txt
+
+What a pack cannot show: what happened after its last entry, what others did that is not among the
+entries, and words or audio whose key was destroyed: of those, entries and hashes remain.
 
 Card numbers were taken out before anything was kept; the label in their place is all there is.
-Words that were only redacted are not shown, but keys.json opens them, and audio/ may hold them.
+Words that were only redacted are not shown, but keys.json opens them, and call.wav may hold them.
 """
 
 
@@ -91,46 +91,6 @@ def webvtt(transcript: Iterable[Mapping[str, Any]], begins_us: int) -> bytes:
         voice = _cue_text(item["party"]).capitalize()
         blocks.append(f"{start} --> {end}\n<v {voice}>{_cue_text(item['text'])}\n")
     return "\n".join(blocks).encode()
-
-
-def record(
-    call: str,
-    summary: Mapping[str, object],
-    entries: Sequence[Mapping[str, Any]],
-    chunks: Sequence[Chunk],
-    unreadable: Sequence[str],
-) -> dict[str, object]:
-    """The call in outline: what was done, what was agreed, what was recorded."""
-    recorded_ms: dict[str, int] = {}
-    for chunk in chunks:
-        spoken = recorded_ms.get(chunk.party, 0) + samples_us(chunk.samples, chunk.rate) // 1_000
-        recorded_ms[chunk.party] = spoken
-    return {
-        "call": call,
-        "summary": dict(summary),
-        "consent": [line for entry in entries for line in _consent_lines(entry)],
-        "recorded_ms": recorded_ms,
-        "unreadable_chunks": list(unreadable),
-        "entries": [
-            {
-                "seq": entry["seq"],
-                "at": instant(entry["at_us"]),
-                "actor": entry["actor"],
-                "reducer": entry["reducer"],
-            }
-            for entry in entries
-        ],
-    }
-
-
-def _consent_lines(entry: Mapping[str, Any]) -> list[dict[str, object]]:
-    at, facts = instant(entry["at_us"]), ("party", "scope", "event", "state")
-    # A row that is not what it should be is for the verifier to complain of.
-    return [
-        {"at": at, **{name: cast("dict[str, object]", row).get(name) for name in facts}}
-        for table, _, row in entry["deltas"]
-        if table == "consent_event" and isinstance(row, dict)
-    ]
 
 
 def _cue_time(offset_us: int) -> str:

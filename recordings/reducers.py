@@ -164,6 +164,12 @@ def _gap(ctx: Context, chunk: Chunk, why: str, id: str, when: tuple[int, int]) -
     )
 
 
+def chunk_destroyed(ctx: Context, id: str) -> None:
+    """The same where people decided it, and somebody else erases the ciphertext."""
+    chunk = ctx.table(Chunk).one(id)
+    _gap(ctx, chunk, rules.CARD_NUMBER, id, (chunk.captured_from_us, rules.ends_us(chunk)))
+
+
 @reducer
 def recording_sealed(ctx: Context, call: str) -> int:
     """Its last chunk is a row. Answers how many there are."""

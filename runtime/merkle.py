@@ -109,6 +109,12 @@ class Tree:
             path.append(self._subtree(start, end))
         return path[::-1]
 
+    def perfect(self, start: int, end: int) -> bytes:
+        """The root of the perfect subtree of leaves [start, end): a node of every larger tree."""
+        level = (end - start).bit_length() - 1
+        self._check(end - start == 1 << level and start % (end - start) == 0, "no such subtree")
+        return self._subtree(start, end)
+
     def _subtree(self, start: int, end: int) -> bytes:
         """Root of leaves [start, end); `start` is a multiple of the largest power of two within."""
         peaks: list[bytes] = []

@@ -55,7 +55,7 @@ class Admission:
             house.note("the agent can not be made", error=f"{type(error).__name__}: {error}")
             self._lines.reject(call, 500)
             return
-        key = await house.prepare_key()
+        key = await house.prepare_key(call)
         used = ""
         try:
             used = await house.surely(
@@ -91,6 +91,7 @@ class Admission:
             agent = self._house.new_agent(row.agent)
         live = LiveCall(row.id, row.words_key, agent, row.direction == "outbound")
         live.turns_idle.set()
+        self._house.adopt(row.id, row.words_key)
         if row.state is CallState.ENDED:
             live.ended.set()
         self._calls[row.id] = live

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from consent import permits, prompts, saying, story
+from consent import clips, permits, prompts, saying, story
 from consent.machine import LISTENING, Event, Standing, State
 from consent.permit import NotPermitted
 from consent.prompts import Act, Prompt
 from consent.reducers import RECORDING, TRACKS
 from consent.saying import Said
-from consent.tables import ConsentEvent, ConsentHeard, ConsentTerm
-from conversation.speech.grammars import YES_NO, meaning
+from consent.tables import ConsentClip, ConsentEvent, ConsentHeard, ConsentTerm
+from conversation.speech import grammars
 from conversation.tables import Utterance, UtteranceState
 from media.client import MediaUnavailable
 from runtime.errors import Refused
@@ -139,7 +139,7 @@ class Asking:
             )
 
         try:
-            await self._with_keys(grants, commit)
+            await self._with_keys(live.id, grants, commit)
         except Refused:
             return
         held, live.held_key = live.held_key, None
@@ -181,22 +181,54 @@ class Asking:
             self._house.media.ack([event])
         return True
 
-    async def voice_answer(self, live: LiveCall, pcm: bytes, rate: int) -> None:
-        """Something was said after the question. Audio and words stay in memory."""
+    async def voice_answer(self, live: LiveCall, pcm: bytes, rate: int, began_us: int) -> None:
+        """Something was said after the question. Words stay in memory, and so does the audio
+        unless it grants."""
         events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
         try:
             permit = permits.answering(events, live.id)
         except NotPermitted:
             return  # It was answered by a key meanwhile.
+        states = [one.state for one in story.standings(events).values()]
+        is_read_back = State.READ_BACK in states
+        grammar = grammars.CONFIRMATION if is_read_back else grammars.YES_NO
         hearing = await self._house.speech.hear(
-            pcm, (YES_NO,), dictation=False, permit=permit, rate=rate
+            pcm, (grammar,), dictation=False, permit=permit, rate=rate
         )
-        said = meaning(hearing.text) if hearing.accepted else None
-        answer = MEANINGS.get(said or "", Event.UNCLEAR)
-        await self.answer(live, answer, f"voice:{hearing.engine}")
+        answer = MEANINGS.get(grammars.answer(hearing) or "", Event.UNCLEAR)
+        grants = is_read_back and answer is Event.YES_VOICE
+        clip = await self._clip(live, pcm, rate, began_us) if grants else None
+        try:
+            await self.answer(live, answer, f"voice:{hearing.engine}", clip=clip)
+        finally:
+            if clip is not None:
+                await self._forget_unless_kept(live.id, clip)
+
+    async def _clip(
+        self, live: LiveCall, pcm: bytes, rate: int, began_us: int
+    ) -> clips.Clip | None:
+        """How the yes was said, as far as it was said after the question had been heard."""
+        heard = await self._house.store.reader.rows(ConsentHeard, id=live.question or "")
+        early_us = max([one.heard_us - began_us for one in heard], default=0)
+        try:
+            wav, duration_ms = clips.prepared(pcm, rate, early_us // 1_000)
+        except ValueError:
+            return None
+        key_id = await self._house.prepare_key()
+        return clips.Clip(self._house.seal_bytes(wav, key_id), duration_ms)
+
+    async def _forget_unless_kept(self, call: str, clip: clips.Clip) -> None:
+        kept = await self._house.store.reader.rows(ConsentClip, call=call)
+        if clip.sealed.key_id not in [one.clip.key_id for one in kept]:
+            await self._house.discard_key(clip.sealed.key_id)
 
     async def answer(
-        self, live: LiveCall, answer: Event, method: str, evidence: str | None = None
+        self,
+        live: LiveCall,
+        answer: Event,
+        method: str,
+        evidence: str | None = None,
+        clip: clips.Clip | None = None,
     ) -> None:
         """Commit the answer. Keys are prepared for a yes; without a grant they are destroyed."""
         # Known before the commit: the next question may be under way when that is done.
@@ -219,11 +251,12 @@ class Asking:
                     method=method,
                     keys=keys,
                     evidence=evidence,
+                    clip=clip,
                 )
             )
 
         with suppress(Refused):
-            await self._with_keys(is_sure and RECORDING in listening, commit)
+            await self._with_keys(live.id, is_sure and RECORDING in listening, commit)
         if live.question == question:
             live.question = None
 
@@ -257,10 +290,10 @@ class Asking:
         return max(implied, default=ANSWER_S)
 
     async def _with_keys(
-        self, wanted: bool, commit: Callable[[dict[str, str]], Awaitable[bool]]
+        self, call: str, wanted: bool, commit: Callable[[dict[str, str]], Awaitable[bool]]
     ) -> None:
         """Commit with a prepared key for each track, if one may be wanted."""
-        keys = {track: await self._house.prepare_key() for track in TRACKS if wanted}
+        keys = {track: await self._house.prepare_key(call) for track in TRACKS if wanted}
         used = False
         try:
             used = await commit(keys)

@@ -202,7 +202,7 @@ class Attending:
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         self.touch(live)
         if await self._asking.is_listening(live.id):
-            await self._asking.voice_answer(live, pcm, header["rate"])
+            await self._asking.voice_answer(live, pcm, header["rate"], header["at_us"])
             self.acknowledge(header["id"])
         elif await self._asking.is_asked(live.id):
             # Said over the question: it was not an answer to it.

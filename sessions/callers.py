@@ -36,7 +36,7 @@ class Callers:
         """
         while True:
             if dialog not in self._keys:
-                self._keys[dialog] = asyncio.ensure_future(self._house.prepare_key())
+                self._keys[dialog] = asyncio.ensure_future(self._house.prepare_key(dialog))
             key = self._keys[dialog]
             try:
                 return self._house.seal(text, await asyncio.shield(key))
@@ -58,6 +58,7 @@ class Callers:
         key: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         key.set_result(row.sealed.key_id)
         self._keys[row.id] = key
+        self._house.adopt(row.id, row.sealed.key_id)
         return state
 
     def leave(self, dialog: str) -> None:
@@ -81,3 +82,4 @@ class Callers:
         calls = await self._house.store.reader.rows(Call, id=dialog)
         if key_id not in [call.caller_key for call in calls]:
             await self._house.discard_key(key_id)
+        await self._house.leave(dialog, is_call=bool(calls))

@@ -5,8 +5,9 @@ A grant, its keys and the recording are born together; a withdrawal ends them to
 
 from collections.abc import Mapping
 
+from consent import clips
 from consent import reducers as consent
-from consent.machine import Due, Event
+from consent.machine import Due, Event, State
 from consent.permit import LIVE_STT, VENDOR
 from consent.reducers import Outcome
 from consent.story import CALLER
@@ -115,8 +116,12 @@ def consent_answered(
     method: str,
     keys: dict[str, str],
     evidence: str | None = None,
+    clip: clips.Clip | None = None,
 ) -> bool:
-    """The party answered what it was asked. Answers whether `keys` were used: it is recorded."""
+    """The party answered what it was asked. Answers whether `keys` were used: it is recorded.
+
+    `clip` is how it was said. It is kept only where this commit grants by it.
+    """
     _answered(ctx, call)
     if answer not in ANSWERS:
         raise Refused(f"{answer} is no answer")
@@ -125,9 +130,14 @@ def consent_answered(
     if answer is Event.STAYED:
         scopes = tuple(scope for scope in scopes if _may_imply(ctx, call, scope, prompt))
     about = None if prompt is None else prompt.id
-    return _happened(
+    if clip is not None and prompt is not None and _grants(ctx, call, answer, scopes):
+        evidence = clips.name_of(prompt.id)
+    is_recorded = _happened(
         ctx, call, answer, scopes, keys, prompt=about, method=method, evidence=evidence
     )
+    if clip is not None and prompt is not None:
+        clips.kept(ctx, call, prompt.id, clip)
+    return is_recorded
 
 
 @reducer(by=("supervisor", "operator"))
@@ -245,6 +255,13 @@ def _may_imply(ctx: Context, call: str, scope: str, prompt: ConsentPrompt | None
     if heard is None or term is None or term.implied_after_s is None:
         return False
     return ctx.now >= heard.at_us + term.implied_after_s * SECOND_US
+
+
+def _grants(ctx: Context, call: str, answer: Event, scopes: tuple[str, ...]) -> bool:
+    """Whether what was said grants: a yes to what was read back."""
+    standings = consent.standings_of(ctx, call)
+    said = [standings[scope].state for scope in scopes if scope in standings]
+    return answer is Event.YES_VOICE and State.READ_BACK in said
 
 
 def _captured(ctx: Context, call: str) -> tuple[str, ...]:

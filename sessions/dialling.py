@@ -82,7 +82,7 @@ class Dialling:
         except Exception as error:  # The agent's code is not ours.
             house.note("nobody can speak", call=order.id, error=type(error).__name__)
             raise NotCalled(Cause.FAILED) from error
-        key = await house.prepare_key()
+        key = await house.prepare_key(order.id)
         try:
             await house.surely(
                 call_placed,

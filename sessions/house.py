@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from media.music import hold_music
 from media.pool import MediaPool
 from media.units import pcm
 from runtime.errors import NotNow, StoreBroken
-from runtime.key_pool import KeyPool
-from runtime.keystore import Keystore, KeystoreError
+from runtime.key_pool import Family, KeyPool
+from runtime.keystore import KeyDestroyed, Keystore, KeystoreError
 from runtime.performer import Performer
 from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
+from runtime.wrapped import parent_of
 from sessions.plans import TermsFor, by_name, facts_of
 from sessions.routing import RecorderRouting, Routing, directly, straight
 from sessions.siprec.recorder import Recorder
@@ -106,6 +107,10 @@ class House:
     sip: SipEndpoint | None = None
     route: Routing = field(default_factory=directly)
     """Which way a call of ours takes."""
+    families: dict[str, asyncio.Future[Family]] = field(
+        default_factory=dict[str, asyncio.Future[Family]]
+    )
+    """The keys of each call, or of the dialog that may become one."""
     route_to_recorder: RecorderRouting = field(default_factory=straight)
     terms_for: TermsFor | None = None
     """What the party of a call is owed; None for what the policy of the settings names."""
@@ -133,18 +138,53 @@ class House:
         facts = await facts_of(self.store.reader, self.keystore, call, trunk)
         terms = await (self.terms_for or by_name(self.settings.policy))(facts)
         at_once = any((term.scope, term.start) == (RECORDING, Start.OPEN) for term in terms)
-        keys = {track: await self.prepare_key() for track in TRACKS if at_once}
+        keys = {track: await self.prepare_key(call) for track in TRACKS if at_once}
         return {"terms": terms, "keys": keys}
 
-    async def prepare_key(self) -> str:
-        """A key of nobody's, on disk. A full disk is waited for, a failed one ends the node."""
+    async def prepare_key(self, call: str | None = None) -> str:
+        """A key that no row names yet, on disk: under the key of a call, or of no call.
+
+        A full disk and a KEK that is not to be had are waited for, a failed disk ends the node.
+        """
         while True:
             try:
                 with self._giving_up():
-                    return await self.keys.take()
+                    if call is None:
+                        return await self.keys.take()
+                    return await (await self._family(call)).child()
+            except KeyDestroyed:
+                # The call was erased meanwhile, and goes on: under another key.
+                self.families.pop(call or "", None)
             except KeystoreError as full:
                 self.note("waiting for the keystore", why=str(full))
                 await asyncio.sleep(KEY_RETRY_S)
+
+    async def _family(self, call: str) -> Family:
+        """The keys of a call; all who ask get the same, unless they were destroyed."""
+        taking = self.families.get(call)
+        if taking is None or _is_spent(taking):
+            taking = self.families[call] = asyncio.ensure_future(self.keys.take_family())
+        return await asyncio.shield(taking)
+
+    def adopt(self, call: str, key_id: str) -> None:
+        """Go on with the keys of a call from before a restart, by one that its row names."""
+        call_key = parent_of(key_id)
+        if call_key is None or call in self.families:
+            return
+        known: asyncio.Future[Family] = asyncio.get_running_loop().create_future()
+        known.set_result(Family(self.keystore, call_key))
+        self.families[call] = known
+
+    async def leave(self, call: str, *, is_call: bool) -> None:
+        """No row will name another key of it: let go of those left, and where it never became a
+        call of the one they are under."""
+        taking = self.families.pop(call, None)
+        if taking is None or not taking.done() or taking.exception() is not None:
+            return
+        family = taking.result()
+        gone = family.left() + ([] if is_call else [family.call_key])
+        with self._giving_up(), suppress(KeystoreError):
+            await asyncio.to_thread(self.keystore.discard, gone)
 
     async def discard_key(self, key_id: str) -> None:
         """Destroy a key that no row names; where it cannot be now, the next start does it."""
@@ -170,6 +210,17 @@ class House:
         """`text` under a key of the keystore. Raises KeyDestroyed."""
         return seal(text, key_id, self.keystore.key(key_id), self.entropy)
 
+    def seal_bytes(self, value: bytes, key_id: str) -> Sealed[bytes]:
+        """The same for what is no text."""
+        return seal(value, key_id, self.keystore.key(key_id), self.entropy)
+
     def unseal(self, sealed: Sealed[str]) -> str:
         """The plaintext. Raises KeyDestroyed."""
         return unseal(sealed, self.keystore.key(sealed.key_id))
+
+
+def _is_spent(taking: "asyncio.Future[Family]") -> bool:
+    """Whether what was taken is of no use: it could not be, or was destroyed."""
+    if not taking.done():
+        return False
+    return taking.cancelled() or taking.exception() is not None or taking.result().is_destroyed

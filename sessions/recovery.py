@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from consent.filed import ConsentOnFile
-from consent.tables import Basis, ConsentKey
+from consent.tables import Basis, ConsentClip, ConsentKey
 from conversation.tables import Memory
 from recordings import segments, vault
 from recordings.access import Access
@@ -17,8 +17,10 @@ from runtime.tables import schema_of
 from sessions.callers import RESPONSES_KEPT_S
 from sessions.consent_reducers import call_recovered
 from sessions.house import House
+from sessions.imported_tables import ImportedCall
 from sessions.lines import end
 from sessions.live import LiveCall
+from sessions.retention.span_tables import SpanShred
 from sessions.retention.tables import Erasure, KeyDestroyed, LegalHold
 from sessions.switchboard import Switchboard
 from sessions.tables import Call, CallState, Dial, Leg
@@ -120,11 +122,15 @@ async def sweep(house: House) -> None:
     now = house.clock()
     keys += [row.sealed.key_id for row in await reader.rows(Dialog) if _matters(row, now)]
     keys += [basis.party.key_id for basis in await reader.rows(Basis)]
+    keys += [one.clip.key_id for one in await reader.rows(ConsentClip)]
     keys += [filed.party.key_id for filed in await reader.rows(ConsentOnFile)]
     keys += [key.id for key in await reader.rows(ConsentKey)]
     keys += [hold.matter.key_id for hold in await reader.rows(LegalHold)]
+    imported = await reader.rows(ImportedCall)
+    keys += [key for call in imported for key in call.track_keys]
     asked = await reader.rows(Erasure)
     keys += [erasure.reason.key_id for erasure in asked if erasure.reason is not None]
+    keys += [one.reason.key_id for one in await reader.rows(SpanShred)]
     buried = [key.id for key in await reader.rows(KeyDestroyed)]
     keys += [key_id for (key_id,) in await reader.sql(SEARCHES)]
     try:

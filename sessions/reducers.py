@@ -15,6 +15,7 @@ from sessions import consult_reducers as consultations
 from sessions import dials
 from sessions import hold_reducers as holds
 from sessions.gating import TRANSCRIPT
+from sessions.retention import waking
 from sessions.tables import Call, CallState, DialState, Leg
 from telephony.causes import Cause
 from telephony.sdp.directions import INACTIVE, RECVONLY
@@ -274,6 +275,7 @@ def call_sealed(ctx: Context, call: str, forgotten: bool) -> None:
     if recording is not None and recording.state is not RecordingState.SEALED:
         raise Refused(f"the recording of {call} is still open")
     ctx.table(Call).replace(replace(row, state=CallState.SEALED, forgotten=forgotten))
+    waking.sealed(ctx, call)
 
 
 def in_state(ctx: Context, call: str, state: CallState) -> Call:

@@ -15,7 +15,7 @@ class CallState(StrEnum):
     SEALED = "sealed"
 
 
-@table(name="call", index=(("state",),))
+@table(name="call", index=(("state",), ("state", "ended_us")))
 class Call:
     """One call. The media fields are all that is needed to open its leg again.
 

@@ -1,11 +1,13 @@
 """Find one sound in another."""
 
+import wave
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from media.resample import resample
 from media.units import SAMPLE_RATE, Samples, from_pcm
 from parley.caller import wav
 
@@ -63,6 +65,15 @@ def share(part: Samples, whole: Samples, alike: float = ALIKE) -> float:
 def load(path: Path) -> Samples:
     """A WAV file as 8 kHz mono."""
     return from_pcm(wav.read(str(path)).audio)
+
+
+def sides(path: Path) -> tuple[Samples, Samples]:
+    """The left and the right of a stereo WAV file at 8 or 16 kHz, as 8 kHz."""
+    with wave.open(str(path)) as file:
+        both = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
+        rate = file.getframerate()
+    left, right = (resample(both[:, side].copy(), rate, SAMPLE_RATE) for side in (0, 1))
+    return left, right
 
 
 def voiced(samples: Samples) -> Samples:

@@ -81,3 +81,18 @@ def test_what_is_found_in_words_is_counted() -> None:
     assert rows["cards, the compared utterances"][:3] == ["7", "of", "7"]
     assert rows["found where nothing is"][:3] == ["0", "of", "330"]
     assert "missed" not in out and "wrong" not in out
+
+
+def test_what_is_no_answer_is_heard_and_none_grants() -> None:
+    """The exit code says that; here, of some of them."""
+    out = printed("bench.answers", "--every", "24", "--turns", "3")
+    rows = {line[:44].strip(): line[44:].split() for line in out.splitlines()}
+    assert int(rows["utterances that are no answer"][0]) > 20
+    assert rows["granted by saying it twice"][0] == rows["granted by the worst pair"][0] == "0"
+    assert "read back: not understood" in out and "hearings: p50" in out
+
+
+def test_packs_are_measured() -> None:
+    out = printed("bench.packs", "0.1")
+    assert "floor: SHA-256 and AES-GCM" in out and "verify.py" in out
+    assert "sealed audio" in out and "of it proof.json" in out

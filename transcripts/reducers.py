@@ -23,13 +23,24 @@ def transcript_redacted(ctx: Context, segment: str, after: int, revised: Revised
     return _revise(ctx, segment, after, Change.REDACTED, revised)
 
 
+def carried(ctx: Context, segment: str, after: int, change: Change, revised: Revised) -> None:
+    """It is sealed under another key from now on, and what was before is destroyed with the old."""
+    _append(ctx, segment, after, change, revised)
+
+
 def _revise(ctx: Context, segment: str, after: int, change: Change, revised: Revised) -> str:
+    before = ctx.table(Revision).where(segment=segment)
+    last = max(before, key=_n).text if before else ctx.table(Segment).one(segment).text
+    if revised.text.key_id != last.key_id or revised.why.key_id != last.key_id:
+        raise Refused(f"what is said of {segment} is sealed under the key of its words")
+    return _append(ctx, segment, after, change, revised)
+
+
+def _append(ctx: Context, segment: str, after: int, change: Change, revised: Revised) -> str:
     row = ctx.table(Segment).one(segment)
     revisions = ctx.table(Revision)
     if len(revisions.where(segment=segment)) != after:
         raise Refused(f"{segment} was changed meanwhile: look at it again")
-    if revised.text.key_id != row.text.key_id or revised.why.key_id != row.text.key_id:
-        raise Refused(f"what is said of {segment} is sealed under the key of its words")
     n = after + 1
     added = Revision(
         id=f"{segment}/{n}",
@@ -45,3 +56,7 @@ def _revise(ctx: Context, segment: str, after: int, change: Change, revised: Rev
     )
     revisions.insert(added)
     return added.id
+
+
+def _n(revision: Revision) -> int:
+    return revision.n

@@ -34,6 +34,10 @@ class Segment:
 class Change(StrEnum):
     CORRECTED = "corrected"
     REDACTED = "redacted"
+    CARRIED = "carried"
+    """Sealed anew under the call's next key, as it was: other words were destroyed."""
+    SHREDDED = "shredded"
+    """The same, and words of it are gone for good."""
 
 
 @table(name="transcript_revision", index=(("call",), ("segment",)), append_only=True)

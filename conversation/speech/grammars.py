@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from conversation.speech.engines import SURE, Grammar
+from conversation.speech.engines import SURE, Grammar, Hearing
 
 Meaning = Literal["yes", "no"]
 
@@ -74,6 +74,24 @@ YES_NO = Grammar(
     tuple(phrase for phrase in YES_PHRASES + NO_PHRASES if phrase not in _TOO_SHORT),
     decoys=EVERYDAY,
 )
+
+# What is said when a yes was read back. It is long: what is no answer may sound like a short word
+# by chance, but hardly like a sentence.
+CONFIRMED_PHRASES = ("yes i agree", "yes i accept")
+_BESIDE_IT = (
+    *("yes", "yeah", "yes please", "yes i do", "i agree", "i accept"),
+    *("yes i disagree", "yes disagree", "yes this agree", "yes he agrees", "guess i agree"),
+    *("yes i don't", "guess i do", "yes i read", "yes i see", "yes i mean", "yes i need"),
+    *("yes i heard", "yes a green", "yesterday", "pedigree"),
+    *("yes i degree", "yes i regret", "yes they agree", "less i agreed"),
+)
+CONFIRMATION = Grammar(
+    "confirmation",
+    CONFIRMED_PHRASES + tuple(phrase for phrase in YES_NO.phrases if phrase in NO_PHRASES),
+    decoys=EVERYDAY + _BESIDE_IT,
+)
+"""What may answer to "I heard yes": the same no, but less is a yes. Measured: bench.answers."""
+
 DIGITS = Grammar(
     "digits",
     ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -129,6 +147,15 @@ def normal(phrase: str) -> str:
     """Words as the pronouncing dictionary writes them."""
     straight = phrase.lower().replace("\u2019", "'")
     return " ".join(word.strip("'-") for word in re.findall(r"[a-z'-]+", straight)).strip()
+
+
+def answer(hearing: Hearing) -> Meaning | None:
+    """What somebody answered who was asked: only what the grammar accepted is an answer at all.
+
+    An engine may hear a yes that was not listened for, and say so as dictation.
+    """
+    is_one = hearing.accepted and hearing.kind == "grammar"
+    return meaning(hearing.text) if is_one else None
 
 
 def meaning(text: str) -> Meaning | None:

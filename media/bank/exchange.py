@@ -186,7 +186,7 @@ class Exchange:
 
     def tick(self, slot_us: int) -> Outgoing:
         """One 20 ms slot: listen, then speak. One datagram for each leg that sends."""
-        self.news.now = slot_us
+        self.news.slot = slot_us
         self._arrange()
         for rate, bank in self.banks.items():
             active = bank.active

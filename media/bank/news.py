@@ -24,6 +24,8 @@ class News:
     def __init__(self, lines: Lines, banks: Mapping[int, Bank], tell: Told) -> None:
         self._lines, self._banks, self._tell = lines, banks, tell
         self.now = 0
+        self.slot = 0
+        """The last one, of 20 ms, that was spoken in."""
         self.progress: list[tuple[Line, str, int]] = []
         """Who played how much, in samples, since this was taken."""
 
@@ -54,7 +56,7 @@ class News:
                 total_ms=to_ms(played.total, line.rate),
                 interrupted=played.interrupted,
                 refused=played.refused,
-                at_us=self.now,
+                at_us=self.slot,
             )
 
     def _tell_progress(self, turn: Slots) -> None:

@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from recordings.vault import is_place
+from runtime.kek_check import CHECK
+from runtime.wrapped import is_id
 
 FORMAT = "parley-backup/1"
 NAME = "manifest.json"
 DATABASE = "parley.db"
 CHECKPOINT = "checkpoint.txt"
 RECORDINGS = "recordings"
+KEYS = "keys"
+"""Wrapped, and only where they were asked for."""
 MANIFEST_BYTES_MAX = 256 * 1024 * 1024
 """Room for a million files."""
 
@@ -62,10 +66,16 @@ def parse(data: bytes) -> Manifest:
 def _kept(value: Any) -> Kept:
     found = _fields(value, {"path", "sha256", "bytes"})
     path = str(found["path"])
-    folder, _, audio = path.partition("/")
-    if path not in (DATABASE, CHECKPOINT) and not (folder == RECORDINGS and is_place(audio)):
+    folder, _, name = path.partition("/")
+    known = (folder == RECORDINGS and is_place(name)) or (folder == KEYS and is_key(name))
+    if path not in (DATABASE, CHECKPOINT) and not known:
         raise ValueError(f"{path!r} is no file of a backup")
     return Kept(path, _hash(found["sha256"]), _int(found["bytes"]))
+
+
+def is_key(name: str) -> bool:
+    """Whether this names a file of a keystore that a backup may hold, and vouches for."""
+    return is_id(name) or name == CHECK
 
 
 def _fields(value: Any, names: set[str]) -> dict[str, Any]:

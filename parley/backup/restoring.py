@@ -13,7 +13,11 @@ from parley.history import DECLARING
 from runtime import restored
 from runtime.checkpoint import verify
 from runtime.engines import sqlite, witness
-from runtime.keystore import Keystore, ids_in, read_tombstones
+from runtime.kek import Source
+from runtime.kek_check import checked
+from runtime.kek_sources import source_of
+from runtime.key_files import ids_in
+from runtime.keystore import Keystore, read_tombstones
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.tables import select
 from runtime.writer import Committed, Writer, action_of
@@ -53,12 +57,18 @@ def restore(
     *,
     keys: Path | None,
     told: Told,
+    kek: Source | None = None,
 ) -> Restored:
     """Put a backup in place; the store appears whole, as the last thing, or not at all.
 
-    Whoever calls this holds the data directory. Raises InTheWay, BadBackup, OSError, apsw.Error.
+    Whoever calls this holds the data directory. `kek` opens the keys that are here and those that
+    come; by default it is in the data directory. Raises InTheWay, BadBackup, KekError where the KEK
+    is another, OSError, apsw.Error.
     """
     refuse_a_store(database)
+    kek = kek or source_of("", data)
+    if keys is not None:
+        checked(keys, kek)
     manifest = files.load(source)
     files.verify(source, manifest)
     _check_signer(source, manifest, data / "log.key")
@@ -72,7 +82,7 @@ def restore(
     _remove(draft)
     files.copy(source / DATABASE, draft)
     told("store", 1, 1)
-    brought, refused = _bring_keys(draft, Keystore(data / "keys"), keys)
+    brought, refused = _bring_keys(draft, Keystore(data / "keys", kek), keys)
     seq = _append(draft, manifest)
     acknowledged = witness.read(database)
     lost = None if acknowledged is None else max(0, acknowledged.size - manifest.size)

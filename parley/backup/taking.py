@@ -1,4 +1,4 @@
-"""Taking a backup of a store at work: one moment of it, without a single key."""
+"""Taking a backup of a store at work: one moment of it, without a key that opens anything."""
 
 import errno
 import fcntl
@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from parley.backup import files
 from parley.backup.manifest import (
     CHECKPOINT,
     DATABASE,
+    KEYS,
     NAME,
     RECORDINGS,
     Kept,
@@ -27,7 +28,11 @@ from recordings.tables import Chunk, ChunkGap
 from recordings.vault import is_place
 from runtime import integrity
 from runtime.engines import snapshot, sqlite
+from runtime.kek_check import CHECK
+from runtime.key_files import ids_in
+from runtime.keystore import TOMBSTONES
 from runtime.tables import select
+from runtime.wrapped import NotWrapped, decode
 
 Told = Callable[[str, int, int], None]
 """What is being done, how much of it is done, and all of it."""
@@ -37,16 +42,25 @@ class NotEmpty(Exception):
     """There is something where the backup should be."""
 
 
-def take(database: Path, recordings: Path, to: Path, now_us: int, told: Told) -> Manifest:
+def take(
+    database: Path,
+    recordings: Path,
+    to: Path,
+    now_us: int,
+    told: Told,
+    *,
+    keys: Path | None = None,
+) -> Manifest:
     """Write a backup to `to`, a folder that is empty or not there; it appears whole or not at all.
 
-    Raises NotEmpty, BadBackup where what was written is not sound, OSError, apsw.Error.
+    With `keys`, a keystore, it holds these too, as they are wrapped. Raises NotEmpty, BadBackup
+    where what was written is not sound, OSError, apsw.Error.
     """
     if to.is_symlink() or (to.exists() and not (to.is_dir() and not any(to.iterdir()))):
         raise NotEmpty(f"{to} is there already")
     with _partial(to) as draft:
         snapshot.copy(database, draft / DATABASE, lambda done, of: told("store", done, of))
-        manifest = _fill(draft, recordings, now_us, told)
+        manifest = _fill(draft, recordings, keys, now_us, told)
         files.verify(draft, manifest)
         try:
             draft.rename(to)
@@ -58,7 +72,7 @@ def take(database: Path, recordings: Path, to: Path, now_us: int, told: Told) ->
     return manifest
 
 
-def _fill(draft: Path, recordings: Path, now_us: int, told: Told) -> Manifest:
+def _fill(draft: Path, recordings: Path, keys: Path | None, now_us: int, told: Told) -> Manifest:
     """Beside the store: the recordings its rows name, its newest checkpoint, the manifest."""
     connection = sqlite.open_reader(draft / DATABASE)
     try:
@@ -76,6 +90,8 @@ def _fill(draft: Path, recordings: Path, now_us: int, told: Told) -> Manifest:
         kept += [files.measure(draft, f"{RECORDINGS}/{path}")] if any(found) else []
         done += len(there)
         told("recordings", done, len(chunks))
+    if keys is not None:
+        kept += _keys(keys, draft)
     size, root = sound.frontier.size, sound.frontier.root.hex()
     manifest = Manifest(now_us, size, root, tuple(kept), tuple(missing))
     (draft / NAME).write_bytes(manifest.encode())
@@ -92,6 +108,24 @@ def _checkpoint(connection: apsw.Connection, draft: Path) -> list[Kept]:
         return []
     (draft / CHECKPOINT).write_text(str(row[0]), encoding="utf-8")
     return [files.measure(draft, CHECKPOINT)]
+
+
+def _keys(keystore: Path, draft: Path) -> list[Kept]:
+    """Copy what is wrapped; every key that the store's copy names was there before it was made."""
+    (draft / KEYS).mkdir(mode=0o700)
+    kept: list[Kept] = []
+    for name in (CHECK, *sorted(ids_in(keystore))):
+        try:
+            data = (keystore / name).read_bytes()
+            decode(data)
+        except (FileNotFoundError, NotWrapped):
+            continue  # It is destroyed in this moment, or made.
+        (draft / KEYS / name).write_bytes(data)
+        kept.append(files.measure(draft, f"{KEYS}/{name}"))
+    # After the keys: what went meanwhile is in it. A newer one may be put in its place.
+    with suppress(FileNotFoundError):
+        files.copy(keystore / TOMBSTONES, draft / KEYS / TOMBSTONES)
+    return kept
 
 
 def _lies(chunk: Chunk) -> tuple[str, int]:

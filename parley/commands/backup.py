@@ -1,4 +1,4 @@
-"""parley backup: the store as it is at one moment, without its keys, while the server runs."""
+"""parley backup: the store as it is at one moment, without what opens it, while the server runs."""
 
 import argparse
 import time
@@ -9,25 +9,40 @@ import apsw
 from parley import backup, moment
 from parley.commands import No, NotLikeThis, finding, place, progress
 
+EXAMPLES = """\
+examples:
+  parley backup --to /mnt/backup/monday --data /var/lib/parley
+  parley backup --to monday --keys       with the wrapped keys; the KEK is never in a backup"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_arguments(parser)
     parser.add_argument(
         "--to", type=Path, metavar="DIR", required=True, help="a folder to be made, or empty"
     )
+    parser.add_argument(
+        "--keys", action="store_true", help="the wrapped keys too: useless without the KEK"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.epilog = "example:\n  parley backup --to /mnt/backup/monday --data /var/lib/parley"
+    parser.epilog = EXAMPLES
 
 
 def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here):
         pass  # It is there, and its newest entries are sound.
+    if args.keys:
+        here.keystore()  # They open under the KEK, and none lies in clear.
     began = time.perf_counter()
     with progress.shown() as told:
         try:
             taken = backup.take(
-                here.database, here.recordings, args.to, time.time_ns() // 1_000, told
+                here.database,
+                here.recordings,
+                args.to,
+                time.time_ns() // 1_000,
+                told,
+                keys=here.keys if args.keys else None,
             )
         except backup.NotEmpty as error:
             raise NotLikeThis(f"{error}: name another folder with --to") from error
@@ -52,5 +67,11 @@ def run(args: argparse.Namespace) -> int:
     for path in taken.missing:
         print(f"missing or changed: {path}")
     print(f"backed up {taken.size} entries, {len(taken.files)} files, {size} bytes to {args.to}")
-    print("it holds no key: keep a copy of the keys, and of log.key, at another place")
+    if args.keys:
+        print(
+            f"its keys are wrapped: without the KEK, {here.kek.where}, they open nothing;"
+            " keep that, and log.key, at another place than this backup"
+        )
+    else:
+        print("it holds no key: keep copies of the keys, the KEK and log.key at other places")
     return 0

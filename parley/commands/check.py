@@ -26,6 +26,9 @@ from runtime import timestamps, tsa
 from runtime.checkpoint import verifier_key
 from runtime.engines import witness
 from runtime.errors import StoreDamaged
+from runtime.kek_check import checked
+from runtime.kek_sources import File
+from runtime.key_errors import KekError
 from runtime.log_key import ORIGIN, load_or_create
 from runtime.opening import examine
 from runtime.tables import select
@@ -227,6 +230,32 @@ def the_log_key(here: Place) -> Iterator[Finding]:
     yield Finding(True, "verifier key, for your auditor", verifier_key(ORIGIN, key))
 
 
+def the_keys(here: Place) -> Iterator[Finding]:
+    """Looked at only: nothing is made, and nothing wrapped."""
+    source = here.kek
+    kept = f"the key that wraps all others (KEK) is {source.where}"
+    inside = isinstance(source, File) and source.path.resolve().is_relative_to(here.data.resolve())
+    try:
+        found = checked(here.keys, source) if here.keys.is_dir() else None
+    except KekError as error:
+        yield Finding(False, "keys", str(error))
+        return
+    if found is None:
+        when = "no key is wrapped under it yet"
+        try:
+            source.open()
+        except KekError as error:
+            ours = isinstance(source, File) and source.ours and not source.path.exists()
+            yield Finding(ours, "keys", f"{kept}, made at the first start" if ours else str(error))
+            return
+        kept = f"{kept}; {when}"
+    if isinstance(source, File) and (mode := source.path.stat().st_mode & 0o777) & 0o077:
+        why = f"{source.path} has mode {mode:o}, others can read it: chmod 600"
+        yield Finding(False, "keys", why)
+    beside = "; it lies on the disk of the keys: name another place as [keys] kek"
+    yield Finding(True, "keys", f"{kept}{beside if inside else ''}")
+
+
 def the_redaction(here: Place) -> Iterator[Finding]:
     """Card numbers are found with what is always there."""
     detail = "cards, security codes, IBAN and SSN, also said in words"
@@ -265,6 +294,7 @@ LOOKS: tuple[Look, ...] = (
     the_store,
     the_speech,
     the_log_key,
+    the_keys,
     the_redaction,
     the_time_stamps,
 )

@@ -7,19 +7,24 @@ from pathlib import Path
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parley import evidence, keeping, sounding
+from parley import evidence, pack_vcon, sounding, vcon_keys, vcons
 from parley.commands import No, NotLikeThis, export_vcon, finding, looks, place
 from recordings import ExportError, PackError, VaultError
 from recordings.access import Looked
+from recordings.pack.locking import PublicKey
+from recordings.vcon.errors import VconError
 from runtime import checkpoint
 from runtime.log_key import load_or_create
+from sessions.import_reducers import IMPORTED
 from sessions.tables import Call, CallState
 
 FORMATS = ("pack", "vcon", "wav", "opus")
+SOUND = ("wav", "opus")
 
 EXAMPLES = """\
 examples:
   parley export last --to evidence/ && parley verify evidence/
+  parley export last --to evidence/ --recipient auditor.pem
   parley export last --format opus --to call.ogg
   parley export last --format vcon --to call.vcon && parley vcon verify call.vcon
   parley export 7f3a --format vcon --to call.vcon --sign-key our.key --sign-cert our.pem \\
@@ -39,14 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pack: to be verified (default); vcon: to be passed on; wav, opus: caller left,"
         " agent right",
     )
-    parser.add_argument(
-        "--claim", action="store_true", help="also a restricted call: for a legal claim, or a lock"
-    )
+    looks.add_officer(parser)
     parser.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
         help="of a pack: one that the recipient has, prove growth",
+    )
+    parser.add_argument(
+        "--recipient",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="of a pack: lock it for whoever has this certificate or public key (PEM, JWK);"
+        " may be repeated",
     )
     export_vcon.add_arguments(parser)
     parser.epilog = EXAMPLES
@@ -57,19 +68,22 @@ def run(args: argparse.Namespace) -> int:
     export_vcon.check(args)
     if args.checkpoint is not None and args.format != "pack":
         raise NotLikeThis(f"--checkpoint goes with a pack, not with --format {args.format}")
+    if args.recipient is not None and args.format != "pack":
+        raise NotLikeThis("--recipient goes with a pack; a vCon is locked with --encrypt PEM")
+    recipients = [_recipient(path) for path in args.recipient or ()]
     with place.reading(here) as rows:
         call = finding.call_of(rows, args.call)
         if call.state is not CallState.SEALED:
             raise No(f"{call.id} is {call.state}, not sealed yet: try again once it is over")
-        until_us = keeping.restricted_until_us(rows, call.id)
-        if until_us is not None and not args.claim:
+        if args.format == "pack" and call.direction == IMPORTED:
             raise No(
-                f"{call.id} is restricted until {keeping.day(until_us)} (GDPR Art 18): it is kept"
-                " only because the law asks; --claim if that, or a legal claim, is what it is for"
+                f"{call.id} was imported: there is no evidence of ours for it;"
+                " --format vcon says where it came from"
             )
-        looks.note(here, Looked.EXPORTED, call.id, "transcript", "audio", "actions_pii")
+        seen = ("audio",) if args.format in SOUND else ("transcript", "audio", "actions_pii")
+        looks.enter(here, rows, Looked.EXPORTED, call.id, *seen, officer=args.as_officer)
         try:
-            unreadable = _export(args, here, rows, call)
+            unreadable = _export(args, here, rows, call, recipients)
         except (ExportError, OSError) as error:
             what = "folder" if args.format == "pack" else "file"
             raise NotLikeThis(f"{error}: name another {what} with --to") from error
@@ -79,13 +93,31 @@ def run(args: argparse.Namespace) -> int:
             raise No(f"the records of {call.id} do not fit together: {error}") from error
     for name in unreadable:
         print(f"missing or changed: {name}")
-    holds = export_vcon.holds(args) if args.format == "vcon" else "it holds the recording in clear"
-    print(f"exported {call.id} to {args.to}; it is confidential, {holds}")
+    print(f"exported {call.id} to {args.to}; it is confidential, {_holds(args)}")
     return 0
 
 
+def _holds(args: argparse.Namespace) -> str:
+    if args.format == "vcon":
+        return export_vcon.holds(args)
+    if args.recipient:
+        return "and locked for whom you named: they alone can hear it, and open_keys.py says how"
+    return "it holds the recording in clear, and data/keys.json its keys; --recipient locks them"
+
+
+def _recipient(path: Path) -> PublicKey:
+    try:
+        return vcon_keys.recipient(path)
+    except vcon_keys.BadPem as error:
+        raise NotLikeThis(str(error)) from error
+
+
 def _export(
-    args: argparse.Namespace, here: place.Place, rows: apsw.Connection, call: Call
+    args: argparse.Namespace,
+    here: place.Place,
+    rows: apsw.Connection,
+    call: Call,
+    recipients: list[PublicKey],
 ) -> list[str]:
     """Answers the chunks that would not open."""
     now_us = time.time_ns() // 1_000
@@ -105,7 +137,32 @@ def _export(
         directory=args.to,
         now_us=now_us,
         held=None if args.checkpoint is None else _held(args.checkpoint),
+        vcon=_vcon(here, rows, call, now_us, recipients),
+        recipients=recipients,
     )
+
+
+def _vcon(
+    here: place.Place,
+    rows: apsw.Connection,
+    call: Call,
+    now_us: int,
+    recipients: list[PublicKey],
+) -> bytes | None:
+    try:
+        return pack_vcon.made(
+            rows,
+            call.id,
+            data=here.data,
+            key=here.keystore().key,
+            recordings=here.recordings,
+            log_key=log_key(here),
+            now_us=now_us,
+            recipients=recipients,
+        )
+    except (vcons.TooMuchAudio, VconError, OSError) as error:
+        print(f"without a vCon: {error}")
+        return None
 
 
 def _held(path: Path) -> str:

@@ -13,6 +13,9 @@ from parley.config import Config, ConfigError, load
 from runtime import integrity
 from runtime.engines import sqlite
 from runtime.errors import StoreDamaged
+from runtime.kek import Source
+from runtime.kek_sources import source_of
+from runtime.key_errors import KekError
 from runtime.keystore import Keystore
 
 DATA = Path("data")
@@ -54,8 +57,20 @@ class Place:
     def recordings(self) -> Path:
         return Path(self.config.recording.directory)
 
+    @property
+    def kek(self) -> Source:
+        """Where the key is that wraps all others. Raises NotLikeThis."""
+        try:
+            return source_of(self.config.keys.kek, self.data)
+        except KekError as error:
+            raise NotLikeThis(str(error)) from error
+
     def keystore(self) -> Keystore:
-        return Keystore(self.keys)
+        """Raises NotLikeThis where the KEK does not open it."""
+        try:
+            return Keystore(self.keys, self.kek)
+        except KekError as error:
+            raise NotLikeThis(str(error)) from error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +106,23 @@ def _begun(connection: apsw.Connection) -> apsw.Connection:
     return connection
 
 
+def _bury(place: Place, rows: apsw.Connection) -> None:
+    """Keys that rows call destroyed, and that came back with an old copy, are destroyed again
+    before anything is opened. Raises No where they cannot be."""
+    known = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'key_destroyed'").get
+    gone = rows.execute("SELECT id FROM key_destroyed") if known else ()
+    back = [key_id for (key_id,) in gone if (place.keys / key_id).exists()]
+    if not back:
+        return
+    try:
+        place.keystore().destroy_all(back)
+    except OSError as error:
+        raise No(
+            f"{len(back)} keys in {place.keys} were destroyed, and are back: {error};"
+            " have the user of the server run this, and they are destroyed again"
+        ) from error
+
+
 @contextmanager
 def reading(place: Place) -> Generator[apsw.Connection, None, None]:
     """The store's rows at one moment: what is committed meanwhile is not seen.
@@ -109,6 +141,7 @@ def reading(place: Place) -> Generator[apsw.Connection, None, None]:
         raise NotLikeThis(f"{path} cannot be read as a store: {error}") from error
     try:
         integrity.check_tail(connection)
+        _bury(place, connection)
         yield connection
         if alone and sqlite.is_written(path):
             raise No(f"{path} was written again meanwhile, and may be seen half: ask once more")

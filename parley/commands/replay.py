@@ -5,7 +5,8 @@ from dataclasses import asdict
 from functools import partial
 
 from parley import history
-from parley.commands import NO, No, NotLikeThis, finding, place, progress
+from parley.commands import NO, No, NotLikeThis, finding, looks, place, progress
+from recordings.access import Looked
 
 SHOWN_OF_HASH = 16
 
@@ -28,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         call = None if args.all else finding.call_of(rows, args.call).id
+    # Nothing of it is opened; whoever has it run sees when what happened, all the same.
+    looks.note(here, Looked.REPLAYED, call or "", "log")
     try:
         with progress.shown() as told_how_far:
             audit = history.replay(here.database, call, tell=partial(told_how_far, "replay"))

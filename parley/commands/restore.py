@@ -13,12 +13,14 @@ from parley.commands.place import Place
 from parley.keeper import KeeperError
 from parley.keeper.directory import Directory
 from runtime.errors import StoreBroken
-from runtime.keystore import KeystoreError
+from runtime.key_errors import KekError, KeystoreError
 
 EXAMPLES = """\
 examples:
   parley restore --from /mnt/backup/monday --data /var/lib/parley
-  parley restore --from monday --keys /mnt/keys     keys come from a copy kept apart"""
+  parley restore --from monday --keys /mnt/keys     keys come from a copy kept apart
+  parley restore --from monday --keys monday/keys   keys come from a backup with --keys
+The KEK that wrapped those keys must be in place: DATA/kek, or where [keys] kek says."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +61,17 @@ def run(args: argparse.Namespace) -> int:
 def _restore(here: Place, args: argparse.Namespace, told: progress.Told) -> Restored:
     try:
         return backup.restore(
-            args.source, here.database, here.recordings, here.data, keys=args.keys, told=told
+            args.source,
+            here.database,
+            here.recordings,
+            here.data,
+            keys=args.keys,
+            told=told,
+            kek=here.kek,
         )
+    except KekError as error:
+        do = "put the KEK of these keys in place first"
+        raise NotLikeThis(f"nothing was restored: {error}; {do}") from error
     except backup.InTheWay as error:
         raise NotLikeThis(str(error)) from error
     except backup.BadBackup as error:

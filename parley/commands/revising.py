@@ -32,7 +32,6 @@ class Subject:
     def revise(self, change: str, why: str, spans: list[str], text: str) -> str:
         """Have it committed; answers the id of the revision. Raises No."""
         key = self.here.keystore().key(self.call.words_key)
-        looks.note(self.here, Looked.REDACTED, self.call.id, change)
         sealed = {
             name: to_json(seal(value, self.call.words_key, key, secrets.token_bytes))
             for name, value in (("why", why), ("text", text))
@@ -54,6 +53,7 @@ class Subject:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_arguments(parser)
     finding.add_call(parser)
+    looks.add_officer(parser)
     parser.add_argument("--why", required=True, metavar="TEXT", help="kept sealed with the words")
 
 
@@ -67,6 +67,7 @@ def subjects(args: argparse.Namespace) -> list[Subject]:
             key(call.words_key)
         except KeyDestroyed as error:
             raise No(f"the words of {call.id} are erased: there is nothing to change") from error
+        looks.enter(here, rows, Looked.REDACTED, call.id, "transcript", officer=args.as_officer)
         shown = transcript.segments(rows, key, call.id)
     return [Subject(here, call, segment) for segment in shown if segment["text"] is not None]
 

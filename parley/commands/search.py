@@ -1,19 +1,16 @@
 """parley search: the calls in which something was said, of what may be seen."""
 
 import argparse
-import secrets
+import sys
 import time
 
 import apsw
 
-from parley import moment, searching, words
+from parley import keeping, moment, searching, words
 from parley.commands import No, NotLikeThis, finding, looks, place
 from parley.commands.place import Place
 from parley.plain import Plain
-from recordings.access import Access, Looked
-from runtime.keystore import KeyDestroyed
-from runtime.sealed import Sealed, seal
-from runtime.tables import schema_of, select
+from recordings.access import Looked
 from transcripts import terms
 from transcripts.index import Index
 
@@ -24,7 +21,6 @@ examples:
 
 Words in quotes must stand together; all that is asked for must be said in one utterance. Whoever
 searches is noted in the log, what they looked for is kept sealed."""
-DAY_US = 86_400_000_000
 SHOWN = 50
 
 
@@ -37,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=int, default=SHOWN, metavar="N", help=f"the newest N (default: {SHOWN})"
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
+    looks.add_officer(parser)
     parser.epilog = EXAMPLES
 
 
@@ -56,8 +53,12 @@ def run(args: argparse.Namespace) -> int:
             raise unusable(here, error) from error
         finally:
             index.close()
-        sealed = _sealed(here, rows, query) if looks.is_writable(here) else None
+        sealed = looks.sealed_of_day(here, rows, query) if looks.is_writable(here) else None
+        hidden = _hidden(args, here, rows, found)
     looks.note(here, Looked.SEARCHED, "", "transcript", query=sealed, hits=len(found))
+    found = [one for one in found if one["call"] not in hidden]
+    for call, until_us in sorted(hidden.items()):
+        print(f"not shown: {looks.why_restricted(call, until_us)}", file=sys.stderr)
     shown = found[: max(0, args.limit)]
     if args.json:
         print(finding.as_json(shown))
@@ -66,9 +67,22 @@ def run(args: argparse.Namespace) -> int:
         print(_line(one))
     if len(shown) < len(found):
         print(f"and {len(found) - len(shown)} more: --limit {len(found)}")
-    if not found:
+    if not found and not hidden:
         print("nobody said that in a call that may be read")
     return 0
+
+
+def _hidden(
+    args: argparse.Namespace, here: Place, rows: apsw.Connection, found: list[Plain]
+) -> dict[str, int]:
+    """The restricted calls among what was found, unless an officer looks at them."""
+    restricted = keeping.restrictions(rows)
+    hidden = {one["call"]: restricted[one["call"]] for one in found if one["call"] in restricted}
+    if args.as_officer is None:
+        return hidden
+    for call in hidden:
+        looks.as_officer(here, rows, Looked.SEARCHED, call, "transcript", reason=args.as_officer)
+    return {}
 
 
 def opened(here: Place) -> Index:
@@ -83,25 +97,6 @@ def opened(here: Place) -> Index:
 def unusable(here: Place, error: Exception) -> No:
     path = here.data / searching.NAME
     return No(f"{path} cannot be used ({error}): remove it, and it is built anew")
-
-
-def _sealed(here: Place, rows: apsw.Connection, query: str) -> Sealed[str]:
-    """What was looked for, under the day's key: what is searched for names people, too."""
-    # A store that no server of this release has opened yet knows of no searches.
-    known = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (schema_of(Access).name,))
-    keystore, today = here.keystore(), time.time_ns() // 1_000 // DAY_US
-    found = [
-        row.query.key_id
-        for row in (select(rows, Access, ("looked",), (Looked.SEARCHED,)) if known.get else ())
-        if row.query is not None and row.at_us // DAY_US == today
-    ]
-    for key_id in found[:1]:
-        try:
-            return seal(query, key_id, keystore.key(key_id), secrets.token_bytes)
-        except KeyDestroyed:
-            continue
-    key_id = keystore.prepare()
-    return seal(query, key_id, keystore.key(key_id), secrets.token_bytes)
 
 
 def _time(written: str | None, option: str) -> int | None:

@@ -20,6 +20,7 @@ def run(args: argparse.Namespace) -> int:
         policies(here.config)
         music_of(here.config)
         checked(here.config)
+        here.keystore()  # Also wraps what an older release left in clear, before anybody calls.
         return Keeper(here.config, here.data).run()
     except (KeeperError, TrunkError, MusicError, PlanError) as error:
         raise NotLikeThis(str(error)) from error

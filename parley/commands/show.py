@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--original", action="store_true", help="words as they were kept, if none were destroyed"
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
+    looks.add_officer(parser)
     parser.epilog = EXAMPLES
 
 
@@ -33,13 +34,13 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         call = finding.call_of(rows, args.call)
+        what = ("transcript", "actions_pii", *(["original"] if args.original else []))
+        looks.enter(here, rows, Looked.SHOWN, call.id, *what, officer=args.as_officer)
         then = rows if args.as_of is None else _past(here, call, args.as_of)
         key = here.keystore().key
         found = record.record(then, key, call.id)
         if args.original:
             found["transcript"] = _original(then, key, call.id, found["transcript"])
-    what = ("transcript", "actions_pii", *(["original"] if args.original else []))
-    looks.note(here, Looked.SHOWN, call.id, *what)
     print(finding.as_json(found) if args.json else "\n".join(telling.told(found)))
     return 0
 

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--original", action="store_true", help="as it was kept, where nothing was destroyed"
     )
+    looks.add_officer(parser)
     parser.epilog = EXAMPLES
 
 
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     here = place.place_of(args)
     with place.reading(here) as rows:
         call = finding.call_of(rows, args.call)
+        what = ("transcript", "original") if args.original else ("transcript",)
+        looks.enter(here, rows, Looked.TRANSCRIPT, call.id, *what, officer=args.as_officer)
         key = here.keystore().key
         shown = transcript.segments(rows, key, call.id)
         if args.original:
@@ -40,8 +43,6 @@ def run(args: argparse.Namespace) -> int:
                 raise No(str(error)) from error
             shown = transcript.with_originals(shown, found)
         begins_us = transcript.begins_us(rows, call, shown)
-    what = ("transcript", "original") if args.original else ("transcript",)
-    looks.note(here, Looked.TRANSCRIPT, call.id, *what)
     print(FORMATS[args.format](shown, begins_us), end="")
     return 0
 

@@ -1,4 +1,7 @@
-"""parley vcon: is a vCon what it says, and what does it say? Needs no store and no network."""
+"""parley vcon: is a vCon what it says, and what does it say? Needs no store and no network.
+
+Only `parley vcon import` has a store: it takes a call of others into it.
+"""
 
 import argparse
 import time
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from parley import vcon_keys, vcon_telling
-from parley.commands import NO, No, NotLikeThis, finding, verbs
+from parley.commands import NO, No, NotLikeThis, finding, vcon_import, verbs
 from recordings.vcon import contents, strict_json
 from recordings.vcon.errors import VconError
 from recordings.vcon.opening import Opened, open_vcon
@@ -43,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             verb.add_argument("--to", type=Path, metavar="DIR", required=True, help="to be made")
         else:
             verb.add_argument("--json", action="store_true", help="as JSON")
+    vcon_import.add_arguments(
+        verbs.bare(
+            words, "import", vcon_import.run, "keep the call in the store", vcon_import.EXAMPLE
+        )
+    )
     parser.epilog = "example:\n  parley vcon verify call.vcon --ca theirs.pem --key ours.key"
 
 

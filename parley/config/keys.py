@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, cast
 
 from parley.config.values import Endpoint, PortRange, Secret
+from runtime.kek_sources import REFERENCE
 
 Read = Callable[[object], Any]
 
@@ -184,6 +185,13 @@ def endpoint(*transports: str) -> Read:
 
 def ports(raw: object) -> PortRange:
     return PortRange.parse(text(raw))
+
+
+def kek(raw: object) -> str:
+    """Where the KEK is; never the KEK itself."""
+    if text(raw) and not REFERENCE.fullmatch(text(raw)):
+        raise ValueError("no place of a KEK")
+    return text(raw)
 
 
 def secret(raw: object) -> Secret:

@@ -10,6 +10,7 @@ from parley.config.keys import (
     endpoint,
     even_number,
     flag,
+    kek,
     key,
     language,
     many,
@@ -30,6 +31,7 @@ from parley.config.keys import (
     zero_or,
 )
 from parley.config.values import Endpoint, PortRange, Secret
+from runtime.kek_sources import HINT
 
 RING_MS_MAX = 120_000
 SESSION_EXPIRES_S_MIN, SESSION_EXPIRES_S_MAX = 90, 86_400
@@ -306,6 +308,11 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    kek: str = key(kek, "", HINT)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     store: Store = Store()
     http: Http = Http()
@@ -320,6 +327,7 @@ class Config:
     model: Model = Model()
     recording: Recording = Recording()
     evidence: Evidence = Evidence()
+    keys: Keys = Keys()
 
     def in_directory(self, data: Path) -> Self:
         """The same, with what is still at its default place under `data` instead of ./data."""
@@ -348,6 +356,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "model": Model,
     "recording": Recording,
     "evidence": Evidence,
+    "keys": Keys,
 }
 
 

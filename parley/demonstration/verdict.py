@@ -80,5 +80,6 @@ def of_the_evidence(here: Place) -> Verdict:
             )
         except (ExportError, PackError) as error:
             return Verdict(False, f"export: {error}")
-    report = verify.load().verify(pack)
-    return Verdict(report.ok, f"verify: {'ok' if report.ok else '; '.join(report.failures)}")
+    faults: dict[str, list[str]] = verify.load().verify(str(pack))
+    told = "; ".join(f"{rule}: {where[0]}" for rule, where in faults.items())
+    return Verdict(not faults, f"verify: {told or 'ok'}")

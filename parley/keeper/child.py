@@ -4,6 +4,7 @@ import ctypes
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -136,13 +137,18 @@ def _start(module: str, control: int) -> "subprocess.Popen[bytes]":
         # for all of them.
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         process_group=0,  # Ctrl-C is for the keeper, which then stops everyone in order.
-        preexec_fn=_die_with_the_keeper,  # noqa: PLW1509 - the keeper has one thread.
+        preexec_fn=_guarded,  # noqa: PLW1509 - the keeper has one thread.
     )
 
 
-def _die_with_the_keeper() -> None:
+def _guarded() -> None:
     # The end of its control socket tells a child the same, but only a child which still listens.
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Keys and voices are in its memory: no core file, and where cores are piped to a program, which
+    # heeds no limit, nothing of the memory in it (core(5)). Both outlive an exec.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError), open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
+        file.write("0")
 
 
 def _message(content: bytes) -> Mapping[str, object]:

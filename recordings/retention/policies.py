@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from recordings.retention import policy_file
 from recordings.retention.policy_file import Bound, Cell, PolicyError
-from recordings.retention.precedence import Artefact, Terms, joint
+from recordings.retention.precedence import RESIDUAL, Artefact, Terms, joint
 
 EVERY_LINE = "*"
 CLASS_OF_ALL = "gdpr"
@@ -37,6 +37,13 @@ class Policies:
         A maximum below a minimum gives way: the law that asks is stronger than the one that limits.
         """
         return joint([self._terms(artefact, classes) for artefact in Artefact])
+
+    def soonest_days(self) -> int | None:
+        """No call of any class has anything that expires before; None where nothing ever does."""
+        # Card data is never kept at all, and the log never goes.
+        apart = (Artefact.CARD_DATA, *RESIDUAL)
+        maxima = [cell.maximum for (_, one), cell in self.cells.items() if one not in apart]
+        return min((one.days for one in maxima if one is not None), default=None)
 
     def authority(self, classes: Sequence[str]) -> Bound | None:
         """How long audio is kept where an authority has asked for it."""

@@ -147,7 +147,7 @@ def precedence(terms: Terms, trigger: Trigger, facts: Facts, now_us: int) -> Dec
     if not facts.there:
         return _decided(artefact, Outcome.NOTHING, None, ("there is none that could be read",))
     if trigger is Trigger.CARD_FOUND:
-        return _card(artefact, facts)
+        return _card(terms, facts, now_us)
     ends_us, source = _lock(terms, facts)
     if artefact in RESIDUAL:
         kept = "sealed and committed to only: kept under GDPR Art 17(3)(b) and (e)"
@@ -198,15 +198,20 @@ def _maximum(terms: Terms) -> int:
     return terms.maximum_days or 0
 
 
-def _card(artefact: Artefact, facts: Facts) -> Decision:
+def _card(terms: Terms, facts: Facts, now_us: int) -> Decision:
+    """Counsel sees it first where a hold or a lock stands against it."""
+    artefact = terms.artefact
     if artefact not in SPANS:
         return _decided(artefact, Outcome.KEEP, None, ("no card number can be in it",))
     rule = "PCI DSS 3.3.1: sensitive authentication data is never kept"
-    held = tuple(f"legal hold {hold}: not against PCI" for hold in facts.holds)
-    if not facts.counsel:
+    against = tuple(f"legal hold {hold}: not against PCI" for hold in facts.holds)
+    ends_us, source = _lock(terms, facts)
+    if now_us < ends_us:
+        against += (f"statutory lock: {source}: not against PCI",)
+    if against and not facts.counsel:
         ask = "counsel has not seen it yet"
-        return _decided(artefact, Outcome.ASK_COUNSEL, None, (*held, rule, ask))
-    return _decided(artefact, Outcome.SHRED_SPAN, None, (*held, rule))
+        return _decided(artefact, Outcome.ASK_COUNSEL, None, (*against, rule, ask))
+    return _decided(artefact, Outcome.SHRED_SPAN, None, (*against, rule))
 
 
 def _lock(terms: Terms, facts: Facts) -> tuple[int, str]:

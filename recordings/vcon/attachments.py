@@ -23,7 +23,13 @@ Attachment = dict[str, Any]
 
 
 def attachments(told: Conversation) -> list[Attachment]:
-    return [*_consents(told), *_basis(told), *_gaps(told), *_proofs(told)]
+    return [
+        *_consents(told),
+        *_basis(told),
+        *_imported(told),
+        *_gaps(told),
+        *_proofs(told),
+    ]
 
 
 def _consents(told: Conversation) -> Iterator[Attachment]:
@@ -109,6 +115,19 @@ def _basis(told: Conversation) -> Iterator[Attachment]:
         "metadata": {"call": told.call["id"], "ordered_by": dial["by"]},
     }
     yield _lawful_basis(told.call["offered_us"], REMOTE, body)
+
+
+def _imported(told: Conversation) -> Iterator[Attachment]:
+    """Where a call of others came from; what it claims for itself stays a claim of theirs."""
+    if told.imported is None:
+        return
+    names = ("uuid", "sha256", "issuer", "certificate", "trusted", "bases", "asserted")
+    body = {name: told.imported[name] for name in names}
+    at_us = told.imported["at_us"]
+    yield _attached("import_provenance", at_us) | _json(body | {"imported": date(at_us)})
+    for one in told.claimed:
+        places = {"party": REMOTE, "dialog": CALL}
+        yield {**one, "type": "lawful_basis", "purpose": "lawful_basis", **places}
 
 
 def _gaps(told: Conversation) -> Iterator[Attachment]:

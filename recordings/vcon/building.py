@@ -15,7 +15,8 @@ SYNTAX = "0.4.0"
 """The last that was ever written; deprecated, and kept for older readers."""
 
 OURS = "parley_evidence"
-"""Our extension: attachments of purpose recording_gaps, tlog_proof, rfc3161_token. Compatible:
+"""Our extension: attachments of purpose recording_gaps, tlog_proof, rfc3161_token,
+import_provenance. Compatible:
 whoever does not know them may leave them alone."""
 
 
@@ -28,6 +29,7 @@ def build(told: Conversation) -> bytes:
         "uuid": told.uuid,
         "extensions": _extensions(attached, analysed),
         "created_at": date(told.created_us),
+        **_amended(told),
         "subject": f"{told.call['direction']} call {told.call['id']}",
         "parties": parties(told),
         "dialog": dialogs(told),
@@ -37,6 +39,11 @@ def build(told: Conversation) -> bytes:
     wrong = checking.problems(vcon)
     assert not wrong, f"we made a vCon that does not hold: {wrong[:5]}"
     return json.dumps(vcon, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _amended(told: Conversation) -> dict[str, Any]:
+    """A call of others is told as what was made of their vCon, never as a call of ours."""
+    return {} if told.imported is None else {"amended": {"uuid": told.imported["uuid"]}}
 
 
 def _extensions(attached: list[dict[str, Any]], analysed: list[dict[str, Any]]) -> list[str]:

@@ -55,6 +55,7 @@ GAP_REASONS = {
     "not_taken": "a piece came and was refused: it is not in the recording",
     "unreadable": "what was sealed is missing or changed",
     "erased": "the key was destroyed, and the audio with it",
+    "shredded": "these seconds were destroyed, because a card number was said in them",
 }
 
 
@@ -85,6 +86,10 @@ class Conversation:
     """Who signs for the caller's number (a PASSporT, RFC 8225)."""
     are_words_gone: bool = False
     """Whether the key of what was said and pressed is destroyed."""
+    imported: Record | None = None
+    """Of a call of others, where it came from."""
+    claimed: Sequence[Record] = ()
+    """Attachments of the vCon that it came in, which say why it may be kept."""
 
     @property
     def call(self) -> Record:

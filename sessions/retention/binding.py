@@ -5,7 +5,7 @@ which holds it looked at (`seen`) and which of them bind the call (`binding`). W
 was placed meanwhile the action is refused, and who asked looks again.
 """
 
-from consent.tables import Basis
+from consent.tables import Basis, ConsentClip, ConsentKey
 from recordings.tables import Recording
 from runtime import Context, Refused
 from runtime.gates.tables import GatePolicy
@@ -30,7 +30,9 @@ TEXT_CHARS_MAX = 500
 def kept_of(ctx: Context, call: Call) -> Kept:
     """What is kept of a call."""
     recording = ctx.table(Recording).get(call.id)
-    sealings = rules.sealings(call, recording, _basis_key(ctx, call))
+    granted = [key.id for key in ctx.table(ConsentKey).where(call=call.id)]
+    clips = [one.clip.key_id for one in ctx.table(ConsentClip).where(call=call.id)]
+    sealings = rules.sealings(call, recording, granted, _basis_key(ctx, call), clips)
     return Kept(
         call=call.id,
         since_us=call.offered_us if call.ended_us is None else call.ended_us,

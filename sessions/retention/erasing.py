@@ -25,9 +25,17 @@ from runtime.values import typed_row
 from runtime.writer import Committed
 from sessions.retention import subjects
 from sessions.retention.hold_reducers import call_held, hold_placed
-from sessions.retention.reducers import erasure_begun, erasure_requested, keys_destroyed
+from sessions.retention.paging import pages
+from sessions.retention.reducers import (
+    erasure_begun,
+    erasure_requested,
+    erasure_woken,
+    keys_destroyed,
+)
 from sessions.retention.rules import HoldsChanged
 from sessions.retention.shelf import TABLES, Shelf, terms_of
+from sessions.retention.shredding import Shredding
+from sessions.retention.span_tables import SpanShred
 from sessions.retention.tables import Erasure, ErasureState, HoldState, LegalHold
 from sessions.tables import Call
 from telephony.tables import Dialog
@@ -67,6 +75,7 @@ class Retention:
         self.entropy = entropy
         self._keystore = keystore
         self._recordings = recordings
+        self.shredding = Shredding(store, keystore, recordings, entropy)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- asking --
@@ -128,6 +137,39 @@ class Retention:
         (row,) = await self.store.reader.rows(LegalHold, id=hold)
         return row
 
+    async def shred(
+        self,
+        call: str,
+        party: str,
+        span: tuple[int, int],
+        words: list[str],
+        reason: str,
+        *,
+        sender: str,
+        by: str,
+        counsel: bool,
+    ) -> SpanShred:
+        """Ask for a span of a call to be destroyed: `words` are "SEGMENT#4-6"."""
+        found: list[SpanShred] = []
+
+        async def ask(look: Look) -> str:
+            row = await self.shredding.request(
+                call,
+                party,
+                span,
+                words,
+                reason,
+                sender=sender,
+                by=by,
+                counsel=counsel,
+                **look.told(),
+            )
+            found.append(row)
+            return row.id
+
+        await self._looking(call, ask)
+        return found[-1]
+
     async def shelf(self) -> Shelf:
         """All that is kept, as it is now."""
         rows = {cls: await self.store.reader.rows(cls) for cls in TABLES}
@@ -135,13 +177,16 @@ class Retention:
 
     async def run(self, sender: str) -> list[Erasure]:
         """Ask for all that has expired; under a standing approval it goes without more asking."""
-        shelf = await self.shelf()
+        now_us = self.clock()
         asked: list[Erasure] = []
-        for call in shelf.expired(self.clock()):
-            try:
-                asked.append(await self.request(call.id, Trigger.EXPIRY, sender=sender))
-            except Refused:
-                continue  # A hold or another erasure came between: tomorrow is another day.
+        async for shelf, calls in pages(
+            self.store.reader, self.policies(), self._keystore.key, now_us
+        ):
+            for call in shelf.expired(now_us, calls):
+                try:
+                    asked.append(await self.request(call.id, Trigger.EXPIRY, sender=sender))
+                except Refused:
+                    continue  # A hold or another erasure came between: tomorrow is another day.
         return asked
 
     # -- doing: effects --
@@ -179,6 +224,21 @@ class Retention:
             if one.key_id in row.keys
         ]
         await asyncio.to_thread(segments.erase, self._recordings, ranges)
+
+    async def wake(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
+        """The call is sealed: what was asked for while it was up goes the way of all erasures."""
+        erasure = str(args["erasure"])
+        (row,) = await self.store.reader.rows(Erasure, id=erasure)
+
+        async def act(look: Look) -> str:
+            state: str = await self.store.act(
+                erasure_woken, sender=SENDER, scope=row.call, erasure=erasure, **look.told()
+            )
+            return state
+
+        if row.state is ErasureState.QUEUED:
+            await self._looking(row.call, act)
+        return None
 
     async def retain(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """The daily look, under a standing approval."""

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 from recordings.access import Access, Looked
+from recordings.retention.precedence import Outcome, Trigger
 from runtime import Context, Refused, reducer
 from sessions.retention.binding import bounded
-from sessions.retention.tables import Disclosure, Erasure, ProcessorNotice
+from sessions.retention.tables import Disclosure, Erasure, ErasureState, ProcessorNotice
 from sessions.tables import Call
+
+SUBJECT = "the data subject"
+"""To be told like any other recipient; who they are stands nowhere in clear."""
 
 
 @reducer
@@ -52,6 +56,19 @@ def due(ctx: Context, row: Erasure) -> None:
         _open(ctx, row, one.id, one.recipient, one.artefacts)
     for seen in ctx.table(Access).where(call=row.call, looked=Looked.EXPORTED):
         _open(ctx, row, seen.id, f"for whom {seen.who} exported it", seen.what)
+
+
+def due_to_subject(ctx: Context, row: Erasure) -> None:
+    """Who asked is told of what is not erased, and why (GDPR Art 12(4)); where it is locked, that
+    it is restricted, and that they are told before that is lifted (Art 18(3))."""
+    left = tuple(
+        one.artefact.value
+        for one in row.decisions
+        if one.outcome in (Outcome.REFUSE, Outcome.RESTRICT)
+    )
+    if row.trigger is not Trigger.EXPIRY and left:
+        state = "refused" if row.state is ErasureState.REFUSED else "restricted"
+        _open(ctx, row, f"subject-{state}", f"{SUBJECT}: {state}", left)
 
 
 def _open(

@@ -34,37 +34,41 @@ def erasure_requested(
 ) -> ErasureState:
     """Somebody wants a call erased, or it has expired. Answers what was decided so far."""
     row = ctx.table(Call).one(call)
-    if row.state is not CallState.SEALED:
-        raise Refused(f"{call} is {row.state}, not sealed yet: ask again once it is over")
     if waiting := open_of(ctx, call):
         raise Refused(f"{call}: {waiting[0].id} is {waiting[0].state} already")
-    holds = binding_holds(ctx, call, seen, binding)
-    kept = kept_of(ctx, row)
-    decisions = rules.decide(kept, trigger, terms, holds, ctx.now)
-    outcomes = rules.outcomes(decisions)
     asked = Erasure(
         id=erasure,
         call=call,
         trigger=trigger,
-        state=ErasureState.REFUSED,
+        state=ErasureState.QUEUED,
         requested_by=by or ctx.sender,
         reason=reason,
         gate=None,
         standing=None,
-        decisions=decisions,
+        decisions=(),
         keys=(),
         requested_us=ctx.now,
         begun_us=None,
         until_us=None,
         settled_us=None,
     )
-    if Outcome.EXECUTE in outcomes or Outcome.RESTRICT in outcomes:
-        asked = _to_be_approved(ctx, asked)
-    elif Outcome.REFUSE not in outcomes:
-        raise Refused(f"nothing of {call} is to be destroyed")
-    else:
-        asked = replace(asked, settled_us=ctx.now)
+    if row.state is CallState.SEALED:
+        asked = _decided(ctx, asked, terms, binding_holds(ctx, call, seen, binding))
+        if asked.state is ErasureState.EXECUTED:
+            raise Refused(f"nothing of {call} is to be destroyed")
     return ctx.table(Erasure).insert(asked).state
+
+
+@reducer
+def erasure_woken(
+    ctx: Context, *, erasure: str, terms: list[Terms], seen: list[str], binding: list[str]
+) -> ErasureState:
+    """The call is over: what was asked for while it was up is decided now."""
+    row = _in_state(ctx, erasure, ErasureState.QUEUED)
+    if ctx.table(Call).one(row.call).state is not CallState.SEALED:
+        raise Refused(f"{row.call} is not sealed yet")
+    holds = binding_holds(ctx, row.call, seen, binding)
+    return _change(ctx, _decided(ctx, row, terms, holds))
 
 
 @reducer
@@ -127,6 +131,22 @@ def keys_destroyed(ctx: Context, erasure: str) -> ErasureState:
     return _settled(ctx, row)
 
 
+def _decided(ctx: Context, asked: Erasure, terms: list[Terms], holds: tuple[str, ...]) -> Erasure:
+    """What becomes of an erasure by the rules of now. EXECUTED: there is nothing to destroy."""
+    kept = kept_of(ctx, ctx.table(Call).one(asked.call))
+    decisions = rules.decide(kept, asked.trigger, terms, holds, ctx.now)
+    outcomes = rules.outcomes(decisions)
+    asked = replace(asked, decisions=decisions)
+    if Outcome.EXECUTE in outcomes or Outcome.RESTRICT in outcomes:
+        return _to_be_approved(ctx, asked)
+    refused = Outcome.REFUSE in outcomes
+    state = ErasureState.REFUSED if refused else ErasureState.EXECUTED
+    settled = replace(asked, state=state, settled_us=ctx.now)
+    if refused:
+        notices.due_to_subject(ctx, settled)
+    return settled
+
+
 def _to_be_approved(ctx: Context, row: Erasure) -> Erasure:
     standing = ctx.table(StandingApproval).where(state=StandingState.ACTIVE)
     if row.trigger is Trigger.EXPIRY and standing and ctx.now < standing[0].until_us:
@@ -156,7 +176,9 @@ def _settled(ctx: Context, row: Erasure) -> ErasureState:
     until_us = rules.goes_on_us(row.decisions)
     if until_us is not None:
         ctx.schedule(erasure_due, at_us=until_us, scope=row.call, erasure=row.id)
-        return _change(ctx, replace(row, state=ErasureState.WAITING, until_us=until_us))
+        row = replace(row, state=ErasureState.WAITING, until_us=until_us)
+        notices.due_to_subject(ctx, row)
+        return _change(ctx, row)
     held = Outcome.REFUSE in outcomes or Outcome.WAIT in outcomes
     state = ErasureState.REFUSED if held and not row.keys else ErasureState.EXECUTED
     return _change(ctx, replace(row, state=state, settled_us=ctx.now))

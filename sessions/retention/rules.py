@@ -1,5 +1,6 @@
 """What is kept of a call under which key, and what becomes of it: no row is read here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recordings.retention.precedence import (
@@ -42,28 +43,44 @@ class Kept:
     locks: tuple[RetentionLock, ...]
 
 
-def sealings(call: Call, recording: Recording | None, basis_key: str | None) -> tuple[Sealing, ...]:
-    """What of a call is sealed under what."""
+def sealings(
+    call: Call,
+    recording: Recording | None,
+    granted: Iterable[str],
+    basis_key: str | None,
+    clip_keys: Iterable[str] = (),
+) -> tuple[Sealing, ...]:
+    """What of a call is sealed under what. `granted` are the keys of all its grants: who withdrew
+    and agreed again was recorded under others."""
     found: list[Sealing] = []
     if recording is not None:
-        found.append(Sealing(Artefact.AUDIO, (recording.caller_key, recording.agent_key)))
+        keys = dict.fromkeys((recording.caller_key, recording.agent_key, *granted))
+        found.append(Sealing(Artefact.AUDIO, tuple(keys)))
     if not call.forgotten:
         found += [Sealing(artefact, (call.words_key,)) for artefact in WORDS]
     found.append(Sealing(Artefact.CALLER_DETAILS, (call.caller_key,)))
+    if clip_keys:
+        found.append(Sealing(Artefact.CONSENT_CLIP, tuple(clip_keys)))
     if basis_key is not None:
         found.append(Sealing(Artefact.CONSENT_EVIDENCE, (basis_key,)))
     return tuple(found)
 
 
 def decide(
-    kept: Kept, trigger: Trigger, terms: list[Terms], holds: tuple[str, ...], now_us: int
+    kept: Kept,
+    trigger: Trigger,
+    terms: list[Terms],
+    holds: tuple[str, ...],
+    now_us: int,
+    *,
+    counsel: bool = False,
 ) -> tuple[Decision, ...]:
     """What becomes of each artefact of which there is one, and under which rule."""
     until_us, source = _lock(kept.locks)
     decisions: list[Decision] = []
     for one in terms:
         readable = one.artefact in RESIDUAL or bool(_keys_left(kept, one.artefact))
-        facts = Facts(kept.since_us, holds, until_us, source, readable, False)
+        facts = Facts(kept.since_us, holds, until_us, source, readable, counsel)
         if readable:
             decisions.append(precedence(one, trigger, facts, now_us))
     return tuple(decisions)

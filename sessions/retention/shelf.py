@@ -1,11 +1,11 @@
 """All that is kept of all calls, at one moment: what is due, and what an erasure would do."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from consent.tables import Basis
+from consent.tables import Basis, ConsentClip, ConsentKey
 from recordings.retention.policies import Policies
 from recordings.retention.precedence import DAY_US, Decision, Outcome, Terms, Trigger
 from recordings.tables import Recording
@@ -24,7 +24,7 @@ from sessions.tables import Call, CallState, Dial
 from telephony.tables import Dialog
 
 TABLES: tuple[type[Any], ...] = (
-    *(Call, Recording, Dial, Basis, Dialog),
+    *(Call, Recording, ConsentClip, ConsentKey, Dial, Basis, Dialog),
     *(LegalHold, HeldCall, RetentionLock, Erasure, KeyDestroyed),
 )
 """What a shelf is made of."""
@@ -57,11 +57,11 @@ class Shelf:
         terms = terms_of(self.policies, call)
         return rules.decide(self._kept(call), trigger, terms, self._holds(call), now_us)
 
-    def expired(self, now_us: int) -> Iterator[Call]:
+    def expired(self, now_us: int, among: Collection[str] | None = None) -> Iterator[Call]:
         """The calls of which something has to go, and that nobody erases yet."""
         busy = {row.call for row in self.rows[Erasure] if row.state in OPEN}
         for call in self.calls():
-            if call.id not in busy:
+            if call.id not in busy and (among is None or call.id in among):
                 decisions = self.decisions(call, Trigger.EXPIRY, now_us)
                 if Outcome.EXECUTE in rules.outcomes(decisions):
                     yield call
@@ -75,7 +75,9 @@ class Shelf:
                     yield call, decision
 
     def _kept(self, call: Call) -> Kept:
-        sealings = rules.sealings(call, self._recordings.get(call.id), self._basis_key(call))
+        clips = [row.clip.key_id for row in self.rows[ConsentClip] if row.call == call.id]
+        recording, granted = self._recordings.get(call.id), self._granted.get(call.id, ())
+        sealings = rules.sealings(call, recording, granted, self._basis_key(call), clips)
         return Kept(
             call=call.id,
             since_us=call.offered_us if call.ended_us is None else call.ended_us,
@@ -107,6 +109,13 @@ class Shelf:
     @cached_property
     def _recordings(self) -> dict[str, Recording]:
         return {row.id: row for row in self.rows[Recording]}
+
+    @cached_property
+    def _granted(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for row in self.rows[ConsentKey]:
+            found.setdefault(row.call, []).append(row.id)
+        return found
 
     @cached_property
     def _dialogs(self) -> dict[str, Dialog]:

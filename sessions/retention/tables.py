@@ -60,6 +60,8 @@ class RetentionLock:
 class ErasureState(StrEnum):
     """Where an erasure stands. REFUSED, DECLINED and EXECUTED are final."""
 
+    QUEUED = "queued"
+    """The call is up: it is decided once that is sealed."""
     REQUESTED = "requested"
     """It waits for two people."""
     DECLINED = "declined"
@@ -76,6 +78,7 @@ class ErasureState(StrEnum):
 
 
 OPEN = (
+    ErasureState.QUEUED,
     ErasureState.REQUESTED,
     ErasureState.APPROVED,
     ErasureState.BEGUN,

@@ -58,10 +58,10 @@ def test_it_is_told_after_the_last_piece_is_on_disk(tmp_path: Path) -> None:
     for result in results:
         network.far.sealed(result)
     told = [event.header for _, event in network.far.outbox.after(0)]
-    order = [str(header["event"]) for header in told if header["event"] in ("chunk", "gate_closed")]
-    assert order[-1] == "gate_closed"
-    assert set(order[:-1]) == {"chunk"}
-    ends = [int(str(h["at_us"])) + int(str(h["samples"])) * 125 for h in told if "at_us" in h]
+    *chunks, last = [told for told in told if told["event"] in ("chunk", "gate_closed")]
+    assert last["event"] == "gate_closed"
+    assert {header["event"] for header in chunks} == {"chunk"}
+    ends = [int(str(h["at_us"])) + int(str(h["samples"])) * 125 for h in chunks]
     assert max(ends) <= until
 
 

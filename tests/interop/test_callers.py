@@ -56,15 +56,16 @@ async def test_who_called_is_sealed_and_can_be_erased(
     assert found_in(server.data.parent, wanted()) == []
 
     key = server.data / "keys" / shown["caller_key"]
-    secret = key.read_bytes()
-    assert found_in(server.data.parent, forms(secret)) == [str(key)]
+    wrapped, secret = key.read_bytes(), Keystore(server.data / "keys").key(key.name)
+    assert found_in(server.data.parent, forms(wrapped)) == [str(key)]
+    assert found_in(server.data.parent, forms(secret)) == []
     exported(server, call["id"], tmp_path / "before")
     assert found_in(tmp_path / "before", wanted()) == [
         str(tmp_path / "before" / name) for name in ("callers.json", "record.json")
     ]
     Keystore(server.data / "keys").destroy(key.name)
 
-    assert found_in(server.data.parent, forms(secret)) == []
+    assert found_in(server.data.parent, [*forms(wrapped), *forms(secret)]) == []
     assert "from [erased" in server.parley("show", call["id"]).stdout
     assert server.shown(call["id"])["call"]["remote"] is None
     assert "[erased" in server.parley("calls").stdout

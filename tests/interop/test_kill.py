@@ -113,11 +113,11 @@ def check_record(server: Server, call: str, folder: Path) -> tuple[list[str], li
     """What is wrong with the record of a call; its actions."""
     # In this process: to start three for each call would take longer than the calls.
     exported = cli.main(["export", call, "--to", str(folder), "--data", str(server.data)])
-    verified = verify(folder)
+    faults = verify(str(folder))
     actions: list[dict[str, Any]] = server.shown(call)["actions"]
     claims = {
         f"{call} cannot be exported": exported == 0,
-        f"{call}: {verified}": verified.ok,
+        f"{call}: {dict(faults)}": not faults,
         f"{call} has actions {actions}": [a["state"] for a in actions] == ["finished"],
     }
     return [claim for claim, holds in claims.items() if not holds], actions

@@ -4,12 +4,13 @@ from typing import cast
 
 import pytest
 
+from media.bank.recorder import GRACE_TENTHS
 from media.commands import LEASE_MS
-from media.gates import CLOSED, LEASE_LOST
-from media.plane import Plane
+from media.gates import CLOSED, LEASE_LOST, LOST_A_TICK, SPREAD_US
+from media.plane import LEGS_MAX, Plane
 from media.seal import GateMark, SealJob
 from media.units import FRAME_US, pcm
-from tests.media.line import EPOCH, Network, gate, gate_epoch, lease, noise, play, ticked
+from tests.media.line import EPOCH, Network, gate, gate_epoch, lease, noise, opening, play, ticked
 
 LEASE_US = LEASE_MS * 1_000
 
@@ -176,3 +177,29 @@ def test_what_was_cut_in_the_same_breath_is_dropped_too(recording: Network) -> N
     ticked(recording.far, recording.now)
     recording.far.command({"cmd": "close_gate", "leg": "far", "drop": True}, b"", recording.now)
     assert recording.far.take_jobs() == [GateMark("far", 1, CLOSED)]
+
+
+def test_a_thousand_gates_are_closed_a_few_in_a_tick_and_none_seals_more() -> None:
+    plane, legs = Plane("boot"), 1_000
+    plane.command(lease(EPOCH), b"", EPOCH)
+    for n in range(legs):
+        plane.add_port(4_000 + 2 * n, "h", EPOCH)
+        plane.command(opening(f"l{n}", ("192.0.2.1", 9), port=4_000 + 2 * n), b"", EPOCH)
+        plane.command(gate(f"l{n}", 1, EPOCH), b"", EPOCH)
+    lost: list[int] = []
+    ends: set[int] = set()
+    for tick in range(1, 100):
+        ticked(plane, EPOCH + tick * FRAME_US)
+        if tick == 60:
+            now = EPOCH + tick * FRAME_US
+            plane.command({"cmd": "close_gate", "leg": "l999"}, b"", now)
+        jobs = plane.take_jobs()
+        lost.append(len(marks(jobs)))
+        ends |= {j.at_us + len(j.chunk.samples) * 125 for j in jobs if isinstance(j, SealJob)}
+    assert sum(lost) == legs
+    assert max(lost) <= LOST_A_TICK
+    assert sum(lost[:49]) == 0
+    assert sum(lost[: 49 + SPREAD_US // FRAME_US]) == legs
+    assert max(ends) == EPOCH + LEASE_US
+    assert LEGS_MAX <= LOST_A_TICK * (SPREAD_US // FRAME_US + 1)
+    assert SPREAD_US + FRAME_US <= GRACE_TENTHS * 100_000

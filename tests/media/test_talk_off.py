@@ -34,7 +34,8 @@ def synthesised() -> Samples:
 def varied(sound: Samples, rate: int) -> Samples:
     """The same at another pitch and speed."""
     places = np.arange(0, len(sound) - 1, rate / SAMPLE_RATE)
-    return np.interp(places, np.arange(len(sound)), sound).astype(np.int16)
+    moved: Samples = np.interp(places, np.arange(len(sound)), sound).astype(np.int16)
+    return moved
 
 
 def spoken_by_people() -> Samples:

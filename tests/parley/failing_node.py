@@ -10,7 +10,7 @@ import struct
 from types import FrameType
 
 from parley import node
-from runtime.key_pool import KeyPool
+from runtime.key_pool import Family, KeyPool
 from runtime.keystore import Keystore
 
 EIO = 5
@@ -30,13 +30,14 @@ class Pool(KeyPool):
 
     def __init__(self, keystore: Keystore) -> None:
         super().__init__(keystore)
+        self.keystore = keystore
         self.is_empty = False
         POOLS.append(self)
 
-    async def take(self) -> str:
+    async def take_family(self) -> Family:
         if self.is_empty:
-            self._ready.clear()
-        return await super().take()
+            super().__init__(self.keystore)
+        return await super().take_family()
 
 
 class Program(ctypes.Structure):

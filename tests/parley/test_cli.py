@@ -199,15 +199,15 @@ async def test_an_exported_pack_verifies(tmp_path: Path, said: Any) -> None:
     code, out, _ = said("verify", pack)
     assert code == 0
     assert "verify: ok" in out
-    assert len(json.loads((pack / "consistency.json").read_text())) == 1
+    assert (pack / "data" / "call.vcon").exists()
     code, out, _ = said("verify", pack, "--json")
-    assert (code, json.loads(out)["failures"]) == (0, [])
+    assert (code, json.loads(out)["faults"]) == (0, {})
 
 
 async def test_a_changed_pack_does_not_verify(tmp_path: Path, said: Any) -> None:
     await agreed(tmp_path)
     said("export", "last", "--to", tmp_path / "pack", "--data", tmp_path)
-    shown = tmp_path / "pack" / "transcript.json"
+    shown = tmp_path / "pack" / "data" / "transcript.json"
     shown.write_text(shown.read_text().replace("monday", "friday"))
     code, out, _ = said("verify", tmp_path / "pack")
     assert code == 1

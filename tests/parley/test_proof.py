@@ -7,7 +7,6 @@ import apsw
 import pytest
 
 from parley import cli
-from recordings import verify
 from runtime import checkpoint, timestamps
 from runtime.log_key import ORIGIN, load_or_create
 from tests.parley.a_call import Playing, agreed, playing
@@ -176,11 +175,10 @@ async def test_a_pack_carries_the_time_stamp(
     stamp(data, authority.answer(timestamps.query(newest(data)[1]).der))
     pack = tmp_path / "pack"
     assert said("export", "last", "--to", pack, "--data", data)[0] == 0
-    note, token = ((pack / "stamp" / name) for name in ("checkpoint.txt", "token.tsr"))
+    note, token = (pack / "data" / "tsr" / f"checkpoint.{kind}" for kind in ("txt", "tsr"))
     assert timestamps.check(token.read_bytes(), note.read_text()).at
-    report = verify.verify(pack)
-    assert report.ok
-    assert any("openssl ts -verify" in line for line in report.notes)
+    code, out, _ = said("verify", pack)
+    assert code == 0 and "openssl ts -verify" in out
 
 
 async def test_a_stamp_on_another_text_speaks_against_a_pack(
@@ -188,8 +186,8 @@ async def test_a_stamp_on_another_text_speaks_against_a_pack(
 ) -> None:
     stamp(data, authority.answer(timestamps.query("another text").der))
     assert said("export", "last", "--to", tmp_path / "pack", "--data", data)[0] == 0
-    report = verify.verify(tmp_path / "pack")
-    assert report.failures == ["the time stamp is of another text than the stamped checkpoint"]
+    code, out, _ = said("verify", tmp_path / "pack")
+    assert code == 1 and "FAILS stamp: the time stamp is of another text" in out
 
 
 async def test_a_pack_proves_growth_from_what_the_recipient_holds(
@@ -198,7 +196,7 @@ async def test_a_pack_proves_growth_from_what_the_recipient_holds(
     await agreed(data, "call_a1")
     pack, held = tmp_path / "pack", tmp_path / "held.txt"
     said("export", "last", "--to", tmp_path / "first", "--data", data)
-    held.write_bytes((tmp_path / "first" / "checkpoint.txt").read_bytes())
+    held.write_bytes((tmp_path / "first" / "data" / "checkpoint.txt").read_bytes())
     # By the clock of this machine the export was noted; the next call is later.
     await agreed(data, "call_b2", LATER_US)
     rows = apsw.Connection(str(data / "parley.db"))

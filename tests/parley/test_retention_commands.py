@@ -184,9 +184,39 @@ def test_a_locked_call_is_restricted(
     assert said(*locked)[0] == 0
     erased(said, people, "call_one")
     assert "waiting until 2099-01-01" in said("retention", "list")[1]
-    code, _, err = said("export", "call_one", "--to", tmp_path / "pack")
-    assert code == 1 and "restricted until 2099-01-01 (GDPR Art 18)" in err
-    assert said("export", "call_one", "--to", tmp_path / "pack", "--claim")[0] == 0
+    looks = (
+        ("show", "call_one"),
+        ("transcript", "call_one"),
+        ("redact", "call_one", "2", "--words", "2", "--why", "x"),
+        ("export", "call_one", "--to", tmp_path / "pack"),
+        ("export", "call_one", "--format", "vcon", "--to", tmp_path / "a.vcon"),
+        ("export", "call_one", "--format", "wav", "--to", tmp_path / "a.wav"),
+        ("export", "call_one", "--format", "opus", "--to", tmp_path / "a.ogg"),
+    )
+    for look in looks:
+        code, out, err = said(*look)
+        assert (code, out) == (1, "")
+        assert "restricted until 2099-01-01 (GDPR Art 18)" in err
+        assert "a privacy officer may look: --as-officer REASON" in err
+    assert not accesses(data, "call_one")
+    code, out, err = said("search", "appointment")
+    assert "call_two" in out and "call_one" not in out and "call_one is restricted" in err
+    for look in looks:
+        code, _, err = said(*look, "--as-officer", "claim 12/3")
+        assert code == 0, err
+    assert {"restricted"} <= set.intersection(*map(set, accesses(data, "call_one")))
+    assert "call_one" in said("search", "appointment", "--as-officer", "claim 12/3")[1]
+    assert b"claim 12/3" not in (data / "parley.db").read_bytes()
+    # The subject is to be told, and may have what is theirs.
+    assert "call_one  the data subject: restricted" in said("notices", "list")[1]
+    assert said("subject", ANNA, "--to", tmp_path / "sar")[0] == 0
+
+
+def accesses(data: Path, call: str) -> list[list[str]]:
+    """What was seen of a call, each time."""
+    store = sqlite3.connect(data / "parley.db")
+    found = store.execute("SELECT what FROM access WHERE call = ? ORDER BY at_us", (call,))
+    return [json.loads(what) for (what,) in found]
 
 
 def test_a_store_of_an_older_release_says_what_to_do(data: Path, said: Any) -> None:

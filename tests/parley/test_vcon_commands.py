@@ -378,7 +378,7 @@ async def test_the_log_is_proved_by_what_is_in_the_vcon(tmp_path: Path, said: An
     files = {one.name for one in (tmp_path / "opened").iterdir()}
     assert files == {"vcon.json", "dialog-1.wav", "dialog-2.wav", "attachments-5.txt"}
     vcon = json.loads((tmp_path / "opened" / "vcon.json").read_bytes())
-    key = vcon["attachments"][2]["metadata"]["verifier_key"]
+    key = vcon["attachments"][5]["metadata"]["verifier_key"]
     proof = tmp_path / "opened" / "attachments-5.txt"
     code, out, _ = said("proof", "--verify", proof, "--key", key)
     assert (code, "sessions.call_sealed" in out) == (0, True)

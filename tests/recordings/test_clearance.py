@@ -61,6 +61,15 @@ def test_one_who_is_still_speaking_waits_for_what_it_will_have_been() -> None:
     assert at(one, 2 * SECOND) == [Cleared("a", (span(10.1, 10.8),))]
 
 
+def test_one_who_has_begun_again_is_waited_for_though_the_end_before_is_told_late() -> None:
+    one = held(("a", "caller", 10), ("b", "caller", 12))
+    one.speaks("caller", 10 * SECOND, NOW)
+    one.speaks("caller", int(12.4 * SECOND), NOW)
+    one.said("u", "caller", span(9.7, 10.8), NOW)
+    one.decided("u")
+    assert at(one, SECOND) == [Cleared("a", ())]
+
+
 def test_speech_that_is_never_told_of_holds_nothing_up_for_ever() -> None:
     one = held(("a", "caller", 10), ("b", "caller", 10 + SPEECH_US_MAX // SECOND))
     one.speaks("caller", 10 * SECOND, NOW)

@@ -25,6 +25,8 @@ from runtime.performer import Performer
 from runtime.store import Store
 from sessions import recovery
 from sessions.house import House, Settings
+from sessions.import_reducers import call_imported
+from sessions.imported_tables import ImportedCall
 from sessions.joining_reducers import calls_joined
 from sessions.live import LiveCall
 from sessions.referring import Referring
@@ -227,3 +229,40 @@ async def test_a_recording_that_is_over_is_left_alone_by_whoever_lost_its_gate(
     await sealing.reopen_gate(LiveCall(CALL, "key_w", Agent()), "the media process was replaced")
     (row,) = await house.store.reader.rows(Recording)
     assert (row.epoch, row.state, row.lost) == (1, RecordingState.SEALED, None)
+
+
+async def test_keys_of_an_imported_call_have_the_right_of_their_basis(house: House) -> None:
+    words, caller, *tracks = house.keystore.prepare_several(4)
+    provenance = ImportedCall(
+        id="call_theirs",
+        uuid="018f3b4e-7a7a-8b3c-9d4e-5f6071829304",
+        sha256="00",
+        issuer="",
+        certificate="",
+        trusted=False,
+        bases=("consent",),
+        track_keys=tuple(tracks),
+        asserted=False,
+        by="ann",
+        notes=(),
+        at_us=0,
+    )
+    await house.store.act(
+        call_imported,
+        sender="operator",
+        provenance=provenance,
+        remote=house.seal("sip:anna@example.org", caller),
+        local=house.seal("sip:desk@example.org", caller),
+        agent="Desk",
+        words_key=words,
+        start_us=1,
+        end_us=2,
+        chunks=[],
+        segments=[],
+        parts=[],
+    )
+    stray = house.keystore.prepare()
+    await recovery.sweep(house)
+    left = house.keystore.ids()
+    assert {words, caller, *tracks} <= set(left)
+    assert stray not in left

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.simulation import fence, kill, power, schedules
+from tests.simulation import consent, fence, kill, power, schedules
 from tests.simulation.report import Report
 
 TIERS: dict[str, Callable[[int], Report]] = {
@@ -10,4 +10,5 @@ TIERS: dict[str, Callable[[int], Report]] = {
     "fence": fence.run,
     "schedules": schedules.run,
     "kill": kill.run,
+    "consent": consent.run,
 }

@@ -107,7 +107,8 @@ def test_no_combination_breaks_the_precedence() -> None:
         if not there:
             assert found.outcome is Outcome.NOTHING
         elif trigger is Trigger.CARD_FOUND:
-            spans = SHRED if counsel else ASK
+            stands = held or day < max(MINIMUM, locked_days)
+            spans = SHRED if counsel or not stands else ASK
             assert found.outcome is (spans if artefact in SPANS else KEEP)
         elif artefact in RESIDUAL:
             assert (found.outcome, found.until_us) == (KEEP, None)

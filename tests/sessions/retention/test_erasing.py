@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consent.machine import Event
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.pool import MediaPool
@@ -23,6 +24,7 @@ from runtime.log_key import ORIGIN, load_or_create
 from runtime.performer import Performer
 from runtime.sealed import unseal
 from sessions import recovery
+from sessions.consent_reducers import consent_volunteered, consent_withdrawn
 from sessions.house import House, Settings
 from sessions.retention.reducers import erasure_requested
 from sessions.retention.rules import HoldsChanged
@@ -36,6 +38,7 @@ from sessions.retention.tables import (
 )
 from sessions.retention.tables import KeyDestroyed as Gone
 from sessions.tables import Call
+from tests import asked
 from tests.parley.a_call import BEGIN_US, agreed, playing
 from tests.sessions.retention.desk import Desk, desk, identity_of, two_calls
 
@@ -108,9 +111,11 @@ async def test_nothing_that_reads_a_call_is_left_in_any_file(tmp_path: Path) -> 
         for row in await here.store.reader.rows(Chunk, call=one.call):
             file = (tmp_path / "recordings" / row.path).read_bytes()
             chunks.append(file[row.offset : row.offset + row.bytes])
-        needles = [*keys, *chunks]
-        # Planted, each of them is found: the search is able to find.
-        assert all(found_in(tmp_path, needle) for needle in needles)
+        wrapped = [(tmp_path / "keys" / name).read_bytes() for name in names]
+        # The search is able to find; no key is there to be found, also while the call is kept.
+        assert all(found_in(tmp_path, needle) for needle in (*wrapped, *chunks))
+        assert [found_in(tmp_path, key) for key in keys] == [[]] * len(keys)
+        needles = [*keys, *wrapped, *chunks]
         await here.erase(one.call)
         spellings = [
             *needles,
@@ -125,7 +130,7 @@ async def test_nothing_that_reads_a_call_is_left_in_any_file(tmp_path: Path) -> 
         assert [found_in(tmp_path, needle) for needle in spellings] == [["planted"]] * len(
             spellings
         )
-        assert found_in(tmp_path, two.keys.key(two.words_key))
+        assert found_in(tmp_path, (tmp_path / "keys" / two.words_key).read_bytes())
 
 
 # -- who decides --
@@ -197,13 +202,14 @@ async def test_what_is_erased_is_not_erased_again(tmp_path: Path) -> None:
         assert here.keys.ids() == before
 
 
-async def test_a_live_call_is_not_erased(tmp_path: Path) -> None:
+async def test_a_live_call_is_not_erased_yet(tmp_path: Path) -> None:
     one = await playing(tmp_path)
     await one.ring()
     await one.store.close()
     async with desk(tmp_path) as here:
         asked = await here.ask("erasure.request", calls=[one.call], reason="why")
-        assert "is answered, not sealed yet" in asked["erasures"][0]["why"]
+        assert asked["erasures"][0]["state"] == "queued"
+        assert asked["erasures"][0]["decisions"] == []
 
 
 # -- holds --
@@ -462,3 +468,27 @@ async def test_who_got_data_is_to_be_told(tmp_path: Path) -> None:
         assert (notice.answer, notice.acknowledged_us) == ("deleted", here.now_us[0])
         again = await here.told("notices.ack", notice=notice.id, answer="deleted")
         assert "acknowledged before" in again["why"]
+
+
+async def test_who_withdrew_and_agreed_again_is_erased_under_both_keys(tmp_path: Path) -> None:
+    one = await playing(tmp_path)
+    await one.ring()
+    await one.ask()
+    await one.answer(Event.YES_KEY, "dtmf:1")
+    await one.record(0)
+    first = dict(one.granted)
+    await one.act(consent_withdrawn, call=one.call, method="dtmf:9")
+    await one.act(consent_volunteered, call=one.call, method="dtmf:8")
+    one.now_us += 1_000_000
+    await asked.put(one.store, one.call, f"{one.call}:again", one.seal("May we?"))
+    await asked.heard(one.store, one.call, f"{one.call}:again")
+    await one.answer(Event.YES_KEY, "dtmf:1")
+    await one.hang_up()
+    await one.finish()
+    await one.store.close()
+    assert not {*first.values()} & {*one.granted.values()}
+    async with desk(tmp_path) as here:
+        await here.erase(one.call)
+        for key_id in (*first.values(), *one.granted.values()):
+            with pytest.raises(KeyDestroyed):
+                here.keys.key(key_id)

@@ -15,6 +15,7 @@ from recordings import PackError
 from recordings.tables import Chunk
 from runtime.effects import ATTEMPTS_MAX, effect_failed
 from runtime.engines import sqlite
+from runtime.kek_sources import File
 from runtime.keystore import KeyDestroyed, Keystore
 from runtime.log_key import load_or_create
 from runtime.outbox import Effect, EffectState
@@ -183,6 +184,8 @@ async def test_a_keystore_from_a_copy_brings_no_destroyed_key_back(tmp_path: Pat
     one = await agreed(data)
     copy, other = tmp_path / "copy", tmp_path / "other"
     shutil.copytree(data / "keys", copy)
+    other.mkdir()
+    shutil.copy(data / "kek", other / "kek")
     async with desk(data) as here:
         await approved(here, one.call)
         await here.retaining.carry_out()
@@ -231,7 +234,7 @@ async def test_what_is_erased_during_its_export_does_not_leave_the_house(tmp_pat
         for n in range(1, -reads.left + 1):
             copy = tmp_path / f"keys{n}"
             shutil.copytree(data / "keys", copy)
-            halfway = Halfway(Keystore(copy), n)
+            halfway = Halfway(Keystore(copy, File(data / "kek")), n)
             halfway.then = names
             to = tmp_path / f"pack{n}"
             try:

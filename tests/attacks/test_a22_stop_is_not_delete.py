@@ -1,0 +1,48 @@
+"""A22: "stop recording" and "delete it" are two wishes. The words; each has a commit of its own."""
+
+import pytest
+
+from bench.answers import Hearer
+from bench.utterances import NO_SPOKEN, YES_SPOKEN, answers
+from conversation.speech.withdrawal import ERASE_PHRASES, WITHDRAW_PHRASES, Wish, withdraws
+
+UNDERSTOOD_PERMILLE_MIN = 500
+
+
+@pytest.fixture(scope="module")
+def hearer() -> Hearer:
+    return Hearer()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("phrases", "wish", "other"),
+    [(WITHDRAW_PHRASES[::4], "withdraw", "erase"), (ERASE_PHRASES[::2], "erase", "withdraw")],
+    ids=["stop", "delete"],
+)
+def test_a_spoken_wish_is_heard_as_itself_and_never_as_the_other(
+    hearer: Hearer, phrases: tuple[str, ...], wish: Wish, other: Wish
+) -> None:
+    said = [one for one in answers(phrases, 3) if one.line != 10.0]
+    heard = [hearer.wish(one, dictation=False) for one in said]
+
+    assert other not in heard
+    assert 1_000 * heard.count(wish) >= UNDERSTOOD_PERMILLE_MIN * len(said)
+
+
+@pytest.mark.slow
+def test_an_answer_to_a_question_is_neither(hearer: Hearer) -> None:
+    said = answers((*YES_SPOKEN, *NO_SPOKEN), 2)
+    assert [one.name for one in said if hearer.wish(one, dictation=False)] == []
+
+
+def test_deleting_is_never_stopping() -> None:
+    assert {withdraws(phrase) for phrase in ERASE_PHRASES} == {"erase"}
+    assert {withdraws(phrase) for phrase in WITHDRAW_PHRASES} == {"withdraw"}
+
+
+@pytest.mark.parametrize(
+    "text", ["stop recording and delete it", "delete the recording and stop recording me"]
+)
+def test_who_says_both_is_stopped_now_and_asked_about_the_rest(text: str) -> None:
+    assert withdraws(text) == "withdraw"
