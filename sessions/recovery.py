@@ -54,6 +54,8 @@ async def calls(board: Switchboard) -> None:
     for leg in await reader.rows(Leg):
         if leg.call in board.calls:
             board.house.media.place(leg.id, leg.process)
+    # Before any media process says which legs it has: those to recorders are no strangers.
+    await board.recorders.recall()
 
 
 async def dialogs(board: Switchboard, user_agent: UserAgent) -> list[DialogState]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from telephony import sdp
 from telephony.address import Address
@@ -120,8 +120,3 @@ def _streams(body: bytes) -> list[bytes]:
         if len(section.split("\n", 1)[0].split()) < 4:
             raise SdpError("SDP has a bad m= line")
     return [f"{head.strip()}\nm={section.strip()}\n".encode() for section in sections]
-
-
-def directed(voice: Voice, direction: str) -> Voice:
-    """The same voice, sent in another direction."""
-    return replace(voice, terms=replace(voice.terms, direction=direction))

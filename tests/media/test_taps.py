@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from media.codecs import CODECS
-from media.units import pcm
-from tests.media.line import events, gate, named, noise, play
+from media.units import Samples, pcm
+from tests.media.line import events, gate, lease, named, noise, play
 from tests.media.test_bank import Party, Room, likeness, loudness
 
 GUARD_TICKS = 6
@@ -22,14 +22,26 @@ def forked(codec: str = "PCMU") -> tuple[Room, Party, Party]:
     return room, caller, agent
 
 
+NOBODY = np.zeros(0, np.int16)
+
+
+def run(room: Room, ticks: int, call: Samples = NOBODY) -> None:
+    """Let time pass under a lease that is renewed; `call`: what the caller says."""
+    frame = room.parties[0].codec.frame_samples
+    for n in range(ticks):
+        room.command(lease(room.now))
+        room.run(1, call=call[n * frame : (n + 1) * frame])
+
+
 def open_gate(room: Room, epoch: int = 1) -> None:
+    room.command(lease(room.now))
     room.command(gate("call", epoch, room.now))
 
 
 def test_without_an_open_gate_both_streams_are_digital_silence() -> None:
     room, caller, agent = forked()
     room.command(play("call", "u", False), pcm(noise(800, 2)))
-    room.run(40, call=noise(800))
+    run(room, 40, call=noise(800))
     # The octet of silence, and no comfort noise: not one bit says that somebody spoke.
     assert len(caller.ear) == len(agent.ear) == 40 * 160
     assert set(caller.ear.tolist()) == set(agent.ear.tolist()) == {0}
@@ -38,10 +50,10 @@ def test_without_an_open_gate_both_streams_are_digital_silence() -> None:
 def test_with_an_open_gate_each_stream_is_one_voice_and_nothing_of_the_other() -> None:
     room, caller, agent = forked()
     open_gate(room)
-    room.run(GUARD_TICKS + 10)
+    run(room, GUARD_TICKS + 10)
     said, spoken = noise(1_000), noise(1_000, 2)
     room.command(play("call", "u", False), pcm(spoken))
-    room.run(70, call=said)
+    run(room, 70, call=said)
     assert likeness(said, caller.ear) > 0.95
     assert likeness(spoken, agent.ear) > 0.95
     assert likeness(spoken, caller.ear) < 0.1
@@ -53,10 +65,10 @@ def test_nothing_that_was_said_before_the_gate_opened_gets_out_after_it(codec: s
     room, caller, agent = forked(codec)
     before = noise(400)
     room.command(play("call", "u", False), pcm(noise(400, 2)))
-    room.run(20, call=before)
+    run(room, 20, call=before)
     open_gate(room)
     # What was captured before lies in the jitter buffer still, and is concealed with now.
-    room.run(20)
+    run(room, 20)
     for heard in (caller.ear, agent.ear):
         assert loudness(heard) < 2
 
@@ -64,12 +76,12 @@ def test_nothing_that_was_said_before_the_gate_opened_gets_out_after_it(codec: s
 def test_a_closed_gate_is_silence_from_the_next_tick_on() -> None:
     room, caller, agent = forked()
     open_gate(room)
-    room.run(GUARD_TICKS + 10)
+    run(room, GUARD_TICKS + 10)
     room.command(play("call", "u", False), pcm(noise(1_000, 2)))
     said = noise(1_000)
-    room.run(25, call=said)
+    run(room, 25, call=said)
     room.command({"cmd": "close_gate", "leg": "call", "until": None})
-    room.run(25, call=said[25 * 160 :])
+    run(room, 25, call=said[25 * 160 :])
     for party in (caller, agent):
         assert loudness(party.ear[-30 * 160 : -25 * 160]) > 1_000
         assert set(party.ear[-25 * 160 :].tolist()) == {0}
@@ -80,14 +92,26 @@ def test_a_closed_gate_is_silence_from_the_next_tick_on() -> None:
 def test_an_opening_again_under_the_next_epoch_lets_the_voices_out_again() -> None:
     room, caller, _ = forked()
     open_gate(room)
-    room.run(10)
+    run(room, 10)
     room.command({"cmd": "close_gate", "leg": "call", "until": None})
-    room.run(10)
+    run(room, 10)
     open_gate(room, epoch=2)
-    room.run(GUARD_TICKS + 10)
+    run(room, GUARD_TICKS + 10)
     said = noise(600)
-    room.run(40, call=said)
+    run(room, 40, call=said)
     assert likeness(said, caller.ear) > 0.95
+
+
+def test_where_the_lease_is_not_renewed_nothing_leaves_any_more() -> None:
+    room, caller, agent = forked()
+    open_gate(room)
+    room.command(play("call", "u", False), pcm(noise(2_000, 2)))
+    said = noise(2_000)
+    run(room, 25, call=said)
+    room.run(75, call=said[25 * 160 :])
+    for party in (caller, agent):
+        assert loudness(party.ear[: 25 * 160]) > 1_000
+        assert set(party.ear[-24 * 160 :].tolist()) == {0}
 
 
 def test_a_bridge_that_hears_the_same_voice_is_not_the_gates_affair() -> None:
@@ -95,7 +119,7 @@ def test_a_bridge_that_hears_the_same_voice_is_not_the_gates_affair() -> None:
     friend = room.enter("friend")
     room.hear("friend", ("call", "voice"))
     said = noise(600)
-    room.run(40, call=said)
+    run(room, 40, call=said)
     assert likeness(said, friend.ear) > 0.95
     assert set(caller.ear.tolist()) == {0}
 
@@ -108,7 +132,7 @@ def test_who_speaks_at_another_rate_than_the_recorder_hears() -> None:
     open_gate(room)
     t = np.arange(16_000) / 16_000
     tone = (np.sin(2 * np.pi * 700 * t) * 8_000).astype(np.int16)
-    room.run(50, call=tone)
+    run(room, 50, call=tone)
     assert loudness(caller.ear[-4_000:]) > 4_000
 
 
