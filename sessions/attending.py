@@ -227,10 +227,11 @@ class Attending:
     async def _heard(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
         told = self._calls.get(live.words_to or "")
-        hearing = None
+        hearing, under = None, ""
         if told is not None:
             events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
             permit = permits.permit(events, live.id, LIVE_STT)
+            under = f"{permit.scope}/{permit.epoch}"
             hearing = await self._understood(told, permit, pcm, header["rate"])
         if told is None or hearing is None or not hearing.accepted:
             self.acknowledge(header["id"])
@@ -259,6 +260,7 @@ class Attending:
             confidence_permille=hearing.confidence_permille,
             event=header["id"],
             told=told.id,
+            permit=under,
         )
         ready = keeping.heard(self._house, live, draft)
         own = next((each for one, each in ready if one is draft), None)
