@@ -6,9 +6,9 @@ import time
 
 import apsw
 
+from tests.simulation import tiers
 from tests.simulation.controls import CONTROLS
 from tests.simulation.report import Report
-from tests.simulation.tiers import TIERS
 
 SEEDS = 30
 """How many run where none is named."""
@@ -40,7 +40,7 @@ def main() -> int:
 
 def _run(tier: str, control: str | None, seed: int) -> Report:
     if control is None:
-        return TIERS[tier](seed)
+        return tiers.run(tier, seed)
     with CONTROLS[control].seam():
         return CONTROLS[control].tier(seed, CONTROLS[control].rig)
 
@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="run this seed; without it, a fixed set")
     parser.add_argument("--seeds", type=int, help="how many seeds, from --seed on")
-    parser.add_argument("--tier", choices=sorted(TIERS), default="power")
+    parser.add_argument("--tier", choices=sorted(tiers.TIERS), default="power")
     parser.add_argument("--control", choices=sorted(CONTROLS), help="break this on purpose")
     return parser.parse_args()
 

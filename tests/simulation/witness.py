@@ -92,6 +92,10 @@ class Watched:
         self._pump = pump
         self._trace = trace
 
+    @property
+    def stands(self) -> bool:
+        return self.writer.stands
+
     def commit(self, actions: list[Action]) -> list[Outcome]:
         self._trace.note(f"commit of {len(actions)}")
         try:
