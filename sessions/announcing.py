@@ -15,6 +15,15 @@ from sessions.reducers import hang_up_decided, utterance_ended
 from sessions.transferring import Transferring
 from sessions.voice import Voice
 
+OFFER = "erasure-ask"
+"""Whether what was recorded so far shall go, too: asked once, after the recording has stopped."""
+
+OFFER_US = 10_000_000
+"""How long a key answers the offer, after its end."""
+
+OFFER_US_MAX = 60_000_000
+"""How long it may take to say it."""
+
 REFUSED = 300
 """From this status on a transfer has failed."""
 
@@ -35,7 +44,15 @@ class Announcing:
         live = self._calls.get(effect.scope or "")
         if live is None or live.ended.is_set():
             return None
-        return await self._say(live, effect, f"recording-{args['what']}")
+        *first, last = args["what"]
+        for what in first:
+            await self._say_out(live, effect, what)
+        if last != OFFER:
+            return await self._say(live, effect, last)
+        live.past_asked_until_us = self._house.clock() + OFFER_US_MAX
+        closing = await self._say(live, effect, OFFER)
+        live.past_asked_until_us = self._house.clock() + OFFER_US
+        return closing
 
     async def turn_away(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Say why the conversation does not go on here, hand the call to a person where the
@@ -70,7 +87,7 @@ class Announcing:
         await self._house.act(
             utterance_planned,
             live.id,
-            request=f"{effect.id}/planned",
+            request=f"{utterance}/planned",
             utterance=utterance,
             text=self._house.seal(said.text, live.words_key),
             interruptible=False,

@@ -151,9 +151,11 @@ def consent_withdrawn(
     outcome = consent.happened(ctx, call, Event.WITHDRAWN, scopes, method=how)
     if not outcome.touched:
         raise Refused(f"nobody agreed to {', '.join(scopes)} in {call}: there is nothing to stop")
-    _settle(ctx, call, outcome)
     if Due.OFFER_ERASURE in outcome.due:
-        ctx.effect("sessions.tell", lane=f"{call}/voice", scope=call, what="stopped")
+        # Where it is a reason to hang up, nobody waits for an answer.
+        offer = () if gating.must_record(ctx, call, outcome) else ("erasure-ask",)
+        gating.tell(ctx, call, "recording-stopped", *offer)
+    _settle(ctx, call, outcome)
 
 
 @reducer
