@@ -9,6 +9,7 @@ from consent import clips
 from consent import reducers as consent
 from consent.machine import Due, Event, State
 from consent.permit import LIVE_STT, VENDOR
+from consent.prompts import Act
 from consent.reducers import Outcome
 from consent.story import CALLER
 from consent.tables import ConsentHeard, ConsentPrompt, ConsentTerm
@@ -105,6 +106,44 @@ def question_cut(ctx: Context, call: str, utterance: str) -> None:
     prompt = ctx.table(ConsentPrompt).one(utterance)
     if ctx.table(ConsentHeard).get(utterance) is None:
         _happened(ctx, call, Event.CUT_SHORT, prompt.scopes, {}, prompt=utterance)
+
+
+@reducer
+def closing_put(
+    ctx: Context,
+    *,
+    call: str,
+    utterance: str,
+    scopes: tuple[str, ...],
+    wordings: tuple[str, ...],
+    wording_sha256: str,
+    language: str,
+    text: Sealed[str],
+) -> None:
+    """What was told is told again before we hang up, once."""
+    _answered(ctx, call)
+    due = consent.closing(ctx, call)
+    if due is None or (due.scopes, due.wordings) != (scopes, wordings):
+        raise Refused("this is not what is to be said at the end")
+    about = (due.act.value, scopes, wordings, wording_sha256, language)
+    consent.put(ctx, ConsentPrompt(utterance, call, CALLER, *about, ctx.now))
+    conversation.plan(ctx, utterance, text, False)
+
+
+@reducer
+def closing_heard(
+    ctx: Context,
+    *,
+    call: str,
+    utterance: str,
+    played_ms: int,
+    total_ms: int,
+    must_hear_permille: int,
+    heard_us: int,
+) -> None:
+    """It was, past its must-hear mark. Nothing comes of it but that the record says so."""
+    marks = (played_ms, total_ms, must_hear_permille, heard_us)
+    consent.marked(ctx, call, utterance, marks)
 
 
 @reducer
@@ -244,9 +283,8 @@ def _answered(ctx: Context, call: str) -> None:
 
 def _prompt_of(ctx: Context, call: str) -> ConsentPrompt | None:
     """What was put last: an answer is one to this."""
-    return max(
-        ctx.table(ConsentPrompt).where(call=call), key=lambda one: (one.at_us, one.id), default=None
-    )
+    put = [one for one in ctx.table(ConsentPrompt).where(call=call) if one.act != Act.CLOSE]
+    return max(put, key=lambda one: (one.at_us, one.id), default=None)
 
 
 def _may_imply(ctx: Context, call: str, scope: str, prompt: ConsentPrompt | None) -> bool:
