@@ -14,7 +14,6 @@ import pytest
 from consent.machine import Event, State
 from consent.permits import permit
 from consent.tables import ConsentEvent, ConsentPrompt
-from conversation.tables import Turn
 from recordings.tables import Recording
 from runtime.log import Entry
 from runtime.outbox import Effect
@@ -23,7 +22,7 @@ from sessions.gating import RECORDED
 from sessions.house import House
 from tests import asked
 from tests.sessions.test_attending import CALL, Desk, Recogniser
-from tests.sessions.test_bridge_reducers import act, up
+from tests.sessions.test_bridge_reducers import up
 from transcripts.tables import Segment
 
 pytestmark = pytest.mark.anyio
