@@ -9,13 +9,21 @@ import apsw
 import pytest
 
 from parley import cli
+from runtime import checkpoint
+from runtime.engines import witness
 from runtime.log import leaf_of
+from runtime.log_key import ORIGIN, load_or_create
 from runtime.merkle import Frontier
 from tests.parley.a_call import BEGIN_US, SECOND_US, agreed, playing, refused
 
 pytestmark = pytest.mark.anyio
 
+SHOWN = ("__init__", "__pycache__", "permit")
 ROOT = Path(__file__).parents[2]
+LAW = [f"consent.{one.stem}" for one in (ROOT / "consent").iterdir() if one.stem not in SHOWN]
+"""All of consent but what agents are written with."""
+LOOK = 1
+"""That somebody replays is an entry of the log too."""
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def test_no_command_at_all_is_misuse(said: Any) -> None:
 @pytest.mark.parametrize(
     ("argv", "never"),
     [
-        (["--help"], ["apsw", "cryptography", "numpy", "consent"]),
+        (["--help"], ["apsw", "cryptography", "numpy", "runtime", *LAW]),
         (["verify", "--help"], ["apsw", "runtime", "recordings"]),
     ],
 )
@@ -103,8 +111,9 @@ async def test_show_tells_a_call(tmp_path: Path, said: Any) -> None:
     assert code == 0
     for line in (
         "Call call_abc1: sealed",
-        "caller: asked: May we record this call?",
-        "caller: agreed (key 1)",
+        "asked: May we record this call?",
+        "recording, transcript_retention: heard the question",
+        "recording, transcript_retention: agreed (key 1)",
         "caller: book an appointment\n",
         "caller: on monday please (dictation, may be wrong)",
         "book(day='Monday')  finished: reference 4 8 2 1",
@@ -150,7 +159,7 @@ async def test_replay_runs_one_call_or_all_again(tmp_path: Path, said: Any) -> N
     first = await agreed(tmp_path, "call_a1")
     await refused(tmp_path, "call_b2", first.now_us + SECOND_US)
     code, out, _ = said("replay", "--all", "--data", tmp_path)
-    actions = first.seqs["call_sealed"] + 7
+    actions = first.seqs["call_sealed"] + 7 + LOOK
     assert code == 0
     assert out.startswith(f"replay: identical ({actions} actions, state ")
     code, out, _ = said("replay", "call_b2", "--data", tmp_path, "--json")
@@ -164,6 +173,7 @@ async def test_replay_runs_one_call_or_all_again(tmp_path: Path, said: Any) -> N
 async def test_replay_names_what_differs(tmp_path: Path, said: Any) -> None:
     call = await agreed(tmp_path)
     _forge(tmp_path, call.seqs["call_ended"], b'"by":"caller"', b'"by":"forger"')
+    _sign_anew(tmp_path)
     code, out, _ = said("replay", "last", "--data", tmp_path)
     assert code == 1
     assert f"entry {call.seqs['call_ended']}, sessions.call_ended: now changes call" in out
@@ -179,7 +189,7 @@ async def test_replay_names_a_row_that_was_changed_behind_the_log(
     code, out, _ = said("replay", "--all", "--data", tmp_path)
     assert code == 1
     assert f"row recording {call.call}: state: not what the log says" in out
-    assert "replay: 0 differences in 17 actions, 1 damaged rows" in out
+    assert f"replay: 0 differences in {17 + LOOK} actions, 1 damaged rows" in out
 
 
 async def test_a_replay_that_cannot_be_done_says_why(tmp_path: Path, said: Any) -> None:
@@ -270,6 +280,18 @@ def _forge(data: Path, seq: int, true: bytes, false: bytes) -> None:
         connection.execute("UPDATE log SET entry = ?, leaf = ? WHERE seq = ?", (changed, leaf, n))
     connection.execute("UPDATE head SET last = ?, frontier = ?", (leaf.hex(), frontier.to_bytes()))
     connection.close()
+
+
+def _sign_anew(data: Path) -> None:
+    """The checkpoint and the note beside the store too: who has the disk has the log's key."""
+    connection = apsw.Connection(str(data / "parley.db"))
+    ((last, frontier),) = connection.execute("SELECT last, frontier FROM head")
+    forged = Frontier.from_bytes(frontier)
+    note = checkpoint.sign(ORIGIN, forged.size, forged.root, load_or_create(data / "log.key"))
+    connection.execute("UPDATE checkpoint SET note = ? WHERE size = ?", (note, forged.size))
+    connection.close()
+    acknowledged = witness.Acknowledged(forged.size, bytes.fromhex(last))
+    witness.path_of(data / "parley.db").write_bytes(acknowledged.to_bytes())
 
 
 def _wipe(data: Path, table: str) -> None:
