@@ -99,7 +99,7 @@ class Pack {
     const mine = note.slice(cut + 2).split('\n').filter((line) => line.startsWith(`— ${this.origin} `))
     const signature = Buffer.from(mine.length === 1 ? mine[0].split(' ')[2] : '', 'base64')
     if (!verifies(null, Buffer.from(`${body}\n`), this.public, signature.subarray(4))) {
-      throw new Error('a checkpoint is not signed by the log key')
+      throw Object.assign(new Error('a checkpoint is not signed'), { rule: 'signature' })
     }
     const [, size, root] = body.split('\n')
     return { size: Number(size), root }
@@ -239,8 +239,9 @@ const RULES = {
 
   * key_destroyed (pack, entry, row) {
     const holds = [...pack.table('held_call').values()].filter((one) => !one.too_late)
-    yield ['hold', holds.every((one) => pack.row('legal_hold', one.hold)?.state === 'released')]
     const erasure = pack.row('erasure', row.erasure) ?? pack.row('span_shred', row.erasure) ?? {}
+    const isFree = holds.every((one) => pack.row('legal_hold', one.hold)?.state === 'released')
+    yield ['hold', isFree || erasure.counsel === true] // A card number goes in spite of a hold.
     const at = erasure.gate === null ? pack.row('standing_approval', erasure.standing) : erasure
     const votes = [...pack.table('gate_vote').values()]
     const yes = votes.filter((one) => one.approve && one.gate === at?.gate).map((one) => one.identity)
@@ -332,7 +333,7 @@ function verify (root, held, trusted, keys) {
     }
   } catch (error) {
     // A hostile pack provokes any error; each one is a reason not to believe it.
-    note('readable', String(error))
+    note(error.rule ?? 'readable', String(error))
   }
   return faults
 }

@@ -17,7 +17,7 @@ from tests.interop import hosts
 from tests.interop.server import Server
 from tests.interop.speech import agent_speech, caller_speech
 from tests.interop.telephones import Exchange, Telephone, until
-from tests.listening import load, share, voiced
+from tests.listening import share, sides, voiced
 from transcripts.tables import Segment
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio]
@@ -186,7 +186,7 @@ def exported(server: Server, call: str, folder: Path) -> Samples:
     assert done.returncode == 0, done.stderr
     verified = server.parley_anywhere("verify", str(folder))
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    return load(folder / "audio" / "caller.wav")
+    return sides(folder / "data/call.wav")[0]
 
 
 def longest_silence_s(samples: Samples) -> float:

@@ -13,7 +13,7 @@ from sessions.tables import Leg
 from tests.interop.agents import BOOK_KEY, BOOKED, WELCOME
 from tests.interop.server import Server
 from tests.interop.telephones import Exchange, until
-from tests.listening import load
+from tests.listening import sides
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -55,7 +55,7 @@ async def test_consent_is_given_and_a_table_booked_by_sound_alone(
         assert "dtmf:1" in {event.method for event in exchange.rows(ConsentEvent)}
         folder = tmp_path / "pack"
         await exchange.parley("export", leg.call, "--to", str(folder))
-        kept = load(folder / "audio" / "caller.wav")
+        kept, _ = sides(folder / "data/call.wav")
         every = np.lib.stride_tricks.sliding_window_view(kept, window_samples(8_000))[::8]
         assert not np.count_nonzero(judged(every, 8_000) != NO_KEY)
     finally:

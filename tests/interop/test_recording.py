@@ -13,7 +13,7 @@ from tests.interop.agents import BOOK_KEY, BOOKED, GREETING, WELCOME
 from tests.interop.peers import baresip, sample_of, save
 from tests.interop.server import Server
 from tests.interop.speech import agent_speech, caller_speech, pause
-from tests.listening import ALIKE, find, load, voiced
+from tests.listening import ALIKE, find, load, sides, voiced
 
 pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.slow, pytest.mark.anyio]
 
@@ -32,7 +32,7 @@ def exported(server: Server, call: str, folder: Path) -> Pack:
     assert done.returncode == 0, done.stderr
     verified = server.parley_anywhere("verify", str(folder))
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    return Pack(load(folder / "audio" / "caller.wav"), load(folder / "audio" / "agent.wav"))
+    return Pack(*sides(folder / "data/call.wav"))
 
 
 async def test_both_legs_of_a_recording_are_aligned(server: Server, tmp_path: Path) -> None:

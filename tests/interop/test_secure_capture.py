@@ -1,6 +1,8 @@
 """Card data by keys: taken in by the agent, and in no byte that is kept."""
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +27,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started.stop()
 
 
-async def test_keys_of_a_secure_capture_are_kept_nowhere(server: Server) -> None:
+def assert_verified(server: Server, call: str, folder: Path) -> None:
+    """Both verifiers believe its pack."""
+    done = server.parley("export", call, "--to", str(folder))
+    assert done.returncode == 0, done.stderr
+    ours = server.parley_anywhere("verify", str(folder))
+    assert ours.returncode == 0, ours.stdout + ours.stderr
+    command = ["node", str(folder / "verify.mjs"), str(folder)]
+    theirs = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert theirs.stdout == "verify: ok\n", theirs.stdout + theirs.stderr
+
+
+async def test_keys_of_a_secure_capture_are_kept_nowhere(server: Server, tmp_path: Path) -> None:
     steps = (Press("1"), Press("5"), Press(f"{CARD}#"), Press("9"))
     report = await place(CallScript(server.target, steps))
     assert report.completed, report
@@ -51,10 +64,11 @@ async def test_keys_of_a_secure_capture_are_kept_nowhere(server: Server) -> None
     ]
     assert [span for span in spans if span[0] < ended and span[1] > began] == []
     assert min(span[0] for span in spans) < began < ended < max(span[1] for span in spans)
+    assert_verified(server, call["id"], tmp_path / "pack")
 
 
 async def test_who_stops_the_recording_is_not_recorded_from_then_on_and_may_start_it_again(
-    server: Server,
+    server: Server, tmp_path: Path
 ) -> None:
     before = {call["id"] for call in server.calls()}
     steps = (Press("1"), Press("*9"), Press("*1"), Press("1"), Press("9"))
@@ -79,3 +93,4 @@ async def test_who_stops_the_recording_is_not_recorded_from_then_on_and_may_star
     assert late == []
     sealed_later = [one for one in chunks if one.captured_from_us < withdrawn < one.at_us]
     assert sealed_later == []
+    assert_verified(server, call["id"], tmp_path / "pack")
