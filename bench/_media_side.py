@@ -58,7 +58,7 @@ class Call(asyncio.DatagramProtocol):
             f"l{port}", f"c{port}", CODECS["PCMU"], 0, 101, ("127.0.0.1", 9), ssrc, 0, 0, now, None
         )
         self._leg = Leg(opening, port, webrtc_detector())
-        tracks = tuple(Track(party, f"{port}-{party}", bytes(32)) for party in ("caller", "agent"))
+        tracks = tuple(Track(party, f"{port}-{party}") for party in ("caller", "agent"))
         self._leg.do(OpenGate(opening.leg, opening.call, 1, now, tracks), now)
         self._said = 0
 

@@ -23,7 +23,7 @@ from media.sealer import SEAL_QUEUE_MAX, Sealer
 from media.segment import FRAME_BYTES
 
 TICK_S = 0.02
-TRACK = Track("caller", "key", bytes(32))
+TRACK = Track("caller", "key")
 SAMPLES = np.random.default_rng(1).integers(-8_000, 8_000, 8_000).astype(np.int16)
 
 

@@ -22,6 +22,8 @@ class Act(StrEnum):
     ASK = "ask"
     READ_BACK = "read_back"
     ASK_AGAIN = "ask_again"
+    CLOSE = "close"
+    """What was told is told once more, before we hang up."""
 
 
 ACT = {
@@ -64,6 +66,19 @@ def due(terms: Sequence[ConsentTerm], standings: Mapping[str, Standing]) -> Prom
             scopes = tuple(term.scope for term in together)
             return Prompt(act, scopes, wordings, together[0].language)
     return None
+
+
+def closing(terms: Sequence[ConsentTerm], standings: Mapping[str, Standing]) -> Prompt | None:
+    """What is said again before we hang up: of what was done until now."""
+    mine = [
+        term
+        for term in sorted(terms, key=lambda term: term.position)
+        if term.closing and standings.get(term.scope, Standing()).is_open
+    ]
+    if not mine:
+        return None
+    wordings = tuple(dict.fromkeys(term.closing for term in mine))
+    return Prompt(Act.CLOSE, tuple(term.scope for term in mine), wordings, mine[0].language)
 
 
 def is_asked(terms: Sequence[ConsentTerm], standings: Mapping[str, Standing]) -> bool:

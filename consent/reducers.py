@@ -158,14 +158,22 @@ def heard(
     keys: Mapping[str, str],
 ) -> Outcome:
     """A prompt was played past its must-hear mark: what it is about goes on."""
-    if played_ms * 1_000 < total_ms * must_hear_permille:
-        raise Refused(f"{prompt} was played for {played_ms} of {total_ms} ms: not heard yet")
-    row = ctx.table(ConsentPrompt).one(prompt)
     marks = (played_ms, total_ms, must_hear_permille, heard_us)
-    ctx.table(ConsentHeard).insert(ConsentHeard(prompt, call, *marks, ctx.now))
+    row = marked(ctx, call, prompt, marks)
     return happened(
         ctx, call, Event.HEARD, row.scopes, keys=keys, prompt=prompt, method="media clock"
     )
+
+
+def marked(ctx: Context, call: str, prompt: str, marks: tuple[int, int, int, int]) -> ConsentPrompt:
+    """It was heard. `marks`: the milliseconds that were played, of how many, the share of them
+    that must be, in permille, and when, by the media clock."""
+    played_ms, total_ms, must_hear_permille, _ = marks
+    if played_ms * 1_000 < total_ms * must_hear_permille:
+        raise Refused(f"{prompt} was played for {played_ms} of {total_ms} ms: not heard yet")
+    row = ctx.table(ConsentPrompt).one(prompt)
+    ctx.table(ConsentHeard).insert(ConsentHeard(prompt, call, *marks, ctx.now))
+    return row
 
 
 def terms_of(ctx: Context, call: str) -> list[ConsentTerm]:
@@ -196,6 +204,14 @@ def was_open(ctx: Context, call: str, scope: str, from_us: int, until_us: int) -
 def due(ctx: Context, call: str) -> prompts.Prompt | None:
     """What is to be said to the party of a call next."""
     return prompts.due(terms_of(ctx, call), standings_of(ctx, call))
+
+
+def closing(ctx: Context, call: str) -> prompts.Prompt | None:
+    """What is to be said to the party of a call before we hang up, and was not yet."""
+    said = ctx.table(ConsentPrompt).where(call=call)
+    if any(prompt.act == prompts.Act.CLOSE for prompt in said):
+        return None
+    return prompts.closing(terms_of(ctx, call), standings_of(ctx, call))
 
 
 def is_asked(ctx: Context, call: str) -> bool:

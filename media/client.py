@@ -217,10 +217,7 @@ class MediaClient:
                 "call": call,
                 "epoch": epoch,
                 "granted_at_us": granted_at_us,
-                "tracks": [
-                    {"party": track.party, "key_id": track.key_id, "key": track.key.hex()}
-                    for track in tracks
-                ],
+                "tracks": [{"party": track.party, "key_id": track.key_id} for track in tracks],
             }
         )
 

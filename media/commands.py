@@ -14,7 +14,6 @@ from media.units import SAMPLE_RATE, Address
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,63}")
 """Names become parts of paths: no separators, no leading dot, 64 characters at most."""
 
-KEY_BYTES = 32
 IDS_MAX = 4_096
 TIME_US_MAX = 1 << 53
 MILLISECONDS_MAX = 24 * 3600 * 1000
@@ -310,10 +309,7 @@ def _track(item: object) -> Track:
     if not isinstance(item, dict):
         raise ValueError("a track is no object")
     fields = cast(dict[str, object], item)
-    key = bytes.fromhex(_text(fields, "key"))
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"a key has {KEY_BYTES} bytes")
-    return Track(_name(fields, "party"), _name(fields, "key_id"), key)
+    return Track(_name(fields, "party"), _name(fields, "key_id"))
 
 
 def _close_gate(header: Header, payload: bytes) -> Command:

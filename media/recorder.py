@@ -1,6 +1,6 @@
 """The recording gate: two tracks on one timeline, and no way to open it without keys."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,11 +19,13 @@ TRACKS_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Whose voice, and the key it is sealed under: 32 bytes, born with the grant."""
+    """Whose voice, and the name of the key that wraps those of its chunks, born with the grant.
+
+    The key itself never comes here: a chunk is sealed under one of its own (`media/seal.py`).
+    """
 
     party: str
     key_id: str
-    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

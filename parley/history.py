@@ -32,6 +32,7 @@ import sessions.retention.reducers
 import sessions.retention.span_reducers
 import sessions.retention.standing_reducers
 import sessions.siprec.reducers
+import sessions.wish_reducers
 import telephony.reducers
 import telephony.trunks.reducers
 import transcripts.reducers
@@ -82,6 +83,7 @@ DECLARING = (
     sessions.retention.span_reducers,
     sessions.retention.standing_reducers,
     sessions.siprec.reducers,
+    sessions.wish_reducers,
 )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import apsw
 
+from consent.policy.shipped import law as shipped_law
 from conversation.speech.client import SpeechClient
 from media.music import hold_music
 from media.pool import MediaPool
@@ -132,6 +133,7 @@ class Node:
         control = asyncio.create_task(self._obey())
         # While this process is the spare, nobody waits for it.
         reducers.settle()
+        shipped_law()
         go = await _first(self._go, control)
         self._config = from_json(go["config"])
         depth = Depth.ALL if go.get("first", True) else Depth.TAIL

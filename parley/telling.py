@@ -111,6 +111,10 @@ def _part(title: str, lines: list[str]) -> Iterator[str]:
 def _consent(record: Plain, zero_us: int) -> Iterator[str]:
     for at_us, text in words.story(record["consent"], record["prompts"]):
         yield f"{moment.after(at_us, zero_us):>8}  {text}"
+    if missing := words.unsaid(record):
+        ended_us = record["call"]["ended_us"]
+        told = "the closing notice was not heard: the line was closed before"
+        yield f"{moment.after(ended_us, zero_us):>8}  {missing}: {told}"
     for clip in record["clips"]:
         what = f"a clip of how it was said, {clip['duration_ms'] / 1_000:.1f} s"
         kept = words.ERASED if clip["erased"] else f"kept as {clip['id']}"

@@ -65,8 +65,29 @@ def prompt(row: Mapping[str, Any]) -> str:
     texts = [
         filled([name], row["scopes"]) if name in WORDINGS else name for name in row["wordings"]
     ]
-    what = "told" if row["act"] in ("tell", "confirm") else "asked"
+    what = "told" if row["act"] in ("tell", "confirm", "close") else "asked"
     return f"{what}: {' '.join(texts)}"
+
+
+def unsaid(record: Mapping[str, Any]) -> str:
+    """Which notices were to be told again at the end of a call that is over and were not heard;
+    "" where none is missing."""
+    ended_us = record["call"]["ended_us"]
+    if ended_us is None:
+        return ""
+    heard = [
+        scope
+        for prompt in record["prompts"]
+        if prompt["act"] == "close" and prompt["heard"]
+        for scope in prompt["scopes"]
+    ]
+    open_at_end = {
+        event["scope"]: event["is_open"]
+        for event in sorted(record["consent"], key=lambda one: str(one["id"]))
+        if event["event"] not in (Event.LEFT, Event.TRANSFERRED)
+    }
+    due = [term["scope"] for term in record["terms"] if term["closing"]]
+    return ", ".join(one for one in due if open_at_end.get(one) and one not in heard)
 
 
 QUIET = (Event.JOINED, Event.SWITCHED_OFF, Event.RESTARTED)

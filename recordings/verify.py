@@ -106,11 +106,12 @@ LAWS: list[tuple[str, str, Callable[[Pack, Any, Any], object]]] = [
         r.captured_from_us + r.samples * 1_000_000 // r.rate)),
     ("epoch", "chunk", lambda p, e, r: (gate := p.rows["recording"][p.call]) and
         gate.first_epoch <= r.epoch <= gate.epoch),
-    ("words", "segment", lambda p, e, r: p.is_open("transcript_retention", r.start_us, r.end_us)),
+    ("words", "segment", lambda p, e, r: r.party != "caller" or
+        p.is_open("transcript_retention", r.start_us, r.end_us)),
     ("hold", "key_destroyed", lambda p, e, r: all(p.rows["legal_hold"][one.hold].state == "released"
         for one in p.rows["held_call"].values() if not one.too_late)),
-    ("approvers", "key_destroyed", lambda p, e, r: (it := p.rows["erasure"][r.erasure]) and
-        (at := p.rows["standing_approval"][it.standing] if it.gate is None else it) and
+    ("approvers", "key_destroyed", lambda p, e, r:
+        (it := (p.rows["erasure"] | p.rows["span_shred"])[r.erasure]) and (at := p.rows["standing_approval"][it.standing] if it.gate is None else it) and
         len({one.identity for one in p.rows["gate_vote"].values() if one.approve
             and one.gate == at.gate} - {it.requested_by}) > 1),
     ("erased", "key_destroyed", lambda p, e, r: r.id not in p.keys),

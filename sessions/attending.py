@@ -5,18 +5,20 @@ one that a caller has hung up on.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from consent import permits, story
-from consent.machine import Reason
+from consent.machine import OPENING, Reason, State
 from consent.permit import LIVE_STT, NotPermitted, Permit
 from consent.tables import ConsentEvent
 from conversation.agent import message
 from conversation.speech.client import SpeechUnavailable
-from conversation.speech.engines import ONCE, Hearing, SpeechError
+from conversation.speech.engines import ONCE, Grammar, Hearing, SpeechError
 from conversation.speech.grammars import EVERYDAY, listen_for
+from conversation.speech.withdrawal import WITHDRAW, Wish, withdraws
 from media.client import MediaUnavailable
 from runtime import Sealed
 from runtime.errors import NotNow, Refused
@@ -24,12 +26,13 @@ from runtime.keystore import KeyDestroyed
 from sessions import keeping
 from sessions.asking import ANSWER_S, Asking
 from sessions.consent_reducers import consent_volunteered, consent_withdrawn
-from sessions.gating import TRANSCRIPT
+from sessions.gating import RECORDED, TRANSCRIPT
 from sessions.house import House
 from sessions.keeping import Draft, Entry
 from sessions.live import LiveCall
 from sessions.reducers import caller_acted
 from sessions.turns import PRESSED, REFERRED
+from sessions.wish_reducers import erasure_wanted, past_kept
 from transcripts.tables import Segment
 
 AWAY_S = 30.0
@@ -39,6 +42,10 @@ INBOX_MAX = 256
 """Keys and silences of one call that were not looked at yet."""
 
 KEYS_ABOUT_RECORDING = {"*9": consent_withdrawn, "*1": consent_volunteered}
+
+KEYS_ABOUT_THE_PAST = {"1": erasure_wanted, "2": past_kept}
+
+WISHES: dict[Wish, Any] = {"withdraw": consent_withdrawn, "erase": erasure_wanted}
 
 TOGETHER_US = 3_000_000
 """Two keys are pressed together when no more time is between them."""
@@ -170,6 +177,9 @@ class Attending:
         if await self._about_recording(live, digit):
             self.acknowledge(event)
             return
+        if await self._about_the_past(live, digit):
+            self.acknowledge(event)
+            return
         told = self._calls.get(live.keys_to or "")
         if told is None:
             self.acknowledge(event)
@@ -197,6 +207,15 @@ class Attending:
             await self._house.surely(reducer, live.id, method=f"dtmf:{before}{digit}")
         except Refused:
             return False  # There is nothing to stop, or nothing to ask.
+        return True
+
+    async def _about_the_past(self, live: LiveCall, digit: str) -> bool:
+        """Once the recording has stopped, a key says what becomes of what there is."""
+        if self._house.clock() > live.past_asked_until_us or digit not in KEYS_ABOUT_THE_PAST:
+            return False
+        live.past_asked_until_us = 0
+        with suppress(Refused):  # They have hung up.
+            await self._house.surely(KEYS_ABOUT_THE_PAST[digit], live.id, method=f"dtmf:{digit}")
         return True
 
     async def _said(self, live: LiveCall, header: Header, pcm: bytes) -> None:
@@ -227,24 +246,30 @@ class Attending:
     async def _heard(self, live: LiveCall, header: Header, pcm: bytes) -> None:
         """Words for the agent: kept as a segment with a grant, else in memory only."""
         told = self._calls.get(live.words_to or "")
-        hearing = None
+        hearing, under, may_wish = None, "", False
         if told is not None:
             events = await self._house.store.reader.rows(ConsentEvent, call=live.id)
             permit = permits.permit(events, live.id, LIVE_STT)
-            hearing = await self._understood(told, permit, pcm, header["rate"])
+            under = f"{permit.scope}/{permit.epoch}"
+            may_wish = _may_wish(events)
+            hearing = await self._understood(
+                told, permit, pcm, header["rate"], beside=(WITHDRAW,) if may_wish else ()
+            )
         if told is None or hearing is None or not hearing.accepted:
             self.acknowledge(header["id"])
             return
         turn = self._turn_id(live, header["id"])
         live.quarantine.understood(turn, hearing.text, hearing.words, header["at_us"])
+        if may_wish and await self._wished(live, turn, hearing):
+            self._not_kept(live, turn, hearing)
+            self.acknowledge(header["id"])
+            return
         future = told.heard.setdefault(turn, asyncio.get_running_loop().create_future())
         if not future.done():
             sure, speaker = hearing.confidence_permille, _speaker(live, told)
             future.set_result(message(hearing.text, hearing.kind, sure, speaker))
         if not await self._may_keep(live, header["at_us"], header["end_us"]):
-            # Nothing of it is kept; but a card is known again when the agent passes it on.
-            for one in live.keeping.heard(turn, hearing.text.split(), self._house.clock()):
-                live.quarantine.decided(one.id, one.found)
+            self._not_kept(live, turn, hearing)
             await self._act(live, told.id, "heard", header["id"])
             return
         draft = Draft(
@@ -259,6 +284,7 @@ class Attending:
             confidence_permille=hearing.confidence_permille,
             event=header["id"],
             told=told.id,
+            permit=under,
         )
         ready = keeping.heard(self._house, live, draft)
         own = next((each for one, each in ready if one is draft), None)
@@ -269,6 +295,24 @@ class Attending:
         if own is not None:
             await self._kept_with_its_turn(live, draft, own)
         self._keep_in_time(live)
+
+    def _not_kept(self, live: LiveCall, turn: str, hearing: Hearing) -> None:
+        """Nothing of it is kept; but a card is known again when the agent passes it on."""
+        for one in live.keeping.heard(turn, hearing.text.split(), self._house.clock()):
+            live.quarantine.decided(one.id, one.found)
+
+    async def _wished(self, live: LiveCall, turn: str, hearing: Hearing) -> bool:
+        """Whether it was said that the recording shall stop, or go, and that was done: such a
+        sentence is not kept, and is none for the agent. Stopping is easy, starting is hard."""
+        wish = withdraws(hearing.text)
+        if wish is None:
+            return False
+        method = f"voice:{hearing.engine}"
+        try:
+            await self._house.surely(WISHES[wish], live.id, request=f"{turn}/wish", method=method)
+        except Refused:
+            return False  # There is nothing to stop.
+        return True
 
     async def _kept_with_its_turn(self, live: LiveCall, draft: Draft, own: Entry) -> None:
         """The turn may be one of before a crash, when these words were held back yet."""
@@ -297,21 +341,29 @@ class Attending:
         if call in self._inboxes:
             self.deliver(call, {"event": "keep"}, b"")
 
-    async def _understood(self, told: LiveCall, permit: Permit, pcm: bytes, rate: int) -> Hearing:
-        """The phrases that the agent expects first, free dictation last."""
+    async def _understood(
+        self,
+        told: LiveCall,
+        permit: Permit,
+        pcm: bytes,
+        rate: int,
+        *,
+        beside: tuple[Grammar, ...],
+    ) -> Hearing:
+        """The phrases that the agent expects first, `beside` them others, free dictation last."""
         phrases = told.agent.expects()
         if phrases:
             grammar = listen_for("agent", phrases, decoys=EVERYDAY, agreeing=ONCE)
             try:
                 return await self._house.speech.hear(
-                    pcm, (grammar,), dictation=True, permit=permit, rate=rate
+                    pcm, (grammar, *beside), dictation=True, permit=permit, rate=rate
                 )
             except SpeechUnavailable:
                 raise
             except SpeechError as error:
                 # A phrase that nobody can pronounce: the agent's author must mend it.
                 self._house.note("phrases not understood", call=told.id, why=str(error))
-        return await self._house.speech.hear(pcm, (), dictation=True, permit=permit, rate=rate)
+        return await self._house.speech.hear(pcm, beside, dictation=True, permit=permit, rate=rate)
 
     async def _act(
         self,
@@ -386,6 +438,13 @@ class Attending:
             self.touch(live)
         else:
             await self._act(live, live.id, "silence", None)
+
+
+def _may_wish(events: Sequence[ConsentEvent]) -> bool:
+    """Whether something of the call is, or was, recorded or kept: so that it can stop, or go."""
+    standings = story.standings(events)
+    states = [standings[scope].state for scope in RECORDED if scope in standings]
+    return any(state in (*OPENING, State.WITHDRAWN) for state in states)
 
 
 def _speaker(live: LiveCall, told: LiveCall) -> str:

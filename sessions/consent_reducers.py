@@ -9,6 +9,7 @@ from consent import clips
 from consent import reducers as consent
 from consent.machine import Due, Event, State
 from consent.permit import LIVE_STT, VENDOR
+from consent.prompts import Act
 from consent.reducers import Outcome
 from consent.story import CALLER
 from consent.tables import ConsentHeard, ConsentPrompt, ConsentTerm
@@ -108,6 +109,44 @@ def question_cut(ctx: Context, call: str, utterance: str) -> None:
 
 
 @reducer
+def closing_put(
+    ctx: Context,
+    *,
+    call: str,
+    utterance: str,
+    scopes: tuple[str, ...],
+    wordings: tuple[str, ...],
+    wording_sha256: str,
+    language: str,
+    text: Sealed[str],
+) -> None:
+    """What was told is told again before we hang up, once."""
+    _answered(ctx, call)
+    due = consent.closing(ctx, call)
+    if due is None or (due.scopes, due.wordings) != (scopes, wordings):
+        raise Refused("this is not what is to be said at the end")
+    about = (due.act.value, scopes, wordings, wording_sha256, language)
+    consent.put(ctx, ConsentPrompt(utterance, call, CALLER, *about, ctx.now))
+    conversation.plan(ctx, utterance, text, False)
+
+
+@reducer
+def closing_heard(
+    ctx: Context,
+    *,
+    call: str,
+    utterance: str,
+    played_ms: int,
+    total_ms: int,
+    must_hear_permille: int,
+    heard_us: int,
+) -> None:
+    """It was, past its must-hear mark. Nothing comes of it but that the record says so."""
+    marks = (played_ms, total_ms, must_hear_permille, heard_us)
+    consent.marked(ctx, call, utterance, marks)
+
+
+@reducer
 def consent_answered(
     ctx: Context,
     *,
@@ -151,9 +190,11 @@ def consent_withdrawn(
     outcome = consent.happened(ctx, call, Event.WITHDRAWN, scopes, method=how)
     if not outcome.touched:
         raise Refused(f"nobody agreed to {', '.join(scopes)} in {call}: there is nothing to stop")
-    _settle(ctx, call, outcome)
     if Due.OFFER_ERASURE in outcome.due:
-        ctx.effect("sessions.tell", lane=f"{call}/voice", scope=call, what="stopped")
+        # Where it is a reason to hang up, nobody waits for an answer.
+        offer = () if gating.must_record(ctx, call, outcome) else ("erasure-ask",)
+        gating.tell(ctx, call, "recording-stopped", *offer)
+    _settle(ctx, call, outcome)
 
 
 @reducer
@@ -242,9 +283,8 @@ def _answered(ctx: Context, call: str) -> None:
 
 def _prompt_of(ctx: Context, call: str) -> ConsentPrompt | None:
     """What was put last: an answer is one to this."""
-    return max(
-        ctx.table(ConsentPrompt).where(call=call), key=lambda one: (one.at_us, one.id), default=None
-    )
+    put = [one for one in ctx.table(ConsentPrompt).where(call=call) if one.act != Act.CLOSE]
+    return max(put, key=lambda one: (one.at_us, one.id), default=None)
 
 
 def _may_imply(ctx: Context, call: str, scope: str, prompt: ConsentPrompt | None) -> bool:

@@ -5,6 +5,7 @@ from consent.machine import Due
 from consent.policy.terms import OnNo
 from consent.prompts import Prompt
 from consent.reducers import RECORDING, Outcome
+from consent.tables import ConsentTerm
 from recordings import reducers as recordings
 from runtime import Context
 
@@ -23,19 +24,35 @@ def follow(ctx: Context, call: str, outcome: Outcome) -> None:
         recordings.suspend(ctx, call)
     elif RECORDING in outcome.opened:
         recordings.resume(ctx, call)
-    terms = [term for term in consent.terms_of(ctx, call) if term.scope in outcome.touched]
+    terms = _touched(ctx, call, outcome)
     if Due.REFUSAL in outcome.due:
         for on_no in (OnNo.END_WITH_REASON, OnNo.TRANSFER_HUMAN_UNRECORDED):
             if any(term.on_no == on_no for term in terms):
                 turn_away(ctx, call, on_no)
                 return
-    if Due.END in outcome.due and any(term.must_record for term in terms):
+    # Who withdraws refuses.
+    is_over = Due.END in outcome.due or Due.OFFER_ERASURE in outcome.due
+    if is_over and must_record(ctx, call, outcome):
         turn_away(ctx, call, OnNo.END_WITH_REASON)
+
+
+def must_record(ctx: Context, call: str, outcome: Outcome) -> bool:
+    """Whether there is no conversation without what this was about."""
+    return any(term.must_record for term in _touched(ctx, call, outcome))
+
+
+def _touched(ctx: Context, call: str, outcome: Outcome) -> list[ConsentTerm]:
+    return [term for term in consent.terms_of(ctx, call) if term.scope in outcome.touched]
 
 
 def turn_away(ctx: Context, call: str, how: OnNo) -> None:
     """The conversation does not go on here: say why, then hang up or connect a person."""
     ctx.effect("sessions.turn_away", lane=f"{call}/voice", scope=call, how=how.value)
+
+
+def tell(ctx: Context, call: str, *what: str) -> None:
+    """Say that something has become so: wordings by name, without their language, in order."""
+    ctx.effect("sessions.tell", lane=f"{call}/voice", scope=call, what=[*what])
 
 
 def say_next(ctx: Context, call: str) -> None:

@@ -43,6 +43,8 @@ class Draft:
     """The media event that brought it."""
     told: str = ""
     """The call whose agent was told."""
+    permit: str = ""
+    """That under which it was understood: its scope and the epoch of its gate."""
 
 
 Entry = tuple[Segment, Revised | None]
@@ -67,6 +69,7 @@ def entry(house: House, live: LiveCall, draft: Draft, found: tuple[Found, ...]) 
         confidence_permille=draft.confidence_permille,
         words=None if words is None else house.seal(words, live.words_key),
         destroyed=labels,
+        permit=draft.permit,
     )
     return segment, _hidden(house, live, texts, found)
 

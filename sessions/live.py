@@ -133,6 +133,8 @@ class LiveCall:
     """What was entered then: it is cut out of all that is kept of the agent's."""
     keys: tuple[str, int] = ("", 0)
     """The key that was pressed last, and when."""
+    past_asked_until_us: int = 0
+    """Until then a key answers whether what was recorded shall be erased."""
     question: str | None = None
     """The utterance of the question that is asked, until it is answered."""
     answer_s: float = 0.0

@@ -83,6 +83,7 @@ class Parts:
             ("sessions.ask", self.asking.ask),
             ("sessions.tell", self.announcing.tell),
             ("sessions.turn_away", self.announcing.turn_away),
+            ("sessions.close", self.announcing.close),
             ("sessions.seal", self.sealing.seal),
             ("recordings.open_gate", self.sealing.open_gate),
             ("recordings.shred", self.sealing.shred),

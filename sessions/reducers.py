@@ -244,8 +244,10 @@ def utterance_ended(
 
 @reducer
 def hang_up_decided(ctx: Context, call: str) -> None:
-    """The agent has said goodbye."""
+    """The agent has said goodbye. What is to be told again at the end is, before the line goes."""
     if ctx.table(Call).one(call).state is CallState.ANSWERED:
+        if consent.closing(ctx, call) is not None:
+            ctx.effect("sessions.close", lane=f"{call}/voice")
         ctx.effect("telephony.hang_up", lane=f"{call}/voice")
 
 

@@ -110,9 +110,7 @@ class Sealing:
     def _open(self, live: LiveCall, recording: Recording, epoch: int) -> None:
         live.gate_closed.clear()
         keys = {"caller": recording.caller_key, "agent": recording.agent_key}
-        tracks = [
-            Track(party, key_id, self._house.keystore.key(key_id)) for party, key_id in keys.items()
-        ]
+        tracks = [Track(party, key_id) for party, key_id in keys.items()]
         self._house.media.gate(recording.id, recording.id, epoch, recording.opened_us, tracks)
 
     def attend(self, live: LiveCall) -> None:

@@ -49,7 +49,7 @@ class Silencer:
         return self._again(chunk, samples)
 
     def _again(self, chunk: Chunk, samples: np.typing.NDArray[np.int16]) -> tuple[Chunk, bytes]:
-        track = Track(chunk.party, chunk.key_id, b"")
+        track = Track(chunk.party, chunk.key_id)
         place = (chunk.epoch, chunk.n, chunk.first_sample, samples, chunk.rate)
         piece = recorder.Chunk(chunk.call, track, *place)
         room = memoryview(bytearray(FRAME_BYTES + sealed_bytes(piece)))

@@ -28,7 +28,8 @@ class Segment:
     destroyed: tuple[str, ...] = ()
     """What was never kept, as "card:3": a label stands for it, the third word of `text`."""
     permit: str = ""
-    """Why it may be kept; empty where none was given."""
+    """Under which it was understood ("live_stt/1": scope, epoch of its gate); empty for what needs
+    none, as the agent's own words."""
 
 
 class Change(StrEnum):

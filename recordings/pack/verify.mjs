@@ -233,13 +233,14 @@ const RULES = {
   },
 
   * segment (pack, entry, row, spans) {
-    yield ['words', spans.cover('transcript_retention', row.start_us, row.end_us)]
+    // What the caller said: the agent's own words, such as its question, come before any answer.
+    yield ['words', row.party !== 'caller' || spans.cover('transcript_retention', row.start_us, row.end_us)]
   },
 
   * key_destroyed (pack, entry, row) {
     const holds = [...pack.table('held_call').values()].filter((one) => !one.too_late)
     yield ['hold', holds.every((one) => pack.row('legal_hold', one.hold)?.state === 'released')]
-    const erasure = pack.row('erasure', row.erasure) ?? {}
+    const erasure = pack.row('erasure', row.erasure) ?? pack.row('span_shred', row.erasure) ?? {}
     const at = erasure.gate === null ? pack.row('standing_approval', erasure.standing) : erasure
     const votes = [...pack.table('gate_vote').values()]
     const yes = votes.filter((one) => one.approve && one.gate === at?.gate).map((one) => one.identity)

@@ -41,7 +41,7 @@ async def died_in_between(house: House, own: bytes) -> tuple[Cut, segments.Range
     await asked.asked(house.store, CALL)
     keys = dict(zip(asked.KEYS, house.keystore.prepare_several(2), strict=True))
     await asked.answers(house.store, CALL, Event.YES_KEY, keys)
-    cut = Cut(CALL, Track("caller", keys["caller"], b""), 1, 0, 0, SECOND)
+    cut = Cut(CALL, Track("caller", keys["caller"]), 1, 0, 0, SECOND)
     room = bytearray(FRAME_BYTES + sealed_bytes(cut))
     seal_into(cut, own, memoryview(room))
     appender = Appender(house.settings.recordings, BOOT)

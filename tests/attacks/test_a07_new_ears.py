@@ -156,7 +156,7 @@ async def test_over_a_whole_evening_of_coming_and_going_no_entry_breaks_it(store
     # The control: the same log in which gates never close is a log of breaches.
     for entry in entries:
         entry.deltas[:] = [
-            (table, old, {**new, "state": OPEN} if table == "recording" and new else new)
+            [table, old, {**new, "state": OPEN} if table == "recording" and new else new]
             for table, old, new in entry.deltas
         ]
     assert breaches(entries)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from consent.machine import Event
 from recordings.vcon import building, encrypting, signing
 from recordings.vcon.certificates import SigningKey
 from recordings.vcon.conversation import Gap, LogProof
@@ -15,13 +16,13 @@ from tests.interop import node
 from tests.recordings.conversations import (
     UUID,
     alone,
-    answer,
     at,
     authority,
     conversation,
     ec_key,
     issued,
     rsa_key,
+    story,
     track,
     transfer,
     turn,
@@ -40,7 +41,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "gaps": [Gap("caller", at(6), 500_000, "gate_closed")],
         "proof": LogProof("c2sp.org/tlog-proof@v1\n", "log+1+key", b"\x30\x03"),
     },
-    "refused": {"consent": [answer("refused", "voice", 4)], "tracks": []},
+    "refused": {"consent": story((Event.NO, "voice", 4.0)), "tracks": []},
     "unanswered": {"call": {"answered_us": None, "cause": "busy"}, "consent": [], "tracks": []},
     "external": {"tracks": [track("caller", url="https://a.example/caller.wav")]},
     "erased": {"call": {"remote": None, "local": None, "erased": True}, "tracks": []},

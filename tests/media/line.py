@@ -15,8 +15,8 @@ from media.recorder import Track
 from media.units import FRAME_US, SAMPLE_RATE, Address, Samples
 
 EPOCH = 1_800_000_000_000_000
-CALLER_KEY = Track("caller", "key-caller", bytes(range(32)))
-AGENT_KEY = Track("agent", "key-agent", bytes(range(32, 64)))
+CALLER_KEY = Track("caller", "key-caller")
+AGENT_KEY = Track("agent", "key-agent")
 
 
 def voice(ms: int, seed: int = 1) -> Samples:
@@ -56,10 +56,7 @@ def play(leg: str, utterance: str, interruptible: bool = True) -> dict[str, obje
 
 
 def gate(leg: str, epoch: int, granted_at: int) -> dict[str, object]:
-    tracks = [
-        {"party": track.party, "key_id": track.key_id, "key": track.key.hex()}
-        for track in (CALLER_KEY, AGENT_KEY)
-    ]
+    tracks = [{"party": track.party, "key_id": track.key_id} for track in (CALLER_KEY, AGENT_KEY)]
     times = {"epoch": epoch, "granted_at_us": granted_at}
     return {"cmd": "gate", "leg": leg, "call": "call-1", "tracks": tracks, **times}
 

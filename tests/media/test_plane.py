@@ -34,13 +34,13 @@ from tests.media.line import (
     voice,
 )
 
-KEYS = {track.party: track.key for track in (CALLER_KEY, AGENT_KEY)}
+KEYS = {track.party: track.key_id for track in (CALLER_KEY, AGENT_KEY)}
 
 
 def sealed_track(jobs: list[SealJob | GateMark], party: str) -> tuple[int, Samples]:
     """Where a party's recording begins, and its samples, all to be sealed under its key."""
     chunks = [j.chunk for j in jobs if isinstance(j, SealJob) and j.chunk.track.party == party]
-    assert {chunk.track.key for chunk in chunks} == {KEYS[party]}
+    assert {chunk.track.key_id for chunk in chunks} == {KEYS[party]}
     return chunks[0].first_sample, np.concatenate([chunk.samples for chunk in chunks])
 
 

@@ -62,8 +62,3 @@ def test_an_hour_without_ticks_is_not_sealed_as_an_hour_of_silence() -> None:
     chunks = gate.due(3_600 * 8_000)
     assert len(chunks) < STALL_SAMPLES_MAX // 8_000
     assert [c.n for c in chunks] == list(range(len(chunks)))
-
-
-def test_a_key_is_not_shown() -> None:
-    assert CALLER_KEY.key.hex() not in repr(CALLER_KEY)
-    assert repr(CALLER_KEY.key) not in repr(CALLER_KEY)

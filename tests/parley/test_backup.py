@@ -375,6 +375,7 @@ async def test_a_backup_amid_four_writers_is_one_moment(
     writers = [asyncio.create_task(write()) for _ in range(4)]
     sizes: list[int] = []
     for n in range(5):
+        await store.act(opened, sender="ann", account=f"before-{n}", cents=1)
         to = tmp_path / f"backup-{n}"
         arguments = (tmp_path / "parley.db", tmp_path / "recordings", to, 0, quiet)
         taken = await asyncio.to_thread(backup.take, *arguments)
@@ -382,7 +383,7 @@ async def test_a_backup_amid_four_writers_is_one_moment(
     stopped.set()
     await asyncio.gather(*writers)
     await store.close()
-    assert sizes == sorted(set(sizes)) and sizes[0] < sizes[-1]
+    assert sizes == sorted(set(sizes))
     for n, size in enumerate(sizes):
         copied = tmp_path / f"backup-{n}" / "parley.db"
         entries = list(history.entries(copied))

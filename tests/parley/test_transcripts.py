@@ -146,7 +146,7 @@ async def test_what_is_corrected_and_redacted_is_what_readers_see_and_find(
     assert f"(redacted by {_user()})" in out
     assert said("export", "last", "--to", tmp_path / "pack", *here)[0] == 0
     assert said("verify", tmp_path / "pack")[0] == 0
-    assert "on [redacted] please" in (tmp_path / "pack" / "transcript.json").read_text()
+    assert "on [redacted] please" in (tmp_path / "pack" / "data" / "transcript.json").read_text()
 
 
 async def test_a_correction_does_not_undo_a_redaction(tmp_path: Path, said: Said) -> None:

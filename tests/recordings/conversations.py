@@ -1,6 +1,7 @@
 """Calls as records, to make vCons of; keys and certificates to sign them with."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -10,6 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
+from consent.machine import Event, Standing, after, row_of
+from consent.tables import BasisKind
+from consent.wordings import WORDINGS
 from recordings import vault
 from recordings.vcon.certificates import Certificate, SigningKey, self_signed
 from recordings.vcon.conversation import Body, Conversation, Gap, LogProof, Track
@@ -28,6 +32,25 @@ def at(seconds: float) -> int:
     return BEGIN_US + round(seconds * SECOND_US)
 
 
+PROMPT: dict[str, Any] = {
+    "id": "call_1:ask",
+    "party": "caller",
+    "act": "ask",
+    "scopes": ("recording",),
+    "wordings": ("recording-ask-en-1",),
+    "wording_sha256": WORDINGS["recording-ask-en-1"].sha256,
+    "language": "en",
+    "at_us": at(1),
+    "heard": {
+        "played_ms": 2_000,
+        "total_ms": 2_000,
+        "must_hear_permille": 900,
+        "heard_us": at(3),
+        "at_us": at(3),
+    },
+}
+
+
 def wav(seconds: int) -> bytes:
     pcm = bytes(2 * 8_000 * seconds)
     return vault.wav_header(len(pcm), 1, 8_000) + pcm
@@ -39,18 +62,32 @@ def track(party: str, *, url: str = "") -> Track:
     return Track(party, at(5), 2 * SECOND_US, "audio/x-wav", f"{party}.wav", body)
 
 
-def answer(kind: str, method: str, seconds: float, *, epoch: int = 0) -> dict[str, Any]:
-    return {
-        "id": f"call_1/{round(seconds):04}",
-        "party": "caller",
-        "scope": "recording",
-        "kind": kind,
-        "epoch": epoch,
-        "key_id": None,
-        "wording": "recording-ask-en-1" if kind == "asked" else None,
-        "method": method or None,
-        "at_us": at(seconds),
-    }
+def story(*answers: tuple[Event, str, float]) -> list[dict[str, Any]]:
+    """The caller is asked at 1 s, and hears it; then the answers: what, how, and when.
+
+    Each a row of `consent_event`, as the table of consent leads from one to the next.
+    """
+    began = [(Event.JOINED, "policy", 0.0), (Event.CONSENT_REQUIRED, "policy", 0.0)]
+    standing, events = Standing(), list[dict[str, Any]]()
+    for event, method, seconds in (*began, (Event.HEARD, "", 3.0), *answers):
+        row = row_of(standing, event)
+        assert row is not None, f"{event} means nothing to who is {standing.state}"
+        standing = after(standing, row)
+        told = {
+            "id": f"call_1/{len(events):04}",
+            "party": "caller",
+            "scope": "recording",
+            "number": row.number,
+            "event": event,
+            "is_open": standing.is_open,
+            "basis": BasisKind.CONSENT if standing.is_open else None,
+            "prompt": None if method == "policy" else PROMPT["id"],
+            "method": method or None,
+            "evidence": None,
+            "at_us": at(seconds),
+        }
+        events.append(asdict(standing) | told)
+    return events
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -77,7 +114,8 @@ def record(**changes: Any) -> dict[str, Any]:
         "identity": None,
         "holds": [],
         "bridges": [],
-        "consent": [answer("asked", "", 1), answer("granted", "dtmf:1", 4, epoch=1)],
+        "consent": story((Event.YES_KEY, "dtmf:1", 4)),
+        "prompts": [PROMPT],
         "transcript": [],
         "actions": [],
     }

@@ -50,7 +50,7 @@ def test_it_sounds_as_the_track_of_an_evidence_pack(tmp_path: Path, rate: int) -
     file = io.BytesIO()
     read = Vault(tmp_path / "recordings", key).read
     write_wav(file, playing.stereo(call.chunks, read, span), span, 2)
-    assert file.getvalue() == (pack / "audio" / "stereo.wav").read_bytes()
+    assert file.getvalue() == (pack / "data" / "call.wav").read_bytes()
 
 
 def test_chunks_are_opened_when_they_are_due_and_forgotten_after() -> None:

@@ -163,7 +163,7 @@ def test_only_chunk_files_without_a_row_are_purged_and_no_fresh_ones(tmp_path: P
 @pytest.mark.parametrize("rate", [8_000, 16_000])
 def test_what_the_media_process_seals_is_opened_here(tmp_path: Path, rate: int) -> None:
     samples = np.random.default_rng(rate).integers(-9_000, 9_000, rate).astype(np.int16)
-    track = Track("caller", "k", KEY)
+    track = Track("caller", "k")
     sealer = Sealer(Appender(tmp_path, "0123456789abcdef"))
     sealer.offer(SealJob("leg", recorder.Chunk("c1", track, 3, 10, 77, samples, rate), 5))
     sealer.start()

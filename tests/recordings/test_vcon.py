@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consent.machine import Event
 from recordings.heard import Why
 from recordings.vcon import building, checking
 from recordings.vcon.conversation import GAP_REASONS, Gap, LogProof
@@ -13,9 +14,9 @@ from recordings.vcon.values import content_hash, uuid8
 from tests.recordings.conversations import (
     BEGIN_US,
     SECOND_US,
-    answer,
     at,
     conversation,
+    story,
     track,
     transfer,
     turn,
@@ -111,8 +112,8 @@ def test_a_consent_names_question_answer_epoch_and_its_place_in_the_call() -> No
 
 
 def test_a_refused_call_has_a_dialog_a_refusal_and_no_audio() -> None:
-    story = [answer("asked", "", 1), answer("refused", "voice", 4)]
-    vcon = built(call={"forgotten": True}, consent=story, tracks=[])
+    said = story((Event.NO, "voice:an engine", 4))
+    vcon = built(call={"forgotten": True}, consent=said, tracks=[])
     (whole,) = vcon["dialog"]
     assert (whole["type"], whole["recordings"]) == ("recording-set", [])
     body = of_purpose(vcon, "lawful_basis")[0]["body"]
@@ -121,8 +122,8 @@ def test_a_refused_call_has_a_dialog_a_refusal_and_no_audio() -> None:
 
 
 def test_what_was_granted_and_withdrawn_is_told_in_its_order() -> None:
-    story = [answer("granted", "dtmf:1", 4, epoch=1), answer("withdrawn", "voice", 9, epoch=2)]
-    body = of_purpose(built(consent=story), "lawful_basis")[0]["body"]
+    said = story((Event.YES_KEY, "dtmf:1", 4), (Event.WITHDRAWN, "voice:an engine", 9))
+    body = of_purpose(built(consent=said), "lawful_basis")[0]["body"]
     assert [one["granted"] for one in body["purpose_grants"]] == [True, False]
     assert body["metadata"]["epoch"] == 2
 

@@ -18,7 +18,6 @@ from tests.recordings.conversations import (
     NOW,
     UUID,
     alone,
-    answer,
     authority,
     conversation,
     ec_key,
@@ -32,7 +31,6 @@ ROUNDS = 400
 
 PLAIN = building.build(
     conversation(
-        consent=[answer("granted", "dtmf:1", 4, epoch=1)],
         transcript=[words("caller", "hello", 6)],
         turns=[turn("dtmf:5", 7)],
         actions=[transfer("sip:a@b", 9)],

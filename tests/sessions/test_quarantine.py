@@ -58,7 +58,7 @@ class Desk:
         """A second of noise, sealed as the media process does, and what it tells of it."""
         samples = np.random.default_rng(second).integers(-9_000, 9_000, RATE).astype(np.int16)
         key_id = {"caller": "key_c", "agent": "key_a"}[party]
-        track, own = Track(party, key_id, KEY), os.urandom(32)
+        track, own = Track(party, key_id), os.urandom(32)
         chunk = recorder.Chunk(CALL, track, 1, second, RATE * second, samples)
         room = memoryview(bytearray(FRAME_BYTES + sealed_bytes(chunk)))
         sha256 = seal_into(chunk, own, room)

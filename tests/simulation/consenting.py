@@ -128,7 +128,7 @@ class Life:
         key_id = row.caller_key if party == "caller" else row.agent_key
         from_us = clock() - CHUNK_US
         samples = np.full(SAMPLES, step, np.int16)
-        track = Track(party, key_id, b"")
+        track = Track(party, key_id)
         cut = Cut(call, track, row.epoch, step, step * SAMPLES, samples)
         own = os.urandom(32)
         room = bytearray(FRAME_BYTES + sealed_bytes(cut))
