@@ -40,6 +40,7 @@ async def granted_and_gone(data: Path) -> Playing:
     return call
 
 
+@pytest.mark.slow
 def test_a_grant_without_audio_is_legal_everywhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,5 +139,6 @@ async def test_as_much_is_asked_and_done_for_who_refuses_as_for_who_agrees(
             "conversation.turn": 3,
         },
     )
-    assert len(await desk.house.store.reader.rows(Segment)) == kept
+    # Words that may be kept wait a while, in case a card number goes on in the next ones.
+    assert len(desk.live.drafts) + len(await desk.house.store.reader.rows(Segment)) == kept
     assert len(await desk.house.store.reader.rows(Recording)) == kept

@@ -13,7 +13,7 @@ import pytest
 from media.units import from_pcm
 from parley.caller import CallScript, Press, Say, place, script
 from tests.interop.agents import BOOK_KEY
-from tests.interop.searching import found_in
+from tests.interop.searching import found_in, planted
 from tests.interop.server import Server
 from tests.interop.test_refused import of_audio, of_words
 
@@ -54,13 +54,10 @@ async def test_nothing_that_a_refused_caller_said_is_written_anywhere(
     assert found_in(tmp_path, wanted) == [], "once it has stopped"
     assert call["forgotten"]
     # The search would have found it: in a log, in a core of a process, in the store.
-    for name, planted in (
+    for name, leak in (
         ("server.log", f"ERROR in turn 3: {PHRASE!r}\n".encode()),
         ("temp/core", bytes(7) + phrase.audio),
         ("data/parley.db-wal", bytes(4_096) + PHRASE.lower().encode("utf-16-le")),
     ):
-        path = tmp_path / name
-        before = path.read_bytes() if path.exists() else b""
-        path.write_bytes(before + planted)
-        assert found_in(tmp_path, wanted) == [str(path)], name
-        path.write_bytes(before)
+        with planted(tmp_path / name, leak):
+            assert found_in(tmp_path, wanted) == [str(tmp_path / name)], name

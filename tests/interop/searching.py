@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
@@ -27,3 +28,17 @@ def found_in(folder: Path, wanted: Iterable[bytes]) -> list[str]:
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     secrets = list(wanted)
     return [str(path) for path, held in files.items() if any(each in held for each in secrets)]
+
+
+@contextmanager
+def planted(path: Path, data: bytes) -> Iterator[None]:
+    """For a moment, bytes at the end of a file: a search that does not find them proves nothing."""
+    before = path.read_bytes() if path.exists() else None
+    path.write_bytes((before or b"") + data)
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_bytes(before)

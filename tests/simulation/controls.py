@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -151,6 +152,20 @@ BUSY = Swarm(fails=0.2, answers_lost=0.3, steps_max=300, lives=4)
 FLOODED = Swarm(floods=True, steps_max=2_000, batch_max=2, lives=1)
 TOLD = ("listeners are told of each entry, in order",)
 LEFT_OPEN = ("every effect comes to an end",)
+SEALED_LATE = (
+    "I2: the gate was open over the whole chunk",
+    "I4: nothing is sealed after a withdrawal",
+)
+
+
+def _consent() -> Any:
+    """Loaded when it is asked for, like its tier: it brings all tables of the house."""
+    return import_module("tests.simulation.consent_broken")
+
+
+def _consent_run(seed: int, rig: Rig) -> Report:
+    return cast("Report", _consent().run(seed, rig))
+
 
 CONTROLS = {
     "nothing-is-broken-but-syncs-fail": Control((), Rig(mix=SYNCS_FAIL)),
@@ -217,6 +232,12 @@ CONTROLS = {
         ("a replaced writer is fenced off",),
         Rig(Unfenced, swarm=Swarm(replaced=1.0)),
         tier=schedules.run,
+    ),
+    "withdrawal-stops-nothing": Control(
+        SEALED_LATE, seam=lambda: _consent().withdrawal_ignored(), tier=_consent_run
+    ),
+    "every-chunk-is-let-in": Control(
+        SEALED_LATE, seam=lambda: _consent().everything_let_in(), tier=_consent_run
     ),
     "nothing-is-broken-but-the-world": Control((), Rig(swarm=BUSY), tier=schedules.run),
     "nothing-is-broken-in-a-flood": Control((), Rig(swarm=FLOODED), tier=schedules.run),
