@@ -228,8 +228,7 @@ def consent_expired(ctx: Context, call: str, scopes: tuple[str, ...], on_file: s
     if ctx.table(Call).one(call).state is not CallState.ANSWERED:
         return
     under_it = [scope for scope in scopes if consent.granted_by(ctx, call, scope) == REMINDED]
-    how = {"method": "time", "evidence": on_file}
-    outcome = consent.happened(ctx, call, Event.EXPIRED, under_it, **how)
+    outcome = consent.happened(ctx, call, Event.EXPIRED, under_it, method="time", evidence=on_file)
     if RECORDING in outcome.over:
         gating.tell(ctx, call, "recording-stopped")
     if gating.must_record(ctx, call, outcome):
