@@ -3,7 +3,7 @@
 A grant, its keys and the recording are born together; a withdrawal ends them together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from consent import clips
 from consent import reducers as consent
@@ -251,6 +251,13 @@ def secure_capture_ended(ctx: Context, call: str) -> None:
 
 
 @reducer
+def recording_given_up(ctx: Context, call: str, why: str) -> None:
+    """Its gate was lost and cannot be opened again: where the line must be recorded, it ends."""
+    _answered(ctx, call)
+    _happened(ctx, call, Event.FAULT, [RECORDING], {}, method=why)
+
+
+@reducer
 def call_recovered(ctx: Context, call: str) -> None:
     """The house was gone for a moment: what was committed last still holds, and nothing else."""
     _answered(ctx, call)
@@ -274,7 +281,7 @@ def _happened(
     ctx: Context,
     call: str,
     event: Event,
-    scopes: tuple[str, ...],
+    scopes: Sequence[str],
     keys: Mapping[str, str],
     *,
     prompt: str | None = None,
@@ -292,6 +299,8 @@ def _happened(
 
 def _settle(ctx: Context, call: str, outcome: Outcome) -> bool:
     gating.follow(ctx, call, outcome)
+    if Due.REFUSAL in outcome.due and RECORDING in outcome.touched:
+        joined.refused_beside(ctx, call)
     joined.consent_settled(ctx, call)
     gating.say_next(ctx, call)
     enter(ctx, call)
