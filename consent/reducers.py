@@ -196,6 +196,17 @@ def has_agreed(ctx: Context, call: str, scope: str) -> bool:
     return standings_of(ctx, call).get(scope, Standing()).state in OPENING
 
 
+def granted_by(ctx: Context, call: str, scope: str) -> int | None:
+    """The number of the row that gave the grant which stands now; None without one."""
+    events = [one for one in _events(ctx, call) if (one.party, one.scope) == (CALLER, scope)]
+    number, state = None, State.ABSENT
+    for event in sorted(events, key=lambda one: one.id):
+        if event.state is State.GRANTED and state is not State.GRANTED:
+            number = event.number
+        state = event.state
+    return number if state is State.GRANTED else None
+
+
 def was_open(ctx: Context, call: str, scope: str, from_us: int, until_us: int) -> bool:
     """Whether the gate of a scope was open from one moment to another."""
     return story.was_open(_events(ctx, call), scope, from_us, until_us)

@@ -9,6 +9,8 @@ from consent.wordings import FALLBACK, WORDINGS, Wording, filled, following, new
 FOLLOWS = {Act.READ_BACK: "confirm", Act.ASK_AGAIN: "reask"}
 """What a question is followed by, as the names of wordings have it."""
 
+ASKS = "ask"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -25,12 +27,15 @@ class Said:
 
 def said(prompt: Prompt, before: str = "") -> Said:
     """What is played for a prompt; `before` it, in the same breath, a greeting."""
-    follows = FOLLOWS.get(prompt.act)
-    names = tuple(
-        name if follows is None else following(name, follows).id for name in prompt.wordings
-    )
+    names = tuple(_named(prompt.act, name) for name in prompt.wordings)
     text = " ".join(part for part in (before, filled(names, prompt.scopes)) if part)
     return Said(names, text, max(WORDINGS[name].must_hear_permille for name in names))
+
+
+def _named(act: Act, name: str) -> str:
+    """The wording for what is done; who was only told at first may be asked later on."""
+    does = ASKS if act is Act.ASK else FOLLOWS.get(act)
+    return name if does is None or f"-{does}-" in name else following(name, does).id
 
 
 def of_house(what: str, language: str) -> Wording:

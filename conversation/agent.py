@@ -188,6 +188,15 @@ class AgentSession(Protocol):
         """
         ...
 
+    async def ask_again(self, why: str) -> None:
+        """Who agreed to be recorded is no longer who is there, or what they agreed to is no longer
+        what is done: nothing more is recorded until they were asked again.
+
+        `why` is for the record, such as "another person" or "another language", and never what
+        somebody said. It does nothing where nothing is recorded or kept.
+        """
+        ...
+
     async def hang_up(self) -> None:
         """End the call after what is being said."""
         ...

@@ -66,7 +66,7 @@ class Announcing:
         if live is None or live.ended.is_set():
             return None
         if args["how"] == OnNo.END_WITH_REASON:
-            await self._say_out(live, effect, "refusal-end")
+            await self._say_out(live, effect, args["why"])
         elif not await self._handed_over(live, effect):
             await self._say_out(live, effect, "refusal-nobody")
         return Closing(hang_up_decided, {"call": live.id})

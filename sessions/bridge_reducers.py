@@ -127,6 +127,20 @@ def consent_settled(ctx: Context, call: str) -> None:
         _follow(ctx, bridge)
 
 
+def refused_beside(ctx: Context, call: str) -> None:
+    """The party of `call` said no: what waits for all who are heard with it stays closed, and the
+    record of each says for whose sake it does. Each leg goes on, unrecorded."""
+    bridge = bridging.bridge_of(ctx, call)
+    members = [] if bridge is None else bridging.members_of(ctx, bridge.id)
+    if not any(member.call == call and member.part in HEARD for member in members):
+        return
+    for member in members:
+        standing = consent.standings_of(ctx, member.call).get(RECORDING)
+        waits = standing is not None and Reason.JOIN in standing.closed_by
+        if member.call != call and waits:
+            consent.happened(ctx, member.call, Event.JOIN_REFUSED, [RECORDING], method="bridge")
+
+
 def is_told(ctx: Context, call: str, speaker: str) -> bool:
     """Whether the agent of `call` is told what the party of `speaker` says and does."""
     if call == speaker:

@@ -3,14 +3,16 @@
 A grant, its keys and the recording are born together; a withdrawal ends them together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from consent import clips
 from consent import reducers as consent
+from consent.filed import ConsentOnFile
 from consent.machine import Due, Event, State
 from consent.permit import LIVE_STT, VENDOR
+from consent.policy.terms import OnNo
 from consent.prompts import Act
-from consent.reducers import Outcome
+from consent.reducers import RECORDING, Outcome
 from consent.story import CALLER
 from consent.tables import ConsentHeard, ConsentPrompt, ConsentTerm
 from conversation import reducers as conversation
@@ -29,6 +31,9 @@ ANSWERS = (
     Event.SILENCE,
     Event.STAYED,
 )
+
+REMINDED = 8
+"""The row by which a consent on file grants."""
 
 CAPTURED = (*RECORDED, LIVE_STT, "monitoring")
 """What is closed while card data are entered; all vendors are, too."""
@@ -96,6 +101,7 @@ def question_heard(
         heard_us=heard_us,
         keys=keys,
     )
+    _until_it_expires(ctx, call, outcome)
     return _settle(ctx, call, outcome)
 
 
@@ -214,6 +220,23 @@ def consent_changed(ctx: Context, call: str, scopes: tuple[str, ...], why: str) 
 
 
 @reducer
+def consent_expired(ctx: Context, call: str, scopes: tuple[str, ...], on_file: str) -> None:
+    """What was agreed to before the call holds no longer: nothing more is done under it.
+
+    Who has agreed again in this call meanwhile did so for all of it.
+    """
+    if ctx.table(Call).one(call).state is not CallState.ANSWERED:
+        return
+    under_it = [scope for scope in scopes if consent.granted_by(ctx, call, scope) == REMINDED]
+    outcome = consent.happened(ctx, call, Event.EXPIRED, under_it, method="time", evidence=on_file)
+    if RECORDING in outcome.over:
+        gating.tell(ctx, call, "recording-stopped")
+    if gating.must_record(ctx, call, outcome):
+        gating.turn_away(ctx, call, OnNo.END_WITH_REASON)
+    _settle(ctx, call, outcome)
+
+
+@reducer
 def secure_capture_began(ctx: Context, call: str, why: str) -> None:
     """Card data come next: nothing is recorded, understood or listened to, from this commit on."""
     _answered(ctx, call)
@@ -225,6 +248,13 @@ def secure_capture_ended(ctx: Context, call: str) -> None:
     """They are entered, or will not be: what was open before is open again."""
     _answered(ctx, call)
     _happened(ctx, call, Event.CAPTURE_ENDED, _captured(ctx, call), {}, method="capture ended")
+
+
+@reducer
+def recording_given_up(ctx: Context, call: str, why: str) -> None:
+    """Its gate was lost and cannot be opened again: where the line must be recorded, it ends."""
+    _answered(ctx, call)
+    _happened(ctx, call, Event.FAULT, [RECORDING], {}, method=why)
 
 
 @reducer
@@ -251,7 +281,7 @@ def _happened(
     ctx: Context,
     call: str,
     event: Event,
-    scopes: tuple[str, ...],
+    scopes: Sequence[str],
     keys: Mapping[str, str],
     *,
     prompt: str | None = None,
@@ -269,10 +299,31 @@ def _happened(
 
 def _settle(ctx: Context, call: str, outcome: Outcome) -> bool:
     gating.follow(ctx, call, outcome)
+    if Due.REFUSAL in outcome.due and RECORDING in outcome.touched:
+        joined.refused_beside(ctx, call)
     joined.consent_settled(ctx, call)
     gating.say_next(ctx, call)
     enter(ctx, call)
     return outcome.grant is not None
+
+
+def _until_it_expires(ctx: Context, call: str, outcome: Outcome) -> None:
+    """A consent on file that was counted on may end before the call does."""
+    scopes_of: dict[str, tuple[str, ...]] = {}
+    for term in consent.terms_of(ctx, call):
+        if term.on_file is not None and term.scope in outcome.touched:
+            scopes_of[term.on_file] = (*scopes_of.get(term.on_file, ()), term.scope)
+    for name, scopes in scopes_of.items():
+        filed = ctx.table(ConsentOnFile).get(name)
+        if filed is not None and filed.expires_us is not None:
+            ctx.schedule(
+                consent_expired,
+                at_us=filed.expires_us,
+                scope=call,
+                call=call,
+                scopes=scopes,
+                on_file=name,
+            )
 
 
 def _answered(ctx: Context, call: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from consent.policy.plan import Start
 from consent.tables import Basis
 from media.client import MediaUnavailable
 from runtime.errors import Refused
@@ -15,6 +16,7 @@ from sessions.lines import Lines as CallLines
 from sessions.lines import end
 from sessions.live import LiveCall
 from sessions.outbound import call_placed, dial_failed, dial_rang
+from sessions.plans import by_name, facts_of_order
 from sessions.reducers import call_answered
 from sessions.routing import Route
 from sessions.tables import Call, Dial, DialState
@@ -22,6 +24,9 @@ from telephony import causes
 from telephony.causes import Cause
 from telephony.sip import DialogState
 from telephony.sip.headers import Lines
+
+AI_CALLS = "outbound_ai_voice"
+"""What somebody agrees to who may be called by an agent."""
 
 
 class NotCalled(Exception):
@@ -76,6 +81,7 @@ class Dialling:
             uri = house.unseal(basis.party)
         except KeyDestroyed as erased:
             raise NotCalled(Cause.NOT_PERMITTED) from erased
+        await self._must_be_lawful(order, uri)
         route = await self._route(order.id, uri)
         try:
             agent = self._prepare_agent(order.id, order.agent)
@@ -98,6 +104,20 @@ class Dialling:
             await house.discard_key(key)
             house.note("the call is not made", call=order.id, why=str(why))
             raise NotCalled(Cause.NOT_PERMITTED) from why
+
+    async def _must_be_lawful(self, order: Dial, uri: str) -> None:
+        """By the law of where they are, an AI may call them: asked before the first INVITE.
+
+        Raises NotCalled. Policies that are not by the law have no such scope.
+        """
+        house = self._house
+        facts = await facts_of_order(house.store.reader, house.keystore, order, uri)
+        terms = await (house.terms_for or by_name(house.settings.policy))(facts)
+        for term in terms:
+            if term.scope == AI_CALLS and term.start is Start.DISABLED:
+                why = "the law of where they are wants their consent to calls by an AI first"
+                house.note(why, call=order.id, rules=", ".join(term.rules))
+                raise NotCalled(Cause.NOT_PERMITTED)
 
     async def _route(self, call: str, uri: str) -> Route:
         try:

@@ -25,14 +25,17 @@ def follow(ctx: Context, call: str, outcome: Outcome) -> None:
     elif RECORDING in outcome.opened:
         recordings.resume(ctx, call)
     terms = _touched(ctx, call, outcome)
-    if Due.REFUSAL in outcome.due:
+    if Due.REFUSAL in outcome.due and must_record(ctx, call, outcome):
+        turn_away(ctx, call, OnNo.END_WITH_REASON)
+    elif Due.REFUSAL in outcome.due:
         for on_no in (OnNo.END_WITH_REASON, OnNo.TRANSFER_HUMAN_UNRECORDED):
             if any(term.on_no == on_no for term in terms):
                 turn_away(ctx, call, on_no)
                 return
-    # Who withdraws refuses.
-    is_over = Due.END in outcome.due or Due.OFFER_ERASURE in outcome.due
-    if is_over and must_record(ctx, call, outcome):
+    if Due.END in outcome.due and must_record(ctx, call, outcome):
+        turn_away(ctx, call, OnNo.END_WITH_REASON, "refusal-fault")
+    elif Due.OFFER_ERASURE in outcome.due and must_record(ctx, call, outcome):
+        # Who withdraws refuses.
         turn_away(ctx, call, OnNo.END_WITH_REASON)
 
 
@@ -45,9 +48,9 @@ def _touched(ctx: Context, call: str, outcome: Outcome) -> list[ConsentTerm]:
     return [term for term in consent.terms_of(ctx, call) if term.scope in outcome.touched]
 
 
-def turn_away(ctx: Context, call: str, how: OnNo) -> None:
+def turn_away(ctx: Context, call: str, how: OnNo, why: str = "refusal-end") -> None:
     """The conversation does not go on here: say why, then hang up or connect a person."""
-    ctx.effect("sessions.turn_away", lane=f"{call}/voice", scope=call, how=how.value)
+    ctx.effect("sessions.turn_away", lane=f"{call}/voice", scope=call, how=how.value, why=why)
 
 
 def tell(ctx: Context, call: str, *what: str) -> None:

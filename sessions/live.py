@@ -106,6 +106,8 @@ class LiveCall:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     gate_closed: asyncio.Event = field(default_factory=_set_event)
     """Unset from the moment that the media process is told to open a gate."""
+    unrecorded_since_us: int = 0
+    """When its gate was lost, 0 while pieces of audio come through one."""
     turns_open: int = 0
     turns_idle: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None

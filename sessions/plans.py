@@ -53,14 +53,19 @@ async def facts_of(rows: Reads, keystore: Keystore, call: str, trunk: str) -> Fa
     if not dials:
         remote = _opened(keystore, row.remote)
         return Facts(call, remote, Role.CALLER, is_ours=False, is_verified=bool(trunk))
-    dial = dials[0]
+    return await facts_of_order(rows, keystore, dials[0], _opened(keystore, row.remote))
+
+
+async def facts_of_order(rows: Reads, keystore: Keystore, dial: Dial, remote: str) -> Facts:
+    """The same of a call that we make, before it is placed, too. `remote` is who is called."""
+    call = dial.id
     about = [one.call for one in await rows.rows(Consultation, id=call)]
     others = [*about, *([dial.joins] if dial.joins is not None else [])]
     known = [one for other in others for one in await rows.rows(Call, id=other)]
     bases = await rows.rows(Basis, id=dial.basis)
     return Facts(
         call=call,
-        remote=_opened(keystore, row.remote),
+        remote=remote,
         role=_role(dial, is_consulted=bool(about)),
         is_ours=True,
         is_verified=True,

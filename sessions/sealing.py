@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
-from consent.tables import ConsentEvent
+from consent.reducers import RECORDING
+from consent.tables import ConsentEvent, ConsentTerm
 from media.client import MediaUnavailable
 from media.gates import LEASE_LOST
 from media.recorder import Track
@@ -28,6 +29,7 @@ from runtime.keystore import KeyDestroyed
 from runtime.outbox import Effect
 from runtime.performer import Closing
 from sessions import keeping
+from sessions.consent_reducers import recording_given_up
 from sessions.gating import RECORDED
 from sessions.house import House
 from sessions.live import LiveCall
@@ -41,6 +43,9 @@ from sessions.turns import Turns
 GATE_RETRY_S = 2.0
 LEASE_RETRY_S = 0.1
 """A lease that ran out is there again once the store commits, which is waited for."""
+
+GIVEN_UP_US = 5_000_000
+"""So long a line that must be recorded may be without a gate that stays open."""
 
 GATE_WAIT_S = 3.0
 """How long the media process may take to seal its last chunks."""
@@ -103,9 +108,26 @@ class Sealing:
     async def gate_lost(self, live: LiveCall, why: str, epoch: int) -> None:
         """The media process closed the gate of that epoch by itself: try again, later."""
         self._house.note("the recording gate was lost", call=live.id, why=why)
+        live.unrecorded_since_us = live.unrecorded_since_us or self._house.clock()
         await asyncio.sleep(LEASE_RETRY_S if why == LEASE_LOST else GATE_RETRY_S)
-        if not live.ended.is_set():
+        if not live.ended.is_set() and not await self.is_given_up(live, why):
             await self.reopen_gate(live, why, epoch)
+
+    async def is_given_up(self, live: LiveCall, why: str) -> bool:
+        """Whether a line that must be recorded ends, for its gate never stays open.
+
+        Other lines go on, and it is tried again and again."""
+        since_us = live.unrecorded_since_us
+        if not since_us or self._house.clock() - since_us < GIVEN_UP_US:
+            return False
+        term = await self._house.store.reader.rows(ConsentTerm, call=live.id, scope=RECORDING)
+        if not any(one.must_record for one in term):
+            return False
+        with suppress(Refused):  # It is closed already, for another reason.
+            await self._house.surely(
+                recording_given_up, live.id, request=f"{live.id}/given-up/{since_us}", why=why
+            )
+        return True
 
     def _open(self, live: LiveCall, recording: Recording, epoch: int) -> None:
         live.gate_closed.clear()
@@ -125,6 +147,7 @@ class Sealing:
         if live is None:
             self._begin(header, ())
         else:
+            live.unrecorded_since_us = 0
             live.quarantine.hold(header)
 
     def _begin(self, header: dict[str, Any], cuts: tuple[Span, ...]) -> None:

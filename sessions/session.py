@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from consent.permit import VENDOR, NotPermitted, Permit
@@ -26,7 +26,7 @@ from runtime.reducers import find
 from runtime.sealed import Sealed
 from sessions.bridge_reducers import leaving_decided
 from sessions.capturing import Captured, capture
-from sessions.consent_reducers import consent_withdrawn
+from sessions.consent_reducers import consent_changed, consent_withdrawn
 from sessions.consult_reducers import (
     Consultation,
     consult_answered,
@@ -34,6 +34,7 @@ from sessions.consult_reducers import (
     supervisor_pressed,
 )
 from sessions.dispatching import vendor_dispatched
+from sessions.gating import RECORDED
 from sessions.hold_reducers import hold_asked, resume_asked
 from sessions.house import House
 from sessions.keeping import keepable, keepable_json
@@ -50,6 +51,9 @@ HOLD_WAIT_S = 65.0
 
 KEYS_MAX = 64
 """Keys pressed in one step."""
+
+WHY_CHARS_MAX = 200
+"""Of a reason that an agent gives for the record."""
 
 STEPS_MAX = 1_000
 """Steps of one turn; an agent that takes more is in a loop."""
@@ -199,6 +203,17 @@ class Session:
             request=self._step("stop_recording"),
             method="agent: the caller asked for it",
         )
+
+    async def ask_again(self, why: str) -> None:
+        step = self._step("ask_again")
+        with suppress(Refused):  # Nothing is recorded or kept.
+            await self._house.surely(
+                consent_changed,
+                self._live.id,
+                request=step,
+                scopes=RECORDED,
+                why=f"agent: {why[:WHY_CHARS_MAX]}",
+            )
 
     async def hang_up(self) -> None:
         await self._house.surely(hang_up_decided, self._live.id, request=self._step("hang_up"))

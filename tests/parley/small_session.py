@@ -73,6 +73,9 @@ class SmallSession:
     async def stop_recording(self) -> None:
         self.recording = False
 
+    async def ask_again(self, why: str) -> None:
+        self.recording = False
+
     async def hang_up(self) -> None:
         self.hung_up = True
 

@@ -6,6 +6,7 @@ import pytest
 
 from consent import reducers as consent
 from consent.machine import Event
+from consent.tables import ConsentEvent
 from consent.terms import ask_terms
 from recordings.reducers import chunk_sealed
 from recordings.tables import Chunk, Recording, RecordingState
@@ -116,6 +117,20 @@ async def test_one_who_refuses_keeps_it_closed_until_they_leave(store: Store) ->
     assert await states(store) == {"a": (SUSPENDED, 1)}
     await act(store, call_parted, "a", other="b")
     assert await states(store) == {"a": (OPEN, 2)}
+
+
+async def test_who_refuses_beside_others_is_told_of_in_the_record_of_each(store: Store) -> None:
+    await up(store, "a", "b", "c")
+    await agrees(store, "a")
+    await act(store, calls_joined, "a", other="b")
+    await agrees(store, "b", Event.NO)
+    refused = await store.reader.rows(ConsentEvent, event=Event.JOIN_REFUSED)
+    assert [(one.call, one.number, one.scope, one.is_open) for one in refused] == [
+        ("a", 25, "recording", False)
+    ]
+    # Who is with nobody refuses for nobody else.
+    await agrees(store, "c", Event.NO)
+    assert len(await store.reader.rows(ConsentEvent, event=Event.JOIN_REFUSED)) == 1
 
 
 async def test_a_supervisor_who_only_listens_closes_nothing_and_one_who_speaks_does(
