@@ -37,7 +37,7 @@ from tests.recordings.call import (
     honest,
 )
 
-CODE_LINES_MAX = 165
+CODE_LINES_MAX = 149
 LATER_US = WITHDRAWN_US + 2 * SECOND_US
 Tampered = Callable[[Path], "tuple[Path, str | None]"]
 
