@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterator
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from re import fullmatch
 from types import SimpleNamespace as Row
@@ -22,7 +22,6 @@ GRANTS = "6:(unresolved|notice_due)|8:confirm_due|1[12]:read_back|1[17]:asked|16
 OPENING, LISTENING = ("basis_ok", "granted", "vital"), ("asked", "read_back", "reasked")
 NOBODY = Row(state="", epoch=0, is_open=False, grants=False, party="", scope="", scopes=())
 vars(NOBODY).update(seq=1 << 62, at_us=0, first_epoch=1, gate="", requested_by="", counsel=False)
-Claims = Iterator[tuple[str, object, str]]  # A rule, whether it holds, and where.
 
 
 class Pack:
@@ -40,7 +39,8 @@ class Pack:
         lines = self.files["data/entries.jsonl"].read_bytes().split(b"\n")[:-1]
         self.leaves = [sha256(b"\0" + line).digest() for line in lines]  # RFC 6962 section 2.1
         self.entries = [json.loads(line, object_hook=lambda row: Row(**row)) for line in lines]
-        self.rows: Any = defaultdict(lambda: defaultdict[Any, Any](lambda: NOBODY))
+        self.rows: Any = defaultdict(lambda: defaultdict[str, Any](lambda: NOBODY))
+        self.told: Any = defaultdict(lambda: [NOBODY])
 
     def text(self, name: str) -> str:
         return self.files[name].read_bytes().decode().strip("\n")
@@ -57,19 +57,25 @@ class Pack:
             while len(trees) > 1 and (trees[-2][0] == trees[-1][0] or left == 0):
                 (_, right), (half, before) = trees.pop(), trees.pop()
                 trees.append((2 * half, sha256(b"\1" + before + right).digest()))
-        roots = [root for _, root in trees] or [sha256().digest()]
         is_whole = not [*leaves] and (left == 0 or (grown and left < 0))
-        return is_whole and roots == [b64decode(body.split("\n")[2])]
+        return is_whole and [root for _, root in trees] == [b64decode(body.split("\n")[2])]
+
+    def pcm(self, r: Any, name: str) -> bytes:
+        """The audio of a chunk, under the key of its track, or one of its own which that wraps."""
+        bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + f"|{r.rate}" * (r.rate != 8_000)
+        key, own = b64decode(self.keys[r.key_id]), b64decode(getattr(r, "wrapped_key", ""))
+        key = AESGCM(key).decrypt(own[:12], own[12:], bound.encode()) if own else key
+        nonce, box = (r.epoch << 64 | r.n).to_bytes(12, "big"), self.files[name].read_bytes()
+        return AESGCM(key).decrypt(nonce, box, bound.encode())
 
     def is_open(self, scope: str, begin_us: int, end_us: int) -> bool:
         """Whether the caller let a scope be open all that time: so says each latest event."""
-        events = [r for r in self.rows["consent_event"].values() if r.at_us < end_us]
-        mine = [NOBODY, *(r for r in events if (r.party, r.scope) == ("caller", scope))]
-        begun = sum(r.at_us <= begin_us for r in mine)
-        return all(r.is_open for r in mine[begun - 1 :])
+        told = [r for r in self.told["caller", scope] if r.at_us < end_us]
+        return all(r.is_open for r in told[sum(r.at_us <= begin_us for r in told) - 1 :])
 
 
-def integrity(p: Pack, held: str, key: str) -> Claims:
+def integrity(p: Pack, held: str, key: str) -> Iterator[tuple[str, object, str]]:
+    """A rule, whether it holds, and where: of the files, and of the log."""
     listed = {line for name in LISTS for line in p.text(name).split("\n")}
     wrong = listed ^ {f"{digest}  {name}" for name, digest in p.hashes.items()}
     names = {line[66:] for line in wrong} - {LISTS[1], SIGNATURE}
@@ -78,81 +84,70 @@ def integrity(p: Pack, held: str, key: str) -> Claims:
     p.public.verify(b64decode(p.text(SIGNATURE)), p.files[LISTS[1]].read_bytes())
     yield "log", p.is_log(p.text("data/checkpoint.txt")), "it is not the log that was signed"
     yield "history", not held or p.is_log(held, grown=True), "it is not grown from your checkpoint"
-    number, link, before = 1, None, Row(seq=0, at_us=0)
-    for e, leaf in zip(p.entries, p.leaves, strict=True):
+    mine = [(e, leaf) for e, leaf in zip(p.entries, p.leaves, strict=True) if e.scope == p.call]
+    links = [*enumerate([None, *(leaf.hex() for _, leaf in mine)], 1)][:-1]
+    is_chain = links == [(e.scope_seq, e.scope_prev) for e, _ in mine] != []
+    yield "chain", is_chain, "an entry of the call is missing, or not in its place"
+    for before, e in pairwise(p.entries):
         yield "time", before.seq < e.seq and before.at_us <= e.at_us, f"entry {e.seq}"
-        before = e
-        if e.scope == p.call:
-            yield "chain", (e.scope_seq, e.scope_prev) == (number, link), f"entry {e.seq}"
-            number, link = number + 1, leaf.hex()
 
 
-def consent(p: Pack) -> Claims:
-    for e in p.entries:
-        for table, old, r in e.deltas:
-            yield "rows", not (old and table.startswith(ADDED)), f"entry {e.seq}: {table}"
-            if not r or getattr(r, "call", p.call) != p.call:
-                continue
-            r.seq, r.now_us, r.recording = e.seq, e.at_us, p.rows["recording"][p.call]
-            p.rows[table][getattr(r, "id", "")] = r
-            if table == "consent_event":
-                r.was, p.rows["latest"][r.party, r.scope] = p.rows["latest"][r.party, r.scope], r
-                r.grants = fullmatch(GRANTS, f"{r.number}:{r.was.state}")
-            if table == "key_destroyed":
-                why = (p.rows["erasure"] | p.rows["span_shred"])[r.erasure]
-                at = why if why.gate else p.rows["standing_approval"][why.standing]
-                yes = [one for one in p.rows["gate_vote"].values() if one.approve]
-                who = {one.identity for one in yes if one.gate == at.gate} - {why.requested_by}
-                holds = [one.hold for one in p.rows["held_call"].values() if not one.too_late]
-                is_free = all(p.rows["legal_hold"][one].state == "released" for one in holds)
-                yield "approvers", len(who) > 1, r.id
-                yield "hold", is_free or getattr(why, "counsel", False), r.id
-    for r in p.rows["consent_heard"].values():
+def consent(p: Pack) -> Iterator[tuple[str, object, str]]:
+    """Likewise of each row: those of consent, and of what was kept or destroyed under it."""
+    rows, gone, gaps = p.rows, p.rows["key_destroyed"], p.rows["chunk_gap"]
+    for entry, (table, old, r) in ((one, delta) for one in p.entries for delta in one.deltas):
+        yield "rows", not (old and table.startswith(ADDED)), f"entry {entry.seq}: {table}"
+        if not r or getattr(r, "call", p.call) != p.call:
+            continue
+        # What was there when it came: it is judged by that.
+        r.seq, r.now_us, r.recording = entry.seq, entry.at_us, rows["recording"][p.call]
+        rows[table][getattr(r, "id", "")] = r
+        if table == "consent_event":
+            r.was = p.told[r.party, r.scope][-1]
+            r.grants = fullmatch(GRANTS, f"{r.number}:{r.was.state}")
+            p.told[r.party, r.scope].append(r)
+        elif table == "key_destroyed":
+            why = (rows["erasure"] | rows["span_shred"])[r.erasure]
+            gate = why.gate or rows["standing_approval"][why.standing].gate
+            votes = [one for one in rows["gate_vote"].values() if one.gate == gate and one.approve]
+            holds = [one.hold for one in rows["held_call"].values() if not one.too_late]
+            is_free = all(rows["legal_hold"][hold].state == "released" for hold in holds)
+            yield "approvers", len({one.identity for one in votes} - {why.requested_by}) > 1, r.id
+            yield "hold", is_free or getattr(why, "counsel", False), r.id
+            yield "erased", r.id not in p.keys, r.id
+    for r in rows["consent_heard"].values():
         yield "heard", r.played_ms * 1000 >= r.total_ms * r.must_hear_permille, r.id
-    for r in p.rows["consent_event"].values():
-        opens, prompt = r.state in OPENING, p.rows["consent_prompt"][r.prompt]
-        heard = p.rows["consent_heard"][r.prompt].seq <= r.seq and r.scope in prompt.scopes
+    for r in rows["consent_event"].values():
+        opens, prompt = r.state in OPENING, rows["consent_prompt"][r.prompt]
+        heard = rows["consent_heard"][r.prompt].seq <= r.seq and r.scope in prompt.scopes
         stays = r.state not in LISTENING or r.state == r.was.state
         yield "heard", heard if r.event == "heard" else stays, r.id
         yield "grant", not opens or r.was.state in OPENING or r.grants, r.id
         yield "grant", (r.is_open, r.at_us) == (opens and not r.closed_by, r.now_us), r.id
         yield "epoch", r.epoch == r.was.epoch + (r.is_open != r.was.is_open), r.id
-    for r in p.rows["consent_key"].values():
-        by = p.rows["consent_event"][r.event]
-        is_so = (by.scope, by.party, by.epoch) == ("recording", "caller", r.epoch)
-        yield "birth", is_so and by.grants and by.at_us == r.at_us == r.now_us, r.id
-    for r in p.rows["chunk"].values():
-        key, end_us = p.rows["consent_key"][r.key_id], r.samples * 1_000_000 // r.rate
-        yield "birth", key.party == r.party and key.at_us <= r.captured_from_us, r.id
-        yield "open", p.is_open("recording", r.captured_from_us, r.captured_from_us + end_us), r.id
-        yield "epoch", r.recording.first_epoch <= r.epoch <= r.recording.epoch, r.id
-    for r in p.rows["segment"].values():
+    for r in rows["consent_key"].values():
+        by = rows["consent_event"][r.event]
+        yield "birth", by.grants and by.at_us == r.at_us == r.now_us, r.id
+        yield "birth", (by.scope, by.party, by.epoch) == ("recording", "caller", r.epoch), r.id
+    for r in rows["segment"].values():
         is_open = p.is_open("transcript_retention", r.start_us, r.end_us)
         yield "words", is_open or r.party != "caller", r.id
-
-
-def audio(p: Pack) -> Claims:
-    gone, gaps = p.rows["key_destroyed"], p.rows["chunk_gap"]
-    yield "erased", not gone.keys() & p.keys.keys(), "a key that was destroyed is there"
-    chunks = [(r, f"data/audio/{r.sha256}") for r in p.rows["chunk"].values()]
+    chunks = [(r, f"data/audio/{r.sha256}") for r in rows["chunk"].values()]
     for r, name in chunks:
-        is_there = name in p.files
-        yield "erased", not (is_there and r.key_id in gone), name
-        told = r.key_id in gone or (not is_there and r.id in gaps)
-        yield "audio", told or p.hashes.get(name) == r.sha256, name
-    rows = [*p.rows["chunk"].values(), *gaps.values()]
-    numbers = {(r.party, r.epoch, r.n) for r in rows}
+        key, from_us, gate = rows["consent_key"][r.key_id], r.captured_from_us, r.recording
+        yield "birth", key.party == r.party and key.at_us <= from_us, r.id
+        yield "open", p.is_open("recording", from_us, from_us + r.samples * 10**6 // r.rate), r.id
+        yield "epoch", gate.first_epoch <= r.epoch <= gate.epoch, r.id
+        yield "erased", r.key_id not in gone or name not in p.files, name
+        is_gap = r.key_id in gone or (name not in p.files and r.id in gaps)
+        yield "audio", is_gap or p.hashes.get(name) == r.sha256, name
+    numbers = {(r.party, r.epoch, r.n) for r in (*rows["chunk"].values(), *gaps.values())}
     whole = all(not n or (party, epoch, n - 1) in numbers for party, epoch, n in numbers)
     once = len({(r.key_id, r.epoch, r.n) for r, _ in chunks}) == len(chunks)
     yield "gaps", whole and once, "a chunk is missing, or twice there, and no row says why"
     for r, name in chunks:
         if name in p.files and r.key_id in p.keys:
-            bound = f"{r.call}|{r.party}|{r.epoch}|{r.n}" + f"|{r.rate}" * (r.rate != 8_000)
-            key, own = (b64decode(one) for one in (p.keys[r.key_id], getattr(r, "wrapped_key", "")))
-            key = AESGCM(key).decrypt(own[:12], own[12:], bound.encode()) if own else key
-            nonce, box = (r.epoch << 64 | r.n).to_bytes(12, "big"), p.files[name].read_bytes()
-            pcm = AESGCM(key).decrypt(nonce, box, bound.encode())
-            yield "sealed", len(pcm) == 2 * r.samples, name
+            yield "sealed", len(p.pcm(r, name)) == 2 * r.samples, name
 
 
 def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") -> dict[str, Any]:
@@ -161,7 +156,7 @@ def verify(directory: str, checkpoint: str = "", key: str = "", keys: str = "") 
     held, opened = (Path(file).read_text() if file else "" for file in (checkpoint, keys))
     try:
         p = Pack(Path(directory), opened)
-        for rule, holds, where in chain(integrity(p, held, key), consent(p), audio(p)):
+        for rule, holds, where in chain(integrity(p, held, key), consent(p)):
             if not holds:
                 faults[rule].append(where)
     except Exception as error:  # A hostile pack provokes any; each is a reason not to believe it.

@@ -37,7 +37,7 @@ from tests.recordings.call import (
     honest,
 )
 
-CODE_LINES_MAX = 165
+CODE_LINES_MAX = 149
 LATER_US = WITHDRAWN_US + 2 * SECOND_US
 Tampered = Callable[[Path], "tuple[Path, str | None]"]
 
@@ -380,6 +380,51 @@ def test_words_kept_after_a_refusal(tmp_path: Path) -> None:
     assert broken(call.write(tmp_path)) == {"words"}
 
 
+def test_what_the_agent_says_before_anybody_could_agree_is_kept(tmp_path: Path) -> None:
+    call = Call()
+    call.ask(BEGIN_US)
+    call.say(BEGIN_US + SECOND_US, "agent", "May this call be recorded?")
+    call.grant(GRANTED_US)
+    assert broken(call.write(tmp_path)) == set()
+
+
+@pytest.mark.parametrize(
+    ("votes", "counsel", "rules"),
+    [
+        (("ann", "bob"), True, set[str]()),
+        (("ann",), True, {"approvers"}),
+        (("ann", "bob"), False, {"hold"}),
+    ],
+)
+def test_a_shred_of_a_span_is_an_approval_and_with_counsel_goes_in_spite_of_a_hold(
+    tmp_path: Path, votes: tuple[str, ...], counsel: bool, rules: set[str]
+) -> None:
+    call = honest()
+    call.hold(LATER_US)
+    asked = {"id": "shred_1", "call": CALL, "requested_by": "operator", "gate": "gate-2"}
+    asked |= {"standing": None, "state": "executed", "counsel": counsel, "old_key": "key-text"}
+    call.add(LATER_US, "sessions.shred_begun", ("span_shred", asked))
+    for number, who in enumerate(votes):
+        vote = {"id": f"gate-2/{number:02}", "gate": "gate-2", "identity": who, "approve": True}
+        call.log.append(LATER_US, "gates.gate_approved", [["gate_vote", None, vote]], scope=None)
+    gone = {"id": "key-text", "call": CALL, "erasure": "shred_1", "artefacts": ["words"]}
+    call.add(LATER_US, "sessions.shred_done", ("key_destroyed", gone | {"at_us": LATER_US}))
+    call.shred("key-text")
+    assert broken(call.write(tmp_path)) == rules
+
+
+def test_an_entry_beyond_the_checkpoint_that_was_signed(tmp_path: Path) -> None:
+    call = honest()
+    pack = call.write(tmp_path)
+    call.log.append(LATER_US, "sessions.call_ended", [])
+    entries = pack / "data/entries.jsonl"
+    entries.write_bytes(entries.read_bytes() + call.log.entries[-1] + b"\n")
+    proof = json.loads((pack / "data/proof.json").read_bytes())
+    (pack / "data/proof.json").write_text(json.dumps([*proof, [1, None]]))
+    sign_again(pack)
+    assert broken(pack) == {"log"}
+
+
 def test_a_renumbered_chunk(tmp_path: Path) -> None:
     call = granted()
     call.record("caller", 1, 1, GRANTED_US, GRANTED_US + SECOND_US)
@@ -523,6 +568,8 @@ def test_the_copy_in_the_pack_verifies_without_parley(tmp_path: Path) -> None:
     older = tmp_path / "older.txt"
     older.write_text(call.log.checkpoint(4), encoding="utf-8")
     command = [sys.executable, "-I", str(pack / "verify.py"), str(pack)]
+    alone = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (alone.returncode, alone.stderr, alone.stdout) == (0, "", "verify: ok\n")
     command += ["--checkpoint", str(older), "--key", VKEY]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "verify: ok\n")
