@@ -42,6 +42,9 @@ def consent(event: Mapping[str, Any]) -> str:
             return f"withdrew ({how}): stopped"
         case Event.FAULT | Event.RECOVERED:
             return f"{EVENTS[Event(event['event'])]} ({event['method']})"
+        case Event.RETAINED:
+            what, _, by = str(event["method"]).partition(":")
+            return f"{PAST[what]} ({by})"
         case other:
             return EVENTS[other]
 
@@ -84,7 +87,7 @@ def unsaid(record: Mapping[str, Any]) -> str:
     open_at_end = {
         event["scope"]: event["is_open"]
         for event in sorted(record["consent"], key=lambda one: str(one["id"]))
-        if event["event"] not in (Event.LEFT, Event.TRANSFERRED)
+        if event["state"] != State.CLOSED
     }
     due = [term["scope"] for term in record["terms"] if term["closing"]]
     return ", ".join(one for one in due if open_at_end.get(one) and one not in heard)
@@ -100,6 +103,13 @@ HEARD = {
     State.BASIS_OK: "heard the notice",
     State.GRANTED: "heard the reminder and did not object",
 }
+
+PAST = {
+    "held": "a legal hold keeps it",
+    "released": "a legal hold keeps it no longer",
+    "erased": "keys were destroyed",
+}
+"""What becomes of the past of a recording, by the method of the event."""
 
 EVENTS = {
     Event.CUT_SHORT: "did not hear it to the end",
@@ -118,7 +128,6 @@ EVENTS = {
     Event.LEFT: "has left",
     Event.TRANSFERRED: "was handed on: our right ends here",
     Event.EMERGENCY: "emergency: vital interests; two people must look at it",
-    Event.RETAINED: "what becomes of the past was decided",
     Event.RESTARTED: "holds after a restart",
 }
 

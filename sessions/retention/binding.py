@@ -5,6 +5,8 @@ which holds it looked at (`seen`) and which of them bind the call (`binding`). W
 was placed meanwhile the action is refused, and who asked looks again.
 """
 
+from consent import reducers as consent
+from consent.machine import Event
 from consent.tables import Basis, ConsentClip, ConsentKey
 from recordings.tables import Recording
 from runtime import Context, Refused
@@ -49,7 +51,15 @@ def held(ctx: Context, hold: str, call: str) -> HeldCall:
         return found
     begun = [one for one in open_of(ctx, call) if one.state is ErasureState.BEGUN]
     row = HeldCall(f"{hold}/{call}", hold, call, ctx.now, bool(begun))
+    told(ctx, call, f"held:{hold}")
     return ctx.table(HeldCall).insert(row)
+
+
+def told(ctx: Context, call: str, what: str) -> None:
+    """What becomes of the past of a call stands in the story of its recording, and changes nothing
+    there."""
+    if consent.RECORDING in consent.standings_of(ctx, call):
+        consent.happened(ctx, call, Event.RETAINED, [consent.RECORDING], method=what)
 
 
 def binding_holds(ctx: Context, call: str, seen: list[str], binding: list[str]) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from runtime import Context, Refused, Sealed, gates, reducer
 from sessions.retention import rules
-from sessions.retention.binding import bounded, four_eyes, held
-from sessions.retention.tables import HoldState, LegalHold, RetentionLock
+from sessions.retention.binding import bounded, four_eyes, held, told
+from sessions.retention.tables import HeldCall, HoldState, LegalHold, RetentionLock
 from sessions.tables import Call
 
 RELEASE_POLICY = "hold-release"
@@ -87,6 +87,8 @@ def hold_released(ctx: Context, hold: str) -> None:
     """Two people agreed: it binds no call any more."""
     row = ctx.table(LegalHold).one(hold)
     ctx.table(LegalHold).replace(replace(row, state=HoldState.RELEASED, released_us=ctx.now))
+    for one in ctx.table(HeldCall).where(hold=hold):
+        told(ctx, one.call, f"released:{hold}")
 
 
 @reducer

@@ -6,7 +6,7 @@ from recordings.retention.precedence import Outcome, Terms, Trigger
 from runtime import Context, Refused, Sealed, gates, reducer
 from sessions.retention import notice_reducers as notices
 from sessions.retention import rules
-from sessions.retention.binding import binding_holds, four_eyes, kept_of, open_of
+from sessions.retention.binding import binding_holds, four_eyes, kept_of, open_of, told
 from sessions.retention.tables import (
     Erasure,
     ErasureState,
@@ -127,6 +127,7 @@ def keys_destroyed(ctx: Context, erasure: str) -> ErasureState:
                 at_us=ctx.now,
             )
         )
+    told(ctx, row.call, f"erased:{erasure}")
     notices.due(ctx, row)
     return _settled(ctx, row)
 

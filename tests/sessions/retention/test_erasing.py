@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from consent.machine import Event
+from consent.tables import ConsentEvent
 from conversation.agent import Agent
 from conversation.speech.client import SpeechClient
 from media.pool import MediaPool
@@ -281,6 +282,13 @@ async def test_two_people_release_a_hold_and_then_one_may_erase(tmp_path: Path) 
         assert (await here.store.reader.rows(LegalHold))[0].state is HoldState.RELEASED
         await here.erase(one.call)
         assert await state_of(here, one.call) is ErasureState.EXECUTED
+        # What becomes of the past stands in the story of the recording, and changes nothing there.
+        past = await here.store.reader.rows(ConsentEvent, call=one.call, event=Event.RETAINED)
+        ways = [(each.method or "").partition(":")[0] for each in past]
+        assert ways == ["held", "released", "erased"]
+        assert {(each.number, each.scope, each.is_open) for each in past} == {
+            (34, "recording", False)
+        }
 
 
 async def test_the_log_knows_no_matter_and_no_caller(tmp_path: Path) -> None:
