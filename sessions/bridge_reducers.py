@@ -16,6 +16,7 @@ from telephony import bridging
 from telephony.bridge import (
     HEARD,
     SPEAKS,
+    SUPERVISES,
     Bridge,
     Member,
     Part,
@@ -24,6 +25,8 @@ from telephony.bridge import (
     may_record,
     refusal,
 )
+
+MONITORING = "monitoring"
 
 
 @reducer(by=("supervisor", "operator"))
@@ -83,6 +86,8 @@ def why_not(ctx: Context, call: str, other: str, part: Part, coached: str | None
     bridge, there = bridging.bridge_of(ctx, call), bridging.bridge_of(ctx, other)
     if there is not None and (bridge is None or there.id != bridge.id):
         return f"{other} is in bridge {there.id} already"
+    if part in SUPERVISES and _is_private(ctx, call):
+        return f"the party of {call} may not be listened to now"
     alone = [Member("", "", call, Part.TALKS, None, ctx.now, left_us=None)]
     members = alone if bridge is None else bridging.members_of(ctx, bridge.id)
     return refusal(members, other, part, coached)
@@ -181,8 +186,16 @@ def _end_if_nobody_talks(ctx: Context, bridge: Bridge) -> None:
     bridging.closed(ctx, bridge)
 
 
+def _is_private(ctx: Context, call: str) -> bool:
+    """Whether its party is not to be listened to: what they were owed about it is not settled."""
+    standing = consent.standings_of(ctx, call).get(MONITORING)
+    return standing is not None and not standing.is_open
+
+
 def _follow(ctx: Context, bridge: Bridge) -> None:
     """Recording and media follow the rows."""
+    for member in bridging.members_of(ctx, bridge.id):
+        bridging.private(ctx, bridge, member.call, _is_private(ctx, member.call))
     _ask(ctx, bridge)
     _settle(ctx, bridge)
     ctx.effect("telephony.hear", lane=f"{bridge.id}/hear", bridge=bridge.id)

@@ -1,7 +1,7 @@
 """Secure capture: card data by keys, while nothing is recorded, understood or written down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from conversation.agent import ToolError
@@ -69,7 +69,7 @@ class Captured:
 @asynccontextmanager
 async def capture(
     house: House, live: LiveCall, why: str, step: Callable[[str], str]
-) -> AsyncIterator[Captured]:
+) -> AsyncGenerator[Captured]:
     """Everything that keeps or understands is closed before this begins, and open after it.
 
     Raises ToolError where it cannot be closed.

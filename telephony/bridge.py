@@ -79,6 +79,8 @@ class Member:
     """Since when it has this part."""
     is_asked: bool = False
     """Whether the house asks them something: that is between the two, and they are with nobody."""
+    is_private: bool = False
+    """Whether no supervisor may hear them: they have not agreed to it, or key in a card number."""
 
 
 @table(name="hearing", index=(("bridge",), ("listener",)))
@@ -103,15 +105,18 @@ class Heard:
 
 
 def hearing(bridge: Bridge, members: Iterable[Member]) -> list[Heard]:
-    """Who hears whom. Nobody hears themselves; who is held or asked something hears nobody."""
+    """Who hears whom. Nobody hears themselves; who is held or asked something hears nobody; who
+    supervises hears nobody who may not be listened to."""
     here = [member for member in members if member.left_us is None and not member.is_asked]
     listeners = [member.call for member in here if member.part is not Part.HELD]
     speakers = [member.call for member in here if member.part in SPEAKS]
+    supervisors = [member.call for member in here if member.part in SUPERVISES]
+    private = [member.call for member in here if member.is_private]
     heard = [
         Heard(listener, speaker, What.VOICE)
         for listener in listeners
         for speaker in speakers
-        if listener != speaker
+        if listener != speaker and not (listener in supervisors and speaker in private)
     ]
     heard += [
         Heard(member.coached, member.call, What.VOICE)

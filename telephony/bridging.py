@@ -54,6 +54,14 @@ def asked(ctx: Context, bridge: Bridge, call: str, is_asked: bool) -> None:
     rejoined(ctx, bridge)
 
 
+def private(ctx: Context, bridge: Bridge, call: str, is_private: bool) -> None:
+    """Whether supervisors may hear the party of a call changes."""
+    member = ctx.table(Member).one(f"{bridge.id}/{call}")
+    if member.is_private != is_private:
+        ctx.table(Member).replace(replace(member, is_private=is_private))
+        rejoined(ctx, bridge)
+
+
 def left(ctx: Context, bridge: Bridge, call: str) -> None:
     """A call is not in it any more. Nobody coaches one who has left."""
     members = ctx.table(Member)

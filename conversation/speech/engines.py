@@ -104,8 +104,9 @@ def say_in(engine: TextToSpeech, text: str, language: str) -> Speech:
     understands have not been heard."""
     if not language:
         return engine.say(text)
-    if isinstance(engine, Multilingual):
-        return engine.say(text, language)
+    speaks: object = engine
+    if isinstance(speaks, Multilingual):
+        return speaks.say(text, language)
     if language != ENGLISH:
         raise SpeechError(f"{engine.name} speaks one language only, and not {language!r}")
     return engine.say(text)

@@ -8,9 +8,15 @@ import pytest
 
 from consent.machine import OPENING, Event
 from recordings.tables import RecordingState
+from runtime import Refused
 from runtime.log import Entry
 from runtime.store import Store
 from sessions.bridge_reducers import agent_presence_changed, call_parted, part_changed
+from sessions.consent_reducers import (
+    consent_withdrawn,
+    secure_capture_began,
+    secure_capture_ended,
+)
 from sessions.consult_reducers import consult_answered, consult_asked
 from sessions.joining_reducers import calls_joined
 from telephony.bridge import Part, Presence
@@ -160,3 +166,23 @@ async def test_over_a_whole_evening_of_coming_and_going_no_entry_breaks_it(store
             for table, old, new in entry.deltas
         ]
     assert breaches(entries)
+
+
+async def test_nobody_listens_while_a_card_is_keyed_in_or_after_listening_was_withdrawn(
+    store: Store,
+) -> None:
+    await up(store, "ann")
+    await up(store, "sue", "eve", policy="later")
+    await agrees(store, "ann")
+    await act(store, calls_joined, "ann", other="sue", part=Part.LISTENS)
+    assert "sue<ann/voice" in await heard(store)
+
+    await act(store, secure_capture_began, "ann", why="card")
+    assert "sue<ann/voice" not in await heard(store)
+    with pytest.raises(Refused, match="may not be listened to"):
+        await act(store, calls_joined, "ann", other="eve", part=Part.LISTENS)
+    await act(store, secure_capture_ended, "ann")
+    assert "sue<ann/voice" in await heard(store)
+
+    await act(store, consent_withdrawn, "ann", scopes=("monitoring",), method="operator")
+    assert "sue<ann/voice" not in await heard(store)

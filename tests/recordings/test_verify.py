@@ -401,7 +401,12 @@ def test_a_shred_of_a_span_is_an_approval_and_with_counsel_goes_in_spite_of_a_ho
 ) -> None:
     call = honest()
     call.hold(LATER_US)
-    asked = {"id": "shred_1", "call": CALL, "requested_by": "operator", "gate": "gate-2"}
+    asked: dict[str, object] = {
+        "id": "shred_1",
+        "call": CALL,
+        "requested_by": "operator",
+        "gate": "gate-2",
+    }
     asked |= {"standing": None, "state": "executed", "counsel": counsel, "old_key": "key-text"}
     call.add(LATER_US, "sessions.shred_begun", ("span_shred", asked))
     for number, who in enumerate(votes):
