@@ -1,7 +1,7 @@
 """What every speech engine has to offer, and what it gives back."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 RATE = 8000
 BYTES_PER_MS = RATE * 2 // 1000
@@ -104,7 +104,7 @@ def say_in(engine: TextToSpeech, text: str, language: str) -> Speech:
     understands have not been heard."""
     if not language:
         return engine.say(text)
-    speaks: object = engine
+    speaks = cast("object", engine)
     if isinstance(speaks, Multilingual):
         return speaks.say(text, language)
     if language != ENGLISH:
