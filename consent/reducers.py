@@ -7,7 +7,14 @@ from consent import prompts, story
 from consent.machine import OPENING, Due, Event, Row, Standing, State, after, row_of
 from consent.policy.plan import Start
 from consent.story import AGENT, CALLER
-from consent.tables import ConsentEvent, ConsentHeard, ConsentKey, ConsentPrompt, ConsentTerm
+from consent.tables import (
+    BasisKind,
+    ConsentEvent,
+    ConsentHeard,
+    ConsentKey,
+    ConsentPrompt,
+    ConsentTerm,
+)
 from consent.terms import Term
 from runtime import Context, Refused
 
@@ -80,6 +87,7 @@ def owed(ctx: Context, call: str, terms: Sequence[Term]) -> None:
                 rules=term.rules,
                 on_file=term.on_file,
                 at_us=ctx.now,
+                pauses_on_hold=term.pauses_on_hold,
             )
         )
 
@@ -285,6 +293,13 @@ class _How:
     evidence: str | None
 
 
+def _basis(now: Standing, term: ConsentTerm | None) -> BasisKind | None:
+    """Why it is open: a life that is at stake needs no other reason."""
+    if now.state is State.VITAL:
+        return BasisKind.VITAL_INTERESTS
+    return None if term is None else term.basis
+
+
 def _add(ctx: Context, name: str, call: str, step: _Step, how: _How) -> ConsentEvent:
     now = step.now
     opens = Due.OPEN in step.row.due and now.state in OPENING
@@ -304,7 +319,7 @@ def _add(ctx: Context, name: str, call: str, step: _Step, how: _How) -> ConsentE
             replays=now.replays,
             volunteered=now.volunteered,
             implied=now.implied,
-            basis=None if term is None else term.basis,
+            basis=_basis(now, term) if opens else None,
             prompt=how.prompt,
             method=how.method,
             evidence=how.evidence,

@@ -47,6 +47,7 @@ class ConsentTerm:
     rules: tuple[str, ...]
     on_file: str | None
     at_us: int
+    pauses_on_hold: bool = False
 
 
 @table(name="consent_event", index=(("call",),), append_only=True)

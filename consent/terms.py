@@ -48,6 +48,8 @@ class Term:
     policy: tuple[str, ...]
     rules: tuple[str, ...]
     on_file: str | None
+    pauses_on_hold: bool = False
+    """Whether its gate is closed while the call is on hold."""
 
 
 def ask_terms(vendors: Sequence[str] = ()) -> tuple[Term, ...]:

@@ -5,12 +5,14 @@ from typing import Any
 
 from consent.bases import basis_recorded, basis_withdrawn
 from consent.policy.terms import BasisKind
+from consent.reducers import TRACKS
 from consent.tables import Basis
 from parley.asked import OPERATOR, Args, Misused, request_of, text
 from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
 from runtime.store import Store
 from sessions.consult_reducers import supervision_dialled
+from sessions.emergency_reducers import emergency_declared
 from sessions.house import House
 from sessions.outbound import call_dialled
 from sessions.parties import callable_uri, is_same
@@ -45,6 +47,7 @@ class Calling:
             "basis.record": self.record,
             "call.dial": self.dial,
             "call.supervise": self.supervise,
+            "call.emergency": self.emergency,
         }
 
     async def record(self, store: Store, asked: Args) -> dict[str, Any]:
@@ -80,6 +83,27 @@ class Calling:
             coached=(coached or watched) if part is Part.WHISPERS else None,
         )
         return {"call": call, "basis": basis, "supervises": watched}
+
+    async def emergency(self, store: Store, asked: Args) -> dict[str, Any]:
+        """Somebody's life is at stake: call, by, why. It is recorded from now on."""
+        call, house = text(asked, "call"), self._house
+        keys = {track: await house.prepare_key(call) for track in TRACKS}
+        used = False
+        try:
+            used = await store.act(
+                emergency_declared,
+                sender=OPERATOR,
+                scope=call,
+                request=request_of(asked, "emergency"),
+                call=call,
+                by=text(asked, "by", ""),
+                why=text(asked, "why"),
+                keys=keys,
+            )
+        finally:
+            for key in () if used else keys.values():
+                await house.discard_key(key)
+        return {"call": call}
 
     async def _basis(self, store: Store, asked: Args) -> str:
         uri = _uri(asked)

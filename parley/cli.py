@@ -29,6 +29,7 @@ COMMANDS = {
     "basis": Command("parley.commands.basis", "why somebody may be called"),
     "dial": Command("parley.commands.dial", "have the server call somebody who may be called"),
     "supervise": Command("parley.commands.supervise", "call a supervisor into a call that is up"),
+    "emergency": Command("parley.commands.emergency", "a life is at stake: record from now on"),
     "calls": Command("parley.commands.calls", "list the calls"),
     "show": Command("parley.commands.show", "one call, at any moment of its life"),
     "transcript": Command("parley.commands.transcript", "what was said in a call"),

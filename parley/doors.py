@@ -31,6 +31,7 @@ COMMANDS: dict[str, Door] = {
     "keys list": ROWS,
     "keys rotate": ROWS,
     "supervise": "whoever listens is a party of the call, and joined as one in the log",
+    "emergency": ROWS,
     "calls": LISTS,
     "show": Looked.SHOWN,
     "transcript": Looked.TRANSCRIPT,

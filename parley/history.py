@@ -21,6 +21,7 @@ import sessions.bridge_reducers
 import sessions.consent_reducers
 import sessions.consult_reducers
 import sessions.dispatching
+import sessions.emergency_reducers
 import sessions.import_reducers
 import sessions.joining_reducers
 import sessions.outbound
@@ -73,6 +74,7 @@ DECLARING = (
     sessions.consult_reducers,
     sessions.import_reducers,
     sessions.dispatching,
+    sessions.emergency_reducers,
     sessions.joining_reducers,
     sessions.reducers,
     sessions.outbound,

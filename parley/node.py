@@ -223,6 +223,7 @@ class Node:
         self._leasing = asyncio.create_task(keep_leased(store, self._media))
         settings = Settings(
             policy=config.consent.policy,
+            pause_on_hold=config.consent.hold == "pause",
             ring_ms=config.sip.ring_ms,
             codecs=config.media.codecs,
             media_address=advertised(config, config.media.address),

@@ -93,6 +93,7 @@ OPERATIONS: dict[str, Operation] = {
     "consent.file": needs_a_server,
     "consent.revoke": consent_revoke,
     "call.supervise": needs_a_server,
+    "call.emergency": needs_a_server,
     "identity.new": identity_new,
     "identity.suspend": identity_suspend,
     "identity.resume": identity_resume,

@@ -12,6 +12,7 @@ from runtime.identities import signing
 from runtime.identities.tables import Identity
 from runtime.reducers import find
 from runtime.store import Store
+from sessions.emergency_reducers import REVIEW_POLICY
 from sessions.retention.hold_reducers import RELEASE_POLICY
 from sessions.retention.reducers import ERASURE_POLICY
 from sessions.retention.standing_reducers import STANDING_POLICY
@@ -19,7 +20,7 @@ from sessions.retention.standing_reducers import STANDING_POLICY
 ASKED_ROLES = ("privacy-officer", "operator")
 ANSWER_DAYS = 14
 """How long people have to decide, under the policies that are set where there are none."""
-POLICIES = (ERASURE_POLICY, RELEASE_POLICY, STANDING_POLICY)
+POLICIES = (ERASURE_POLICY, RELEASE_POLICY, STANDING_POLICY, REVIEW_POLICY)
 
 
 async def vote(store: Store, asked: Args) -> dict[str, Any]:

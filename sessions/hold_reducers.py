@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from consent import reducers as consent
+from consent.machine import Event, Reason
 from runtime import Context, Refused, reducer
+from sessions import gating
 from sessions.tables import Call, CallState, Hold
 
 CALLER = "caller"
@@ -42,6 +45,7 @@ def hold_settled(ctx: Context, hold: str, *, on: bool, agreed: bool) -> None:
         holds.replace(replace(row, since_us=ctx.now))
     elif on or agreed:
         holds.replace(replace(row, until_us=ctx.now))
+    _pause(ctx, row.call)
 
 
 def caller_holds(ctx: Context, call: str, is_held: bool) -> None:
@@ -53,6 +57,7 @@ def caller_holds(ctx: Context, call: str, is_held: bool) -> None:
         holds.insert(Hold(name, call, CALLER, ctx.now, ctx.now, None))
     elif not is_held and going_on is not None:
         holds.replace(replace(going_on, until_us=ctx.now))
+    _pause(ctx, call)
 
 
 def ended(ctx: Context, call: str) -> None:
@@ -61,6 +66,23 @@ def ended(ctx: Context, call: str) -> None:
     for row in holds.where(call=call):
         if row.until_us is None:
             holds.replace(replace(row, until_us=ctx.now))
+
+
+def _pause(ctx: Context, call: str) -> None:
+    """What the policy closes during a hold is closed in the commit in which that begins."""
+    scopes = [term.scope for term in consent.terms_of(ctx, call) if term.pauses_on_hold]
+    standings = consent.standings_of(ctx, call) if scopes else {}
+    holds = ctx.table(Hold).where(call=call)
+    is_held = any(row.since_us is not None and row.until_us is None for row in holds)
+    event = Event.HELD if is_held else Event.RESUMED
+    turned = [
+        scope
+        for scope in scopes
+        if scope in standings and (Reason.HOLD in standings[scope].closed_by) != is_held
+    ]
+    if turned:
+        outcome = consent.happened(ctx, call, event, turned, method="hold")
+        gating.follow(ctx, call, outcome)
 
 
 def _going_on(ctx: Context, call: str, by: str) -> Hold | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from runtime.reducers import find
 from runtime.sealed import Sealed, seal, unseal
 from runtime.store import Store
 from runtime.wrapped import parent_of
+from sessions.gating import RECORDED
 from sessions.plans import TermsFor, by_name, facts_of
 from sessions.routing import RecorderRouting, Routing, directly, straight
 from sessions.siprec.recorder import Recorder
@@ -64,6 +65,8 @@ class Settings:
     local_networks: Sequence[Network] = ()
     recorders: Sequence[Recorder] = ()
     """Recorders of others, which get the voices of whoever agreed to be recorded."""
+    pause_on_hold: bool = False
+    """Whether nothing is recorded or kept of a call on hold."""
     hold_music: bytes = field(default_factory=lambda: pcm(hold_music()))
     """What a party on hold hears again and again: s16le, 8 kHz."""
 
@@ -137,6 +140,8 @@ class House:
         recorded at once."""
         facts = await facts_of(self.store.reader, self.keystore, call, trunk)
         terms = await (self.terms_for or by_name(self.settings.policy))(facts)
+        if self.settings.pause_on_hold:
+            terms = tuple(replace(one, pauses_on_hold=one.scope in RECORDED) for one in terms)
         at_once = any((term.scope, term.start) == (RECORDING, Start.OPEN) for term in terms)
         keys = {track: await self.prepare_key(call) for track in TRACKS if at_once}
         return {"terms": terms, "keys": keys}

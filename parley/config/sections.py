@@ -248,6 +248,11 @@ class Consent:
         language, "", 'what the service is held in, as "de", or "" for that of the caller\'s place'
     )
     tenant: str = key(text, "", 'whose published policies count, or "" for those of the house')
+    hold: str = key(
+        one_of("record", "pause"),
+        "record",
+        '"record" or "pause" (nothing is recorded of a call on hold)',
+    )
     human: str = key(
         uri, "", 'the SIP URI of a person for who does not agree, as "sip:desk@host", or ""'
     )

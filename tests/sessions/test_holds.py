@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from consent.machine import Event, Reason, State
+from consent.tables import ConsentEvent
+from consent.terms import ask_terms
+from recordings.tables import Recording, RecordingState
 from runtime import Refused, Sealed
 from runtime.outbox import Effect
 from runtime.store import Store
@@ -22,7 +26,7 @@ from sessions.reducers import (
     leg_rolled_over,
 )
 from sessions.tables import Hold, Leg
-from tests.asked import NEVER
+from tests.asked import NEVER, RECORDING, answers, asked, standings
 
 pytestmark = pytest.mark.anyio
 
@@ -133,3 +137,28 @@ async def test_only_a_call_that_rings_is_greeted(store: Store) -> None:
     await up(store)
     with pytest.raises(Refused):
         await act(store, greeting_put, call=CALL, utterance="u", text=WHO)
+
+
+async def test_what_a_policy_closes_during_a_hold_is_closed_in_its_commit(store: Store) -> None:
+    await offered(store)
+    await act(store, call_rang, call=CALL)
+    await act(store, leg_planned, leg=LEG)
+    terms = tuple(replace(one, pauses_on_hold=one.scope == RECORDING) for one in ask_terms())
+    await act(store, call_answered, call=CALL, terms=terms, keys={})
+    await asked(store, CALL)
+    await answers(store, CALL, Event.YES_KEY)
+
+    await moved(store, "recvonly")
+    standing = (await standings(store, CALL))[RECORDING]
+    assert (standing.state, standing.closed_by) == (State.GRANTED, (Reason.HOLD,))
+    (recording,) = await store.reader.rows(Recording)
+    assert recording.state is RecordingState.SUSPENDED
+    (held,) = await holds(store)
+    assert recording.suspended_us == held.since_us
+
+    await moved(store, "inactive")
+    await moved(store, "sendrecv")
+    (recording,) = await store.reader.rows(Recording)
+    assert (recording.state, recording.epoch) == (RecordingState.OPEN, 2)
+    rows = await store.reader.rows(ConsentEvent, scope=RECORDING)
+    assert [one.number for one in rows if one.event in (Event.HELD, Event.RESUMED)] == [21, 23]
