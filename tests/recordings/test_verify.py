@@ -1,6 +1,5 @@
 """Claims about both verifiers: honest packs pass, and each lie is told by the name of its rule."""
 
-import ast
 import base64
 import json
 import os
@@ -37,7 +36,7 @@ from tests.recordings.call import (
     honest,
 )
 
-CODE_LINES_MAX = 149
+LINES = 150
 LATER_US = WITHDRAWN_US + 2 * SECOND_US
 Tampered = Callable[[Path], "tuple[Path, str | None]"]
 
@@ -594,15 +593,6 @@ def test_other_tools_read_the_bag(tmp_path: Path) -> None:
 
 
 def test_the_verifier_is_short_enough_to_be_read() -> None:
-    """Lines of code; not those that are empty, or a comment, or a docstring."""
     lines = Path(verify.__file__).read_text(encoding="utf-8").splitlines()
-    docs = ast.walk(ast.parse("\n".join(lines)))
-    told = {
-        number
-        for node in docs
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        for number in range(node.lineno, (node.end_lineno or 0) + 1)
-    }
-    code = [n for n, line in enumerate(lines, 1) if line.strip() and line.lstrip()[0] != "#"]
-    assert len(set(code) - told) <= CODE_LINES_MAX
+    assert len(lines) < LINES
     assert max(map(len, lines)) <= 100
