@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+from consent.machine import Reason
+from consent.reducers import RECORDING
 from conversation.attendants import Attendant
 from media.client import MediaUnavailable
 from recordings.tables import Recording
@@ -160,3 +162,7 @@ class Bridging:
                 await live.gate_closed.wait()
         except TimeoutError as error:
             raise MediaUnavailable(f"the gate of {live.id} was not closed in time") from error
+        standing = (await self._asking.standings(live.id)).get(RECORDING)
+        # What was said before card data are entered may be about them: it waits for its words.
+        if standing is not None and Reason.CAPTURE not in standing.closed_by:
+            live.quarantine.release()

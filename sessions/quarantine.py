@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conversation.speech.engines import SpokenWord
-from recordings.clearance import Clearance, Span
+from recordings.clearance import QUARANTINE_US, Clearance, Span
 from transcripts.redaction.finding import Found
 from transcripts.redaction.keeping import destroyed
 
@@ -58,6 +58,14 @@ class Quarantine:
         self._headers[name] = header
         self._clearance.told(name, header["party"], span_of(header), self.clock())
         self._wake()
+
+    def release(self) -> None:
+        """The recording pauses, and an epoch is over: what is held is kept now, as it would be
+        after the longest wait. A number that is found later is erased."""
+        if self.keep is not None:
+            for name, cuts in self._clearance.clear(self.clock() + QUARANTINE_US):
+                self.keep(self._headers.pop(name), cuts)
+        self._moved.set()
 
     async def emptied(self, understood: Callable[[], Any]) -> None:
         """Until everything that was held is kept; `understood`: no more words are waited for."""

@@ -151,6 +151,16 @@ async def test_what_is_said_waits_for_its_words(desk: Desk) -> None:
     assert len(await desk.rows()) == 1
 
 
+async def test_a_pause_does_not_cost_what_is_held(desk: Desk) -> None:
+    """Its epoch is over with the pause: a row that came after it would be refused."""
+    desk.live.quarantine.speaks(BEGIN_US + SECOND_US)
+    await desk.sealing.take(desk.on_disk(1)[0])
+    assert await desk.rows() == []
+    desk.live.quarantine.release()
+    assert len(await desk.rows()) == 1
+    assert await desk.gaps() == []
+
+
 @pytest.mark.parametrize("times", [1, 2])
 async def test_a_chunk_with_a_number_is_sealed_again_without_it(desk: Desk, times: int) -> None:
     header, samples = desk.on_disk(1)
