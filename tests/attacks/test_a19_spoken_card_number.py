@@ -135,7 +135,10 @@ async def test_the_number_is_silent_in_both_tracks_and_all_else_is_there(
         assert not kept[begin:end].any(), track
     assert find(later, tracks[0]).likeness > ALIKE
     whole = np.concatenate(sounds_of(server))
-    assert find(later[:SAMPLE_RATE], whole).likeness > ALIKE, "the canary must be able to sing"
+    # What is on disk is in pieces of a second, and in no order: some piece of it is whole there.
+    pieces = [later[at : at + SAMPLE_RATE // 3] for at in range(0, SAMPLE_RATE, SAMPLE_RATE // 6)]
+    heard_there = max(find(piece, whole).likeness for piece in pieces)
+    assert heard_there > ALIKE, "the canary must be able to sing"
     assert share(voiced(caller.number), whole) == share(voiced(agent.number), whole) == 0.0
     log = (server.data / "parley.db").read_bytes()
     assert CARD_WORDS.encode() not in log and b"4242 4242" not in log
