@@ -11,7 +11,7 @@ from parley.caller import CallEvent, CallReport, CallScript, Press, place
 from tests.interop.agents import BOOK_KEY, BOOKED
 from tests.interop.server import Server
 from tests.interop.speech import agent_speech
-from tests.listening import ALIKE, find, load, voiced
+from tests.listening import load, share, voiced
 
 pytestmark = [
     pytest.mark.interop,
@@ -23,6 +23,8 @@ pytestmark = [
 
 KILL_AFTER_S = 10.0
 """After the answer: the agent thanks for the consent, and is recorded."""
+HEARD = 0.9
+"""Of what is said after it, piece by piece: on a busy machine a piece may come 20 ms later."""
 UNTOUCHED_GAP_MS_MAX = 60
 TAKEN_OVER_GAP_MS_MAX = 500
 """The spare is told to go, asks the node, and opens its legs; on a busy machine."""
@@ -75,7 +77,7 @@ async def test_only_the_calls_of_the_process_that_dies_notice_and_they_go_on(
     for report, heard in zip(reports, saved, strict=True):
         assert report.completed, report
         assert report.ended == "the far side hung up"
-        assert find(voiced(agent_speech(BOOKED)), load(heard)).likeness > ALIKE
+        assert share(voiced(agent_speech(BOOKED)), load(heard)) > HEARD
     gaps = sorted(report.longest_gap_ms for report in reports)
     assert gaps[0] <= UNTOUCHED_GAP_MS_MAX
     assert gaps[1] <= (UNTOUCHED_GAP_MS_MAX if killed == "node" else TAKEN_OVER_GAP_MS_MAX)
