@@ -70,6 +70,9 @@ def _notes(args: argparse.Namespace) -> Iterator[str]:
         yield "no checkpoint was given: its key holder could have written the log anew"
     if args.keys is None and b'"ciphertext"' in (args.directory / "data/keys.json").read_bytes():
         yield "the keys are locked: that the audio opens was not checked (open_keys.py, --keys)"
+    words = args.directory / "data/transcript.json"
+    if words.exists() and json.loads(words.read_bytes()).get("remote") is None:
+        yield "who called cannot be read: their key is not in the pack"
     stamp = args.directory / "data/tsr/checkpoint.tsr"
     if stamp.exists():
         data = stamp.with_suffix(".txt")
