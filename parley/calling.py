@@ -8,6 +8,7 @@ from consent.policy.terms import BasisKind
 from consent.reducers import TRACKS
 from consent.tables import Basis
 from parley.asked import OPERATOR, Args, Misused, request_of, text
+from parley.voting import policies_set
 from runtime.errors import Refused
 from runtime.keystore import KeyDestroyed
 from runtime.store import Store
@@ -87,6 +88,7 @@ class Calling:
     async def emergency(self, store: Store, asked: Args) -> dict[str, Any]:
         """Somebody's life is at stake: call, by, why. It is recorded from now on."""
         call, house = text(asked, "call"), self._house
+        await policies_set(store)
         keys = {track: await house.prepare_key(call) for track in TRACKS}
         used = False
         try:
