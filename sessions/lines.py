@@ -29,6 +29,8 @@ from telephony.sip.exchange import Exchange, exchange_of, remote_offer
 
 REOFFER_WAIT_S = 60.0
 """How long an offer of ours within a call may wait for its answer: glare takes its time."""
+PLAYOUT_S = 0.2
+"""What was sent last still waits in the caller's jitter buffer: so long after it comes our BYE."""
 
 
 class Lines:
@@ -62,11 +64,9 @@ class Lines:
         else:
             self._sip.do(lambda ua, now: ua.ring(live.id, now))
             await self._sip.flushed()
-        try:
-            await asyncio.wait_for(live.ended.wait(), self._house.settings.ring_ms / 1_000)
+        if await _ends_within(live, self._house.settings.ring_ms / 1_000):
             return None
-        except TimeoutError:
-            return Closing(call_rang, {"call": live.id})
+        return Closing(call_rang, {"call": live.id})
 
     async def answer(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
         """Open the media, commit how it runs, and only then say 200 OK."""
@@ -114,9 +114,9 @@ class Lines:
         return sdp.build_offer(codecs, local, *negotiating.first_origin(leg), terms=wanted)
 
     async def hang_up(self, effect: Effect, args: dict[str, Any]) -> Closing | None:
-        """End the call from our side."""
+        """End the call from our side, when the caller has heard the last word whole."""
         live = self._live(effect)
-        if live is None:
+        if live is None or await _ends_within(live, PLAYOUT_S):
             return None
         self._sip.do(lambda ua, now: ua.bye(live.id, now))
         await self._sip.flushed()
@@ -267,3 +267,12 @@ async def end(house: House, call: str, by: str, cause: Cause | None = None) -> N
         await house.surely(call_ended, call, request=f"{call}/ended", by=by, cause=cause)
     except Refused:
         return
+
+
+async def _ends_within(live: LiveCall, seconds: float) -> bool:
+    """Whether the other side closes the line meanwhile."""
+    try:
+        await asyncio.wait_for(live.ended.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
