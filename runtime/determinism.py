@@ -6,7 +6,6 @@ reducer can reach when it runs (`confinement.py`). It is a guard for our own cod
 for strangers' code. docs/DETERMINISM.md says what it holds and what it does not.
 """
 
-import ast
 import builtins
 import dataclasses
 import enum
@@ -17,7 +16,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime import syntax
 from runtime.pure import (
     BUILTINS,
     ELSE,
@@ -31,7 +29,7 @@ from runtime.pure import (
     is_ours,
     package_of,
 )
-from runtime.source import Where, named, refuse, taken, text_of, tree_of, words_of
+from runtime.source import Source, Where, refuse, source_of
 
 Scope = dict[str, Any]
 
@@ -111,17 +109,17 @@ class _Reader:
             refuse(where, f"{function.__qualname__} carries values along, or has no name:"
                     " write a function with def at the top of a module")  # fmt: skip
         scope = self.scopes[function] = {}
-        tree = tree_of(function.__code__, Where(function))
-        for line, wrong in syntax.faults(tree):
+        source = source_of(function)
+        for line, wrong in source.faults:
             refuse(Where(function, line), wrong)
-        self._note(text_of(tree))
-        self.words |= set(words_of(tree))
+        self._note(source.text)
+        self.words |= source.words
         for default in (function.__defaults__, *(function.__kwdefaults__ or {}).items()):
             self._constant(default, Where(function))
-        for name, first in named(function.__code__, tree):
-            self._name(function, tree, name, scope, Where(function, first))
+        for name, first in source.names:
+            self._name(function, source, name, scope, Where(function, first))
 
-    def _name(self, function: Any, tree: ast.AST, name: str, scope: Scope, where: Where) -> None:
+    def _name(self, function: Any, source: Source, name: str, scope: Scope, where: Where) -> None:
         known = function.__globals__
         if name not in known and name not in BUILTINS:
             if hasattr(builtins, name):
@@ -132,12 +130,12 @@ class _Reader:
             self.value(known[name], where)
             scope[name] = known[name]
         elif name in known:
-            scope[name] = self._module(known[name], tree, name, where)
+            scope[name] = self._module(known[name], source, name, where)
 
-    def _module(self, module: Any, tree: ast.AST, name: str, where: Where) -> Any:
+    def _module(self, module: Any, source: Source, name: str, where: Where) -> Any:
         """Of a module, only what is taken out of it by name."""
         found = types.SimpleNamespace()
-        for path in taken(tree, name, where):
+        for path in source.taken(name, where):
             owner, place = module, found
             for step, attr in enumerate(path):
                 if not hasattr(owner, attr):

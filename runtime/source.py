@@ -2,7 +2,6 @@
 
 import ast
 import dis
-import functools
 import inspect
 import linecache
 import types
@@ -30,7 +29,6 @@ def refuse(where: Where, what: str) -> NoReturn:
     raise Nondeterminism(f"{file}.py, line {line}: {function.__qualname__}: {what}")
 
 
-@functools.cache
 def _parsed(code: types.CodeType) -> ast.AST:
     source = inspect.getsource(code)
     lines = code.co_firstlineno - 1
@@ -41,8 +39,57 @@ def _parsed(code: types.CodeType) -> ast.AST:
     return ast.increment_lineno(tree, lines)
 
 
-def tree_of(code: types.CodeType, where: Where) -> ast.AST:
-    """The code's own source, whatever it was wrapped in; annotations stand aside."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is written in a function: read once, however many reducers reach it."""
+
+    text: str
+    """The tree as text that no version of Python writes otherwise."""
+    words: frozenset[str]
+    """All that is written after a dot, or before = in a pattern."""
+    names: tuple[tuple[str, int | None], ...]
+    """The globals that the code itself reads, each once, and the line of the first use."""
+    faults: tuple[tuple[int, str], ...]
+    """Line, and what no reducer may be written with."""
+    parents: syntax.Parents
+
+    def taken(self, name: str, where: Where) -> Iterator[tuple[str, ...]]:
+        """What is written after a module's name: ("a", "b") for `name.a.b`."""
+        uses = [node for node in self.parents if isinstance(node, ast.Name) and node.id == name]
+        for node in uses:
+            path: list[str] = []
+            above = self.parents.get(node)
+            while isinstance(above, ast.Attribute):
+                path.append(above.attr)
+                above = self.parents.get(above)
+            if not path:
+                refuse(Where(where.function, node.lineno), f"the module {name} is passed on whole")
+            yield tuple(path)
+        if not uses:
+            refuse(where, f"the module {name} is used in an annotation")
+
+
+_SOURCES: dict[types.CodeType, Source] = {}
+
+
+def source_of(function: types.FunctionType) -> Source:
+    """The code's own source, whatever it was wrapped in. Raises Nondeterminism."""
+    code = function.__code__
+    if code not in _SOURCES:
+        tree = _tree_of(code, Where(function))
+        parents = syntax.parents_of(tree)
+        _SOURCES[code] = Source(
+            text=_text_of(tree),
+            words=frozenset(_words_of(tree)),
+            names=tuple(_named(code, tree)),
+            faults=tuple(syntax.faults(tree, parents)),
+            parents=parents,
+        )
+    return _SOURCES[code]
+
+
+def _tree_of(code: types.CodeType, where: Where) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """The code's own source; annotations stand aside."""
     # A module that was deployed has no file: its loader has the text.
     linecache.lazycache(code.co_filename, where.function.__globals__)
     try:
@@ -72,19 +119,17 @@ def _refuse_computed_defaults(tree: ast.FunctionDef | ast.AsyncFunctionDef, wher
             )
 
 
-def text_of(node: Any) -> str:
-    """A tree as text that no version of Python writes otherwise."""
+def _text_of(node: Any) -> str:
     if isinstance(node, ast.AST):
         fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
-        inside = " ".join(f"{name}={text_of(value)}" for name, value in fields)
+        inside = " ".join(f"{name}={_text_of(value)}" for name, value in fields)
         return f"({type(node).__name__} {inside})"
     if isinstance(node, list):
-        return f"[{' '.join(text_of(one) for one in cast('list[Any]', node))}]"
+        return f"[{' '.join(_text_of(one) for one in cast('list[Any]', node))}]"
     return repr(node)
 
 
-def words_of(tree: ast.AST) -> Iterator[str]:
-    """All that is written after a dot, or before = in a pattern."""
+def _words_of(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             yield node.attr
@@ -92,8 +137,7 @@ def words_of(tree: ast.AST) -> Iterator[str]:
             yield from node.kwd_attrs
 
 
-def named(code: types.CodeType, tree: ast.AST) -> Iterator[tuple[str, int | None]]:
-    """The globals that the code itself reads, each once, and the line of the first use."""
+def _named(code: types.CodeType, tree: ast.AST) -> Iterator[tuple[str, int | None]]:
     lines: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -108,20 +152,3 @@ def _globals(code: types.CodeType) -> Iterator[str]:
     for const in code.co_consts:
         if isinstance(const, types.CodeType):
             yield from _globals(const)
-
-
-def taken(tree: ast.AST, name: str, where: Where) -> Iterator[tuple[str, ...]]:
-    """What is written after a module's name: ("a", "b") for `name.a.b`."""
-    parents = syntax.parents_of(tree)
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
-    for node in uses:
-        path: list[str] = []
-        above = parents.get(node)
-        while isinstance(above, ast.Attribute):
-            path.append(above.attr)
-            above = parents.get(above)
-        if not path:
-            refuse(Where(where.function, node.lineno), f"the module {name} is passed on whole")
-        yield tuple(path)
-    if not uses:
-        refuse(where, f"the module {name} is used in an annotation")

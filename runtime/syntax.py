@@ -64,10 +64,9 @@ _PLAIN_FORMAT = re.compile(r"(.?[<>=^])?[-+ ]?#?0?\d*[,_]?(\.\d+s|[bcdoxXs])?")
 Parents = dict[ast.AST, ast.AST]
 
 
-def faults(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def faults(tree: ast.AST, parents: Parents) -> Iterator[tuple[int, str]]:
     """Line, and what is wrong there."""
-    parents = parents_of(tree)
-    for node in ast.walk(tree):
+    for node in (tree, *parents):
         wrong = _INSTEAD.get(type(node)) or _fault(node, parents)
         if wrong is None and not isinstance(node, ALLOWED):
             wrong = f"{type(node).__name__} is not among what a reducer is written with"
