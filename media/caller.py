@@ -151,6 +151,11 @@ class SoftPhone:
         """The longest time between two packets for which none came."""
         return self._longest_gap_frames * FRAME_MS
 
+    @property
+    def missed_ms(self) -> int:
+        """For how long the machine left it no time: what it was saying then comes so much later."""
+        return self._running.counts.missed * FRAME_MS
+
     def heard(self) -> bytes:
         """All that was heard, s16le 8 kHz, each packet at its time since the start, gaps silent."""
         if not self._heard:

@@ -32,6 +32,8 @@ class Counts:
     malformed: int = 0
     strangers: int = 0
     sent: int = 0
+    missed: int = 0
+    """Slots for which there was no time."""
 
 
 class Leg:
@@ -191,6 +193,7 @@ class Leg:
         n = self._clock.n(slot)
         if n <= self._last_n:
             return None
+        self.counts.missed += n - self._last_n - 1
         self._last_n = n
         position = to_samples(slot - self.opening.epoch)
         self._listen_to(self._jitter.release(position))
