@@ -85,9 +85,9 @@ def test_what_is_found_in_words_is_counted() -> None:
 
 def test_what_is_no_answer_is_heard_and_none_grants() -> None:
     """The exit code says that; here, of some of them."""
-    out = printed("bench.answers", "--every", "24", "--turns", "3")
+    out = printed("bench.answers", "--every", "96", "--turns", "1")
     rows = {line[:44].strip(): line[44:].split() for line in out.splitlines()}
-    assert int(rows["utterances that are no answer"][0]) > 20
+    assert int(rows["utterances that are no answer"][0]) > 5
     assert rows["granted by saying it twice"][0] == rows["granted by the worst pair"][0] == "0"
     assert "read back: not understood" in out and "hearings: p50" in out
 

@@ -17,7 +17,6 @@ from tests.interop.telephones import HOST, until
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.alone,
     pytest.mark.slow,
     pytest.mark.anyio,
     pytest.mark.timeout(120),

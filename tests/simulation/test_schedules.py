@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.command import simulate
 
 FAST_SEEDS = 40
-SLOW_SEEDS = 500
+SLOW_SEEDS = 250
 
 
 def test_whatever_the_order_of_events_every_claim_holds() -> None:
