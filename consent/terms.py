@@ -17,7 +17,7 @@ LAW = "law"
 NAMED = (ASK, NEVER, LAW)
 """The policies that ship. Any other name is a tenant's file, which tightens the law."""
 
-QUESTION = "recording-ask-en-1"
+QUESTION = "recording-and-transcript-ask-en-1"
 """The one question of policy `ask`, about the recording and what is kept of the words."""
 
 

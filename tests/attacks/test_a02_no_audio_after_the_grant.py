@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from consent.machine import Event
-from parley import cli, history
+from parley import cli
 from recordings.tables import Chunk, Recording, RecordingState
 from runtime.store import Store
 from sessions.consent_reducers import call_recovered
 from tests import asked
 from tests.parley.a_call import Playing, playing
-
-assert len(history.DECLARING) > 1, "a store has the tables of all that was imported"
 
 
 async def granted_and_gone(data: Path) -> Playing:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from consent.terms import QUESTION as ASKED
 from consent.wordings import WORDINGS
 from media.resample import resample
 from media.units import SAMPLE_RATE, Samples
@@ -37,7 +38,7 @@ ENCRYPTIONS = ("", "srtp-mand")
 CALLS_AT_ONCE = 4
 AGAIN_MAX = 6
 PACKETS_MIN = 500
-QUESTION = WORDINGS["recording-ask-en-1"].text
+QUESTION = WORDINGS[ASKED].text
 SPEAKS_AT_S = 10
 """By then the question has been answered."""
 SPOKEN_S = 3

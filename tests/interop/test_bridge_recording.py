@@ -9,6 +9,7 @@ import pytest
 
 from consent.machine import State
 from consent.tables import ConsentEvent, ConsentPrompt
+from consent.terms import QUESTION as ASKED
 from consent.wordings import WORDINGS
 from conversation.tables import Turn
 from media.units import SAMPLE_RATE, Samples
@@ -87,7 +88,7 @@ async def test_the_question_to_who_leads_is_heard_by_nobody_else(exchange: Excha
     await until(lambda: is_asked(exchange, "ann"), "ann is not asked")
     since_s = bob.now_s
     await exchange.act("sessions.calls_joined", "ann", other="bob")
-    question = voiced(agent_speech(WORDINGS["recording-ask-en-1"].text))
+    question = voiced(agent_speech(WORDINGS[ASKED].text))
     heard = State.ASKED
     await until(lambda: consent(exchange, "ann", heard) is not None, "no question")
     assert heard_by(exchange, "bob") == set()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from consent.terms import QUESTION as ASKED
 from consent.wordings import WORDINGS
 from media.units import SAMPLE_RATE, Samples, pcm
 from parley.caller import CallEvent, CallScript, Press, Say, place
@@ -18,7 +19,7 @@ from tests.listening import ALIKE, find, load, sides, voiced
 pytestmark = [pytest.mark.interop, pytest.mark.alone, pytest.mark.slow, pytest.mark.anyio]
 
 MISALIGNMENT_S_MAX = 0.02
-QUESTION = WORDINGS["recording-ask-en-1"].text
+QUESTION = WORDINGS[ASKED].text
 
 
 class Pack(NamedTuple):

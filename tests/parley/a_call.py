@@ -10,11 +10,14 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consent.machine import Event
+from consent.terms import QUESTION
+from consent.wordings import WORDINGS
 from conversation.reducers import action_finished, action_proposed, action_started
 from conversation.tables import ActionState
 from media import segment
 from media.segment import Frame
 from media.segment import encode as frame
+from parley import history
 from recordings.reducers import chunk_sealed, recording_sealed
 from recordings.tables import Chunk
 from runtime.keystore import Keystore
@@ -25,6 +28,8 @@ from sessions import reducers as sessions
 from sessions.consent_reducers import consent_answered
 from tests import asked
 from transcripts.tables import Segment
+
+assert len(history.DECLARING) > 1, "a store has the tables of all that was imported"
 
 BEGIN_US = 1_772_373_600_000_000
 """2026-03-01T14:00:00Z."""
@@ -90,7 +95,7 @@ class Playing:
 
     async def ask(self) -> None:
         self.now_us += SECOND_US
-        await asked.put(self.store, self.call, text=self.seal("May we record this call?"))
+        await asked.put(self.store, self.call, text=self.seal(WORDINGS[QUESTION].text))
         self.now_us += SECOND_US
         await asked.heard(self.store, self.call)
 

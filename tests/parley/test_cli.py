@@ -8,6 +8,8 @@ from typing import Any
 import apsw
 import pytest
 
+from consent.terms import QUESTION
+from consent.wordings import WORDINGS
 from parley import cli
 from runtime import checkpoint
 from runtime.engines import witness
@@ -111,7 +113,7 @@ async def test_show_tells_a_call(tmp_path: Path, said: Any) -> None:
     assert code == 0
     for line in (
         "Call call_abc1: sealed",
-        "asked: May we record this call?",
+        f"asked: {WORDINGS[QUESTION].text}",
         "recording, transcript_retention: heard the question",
         "recording, transcript_retention: agreed (key 1)",
         "caller: book an appointment\n",

@@ -14,7 +14,7 @@ from consent.policy.shipped import law
 from consent.policy.tables import PolicyKind, PolicyRelease, PolicyText
 from consent.policy.terms import Line, OnNo, Role, When
 from consent.tables import BasisKind
-from consent.terms import Term, ask_terms, never_terms
+from consent.terms import QUESTION, Term, ask_terms, never_terms
 from consent.wordings import WORDINGS
 from parley import cli, simulating
 from parley.config import ConfigError, parse
@@ -141,7 +141,7 @@ async def test_under_ask_one_question_decides_what_is_kept(store: Store) -> None
     asked = [term for term in ask_terms() if term.start is Start.ASK_DUE]
 
     assert [term.scope for term in asked] == ["recording", "transcript_retention"]
-    assert {term.wording for term in asked} == {"recording-ask-en-1"}
+    assert {term.wording for term in asked} == {QUESTION}
     assert {term.scope for term in ask_terms() if term.start is Start.OPEN} >= {
         "ai_interaction",
         "live_stt",
