@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from consent.terms import QUESTION
+from consent.wordings import WORDINGS
 from parley import timeline
 from runtime import replay
 from tests.parley.a_call import agreed, refused
@@ -17,7 +19,7 @@ async def test_a_call_is_told_row_by_row(tmp_path: Path) -> None:
         ("call", "call offered by sip:anna@example.org"),
         ("call", "call answered"),
         ("consent", "recording, transcript_retention: must be asked first"),
-        ("consent", "asked: May we record this call?"),
+        ("consent", f"asked: {WORDINGS[QUESTION].text}"),
         ("consent", "recording, transcript_retention: heard the question"),
         ("consent", "recording, transcript_retention: agreed (key 1)"),
         ("recording", "recording began"),
