@@ -25,9 +25,12 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-RECORDED_S = 10.0
-"""After the answer: the agent thanks for the consent, and is recorded."""
+AGREED = "1"
+RECORDED_S = 2.0
+"""After the key: the agent thanks for the consent, and is recorded."""
 STOPPED_S = 3.0
+BOOKED_AT_S = 20.0
+"""After the answer: all that happens is over."""
 TICK_US = 20_000
 SECOND_US = 1_000_000
 
@@ -72,10 +75,10 @@ async def called(server: Server, happens: Callable[[], None]) -> CallReport:
     loop = asyncio.get_running_loop()
 
     def told(event: CallEvent) -> None:
-        if event.name == "answered":
+        if (event.name, event.detail) == ("pressing", AGREED):
             loop.call_later(RECORDED_S, happens)
 
-    script = CallScript(server.target, (Press("1"), Press(BOOK_KEY, RECORDED_S + 2 * STOPPED_S)))
+    script = CallScript(server.target, (Press(AGREED), Press(BOOK_KEY, BOOKED_AT_S)))
     return await place(script, on_event=told)
 
 

@@ -21,8 +21,9 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-KILL_AFTER_S = 10.0
-"""After the answer: the agent thanks for the consent, and is recorded."""
+AGREED = "1"
+KILL_AFTER_S = 2.0
+"""After the key: the agent thanks for the consent, and is recorded."""
 HEARD = 0.9
 """Of what is said after it, piece by piece: on a busy machine a piece may come 20 ms later."""
 UNTOUCHED_GAP_MS_MAX = 60
@@ -51,10 +52,11 @@ async def called(server: Server, save: Path, *, kills: str | None = None) -> Cal
     loop = asyncio.get_running_loop()
 
     def told(event: CallEvent) -> None:
-        if event.name == "answered" and kills is not None:
+        agreed = (event.name, event.detail) == ("pressing", AGREED)
+        if agreed and kills is not None:
             loop.call_later(KILL_AFTER_S, server.kill, kills)
 
-    script = CallScript(server.target, (Press("1"), Press(BOOK_KEY)), save=save)
+    script = CallScript(server.target, (Press(AGREED), Press(BOOK_KEY)), save=save)
     return await place(script, on_event=told)
 
 
