@@ -127,6 +127,8 @@ def run(calls: int, folder: Path) -> list[str]:
         for call in range(calls):
             media.open(call, callers.ports[call % CALLER_PORTS], ports[call])
         wait_for(lambda: media.has_opened(calls), "not all legs were opened")
+        for call in range(calls):
+            media.record(call)
         speaking = threading.Thread(target=speak, args=(callers.run, over), daemon=True)
         speaking.start()
         time.sleep(RECORDED_S)

@@ -229,6 +229,10 @@ class Media:
         codec = {"codec": "PCMU", "payload_type": 0, "dtmf_payload_type": 101}
         where = {"remote": [HOST, remote], "port": port, "shared": port is None}
         self.send({"cmd": "open", "leg": leg, "call": leg} | stream | codec | where)
+
+    def record(self, n: int) -> None:
+        """Of a leg that has opened: its port may have been on the way longer than a command is."""
+        leg = f"leg-{n}"
         tracks = [
             {"party": party, "key_id": f"{leg}-{party}", "key": KEY}
             for party in ("caller", "agent")
@@ -315,6 +319,8 @@ def _our_plane(
             port = None if shared else ports[call]
             media.open(call, callers.ports[call % CALLER_PORTS], port)
         _wait_for(partial(media.has_opened, some[-1] + 1))
+        for call in some:
+            media.record(call)
         # On a shared port, the first packet of each binds its SSRC to its leg.
         only = np.zeros(calls, np.bool_)
         only[some.start : some.stop] = True
