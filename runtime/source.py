@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
+from weakref import WeakKeyDictionary
 
 from runtime import syntax
 from runtime.errors import Nondeterminism
@@ -69,23 +70,24 @@ class Source:
             refuse(where, f"the module {name} is used in an annotation")
 
 
-_SOURCES: dict[types.CodeType, Source] = {}
+# By function, not by code: two functions of the same code may have other defaults.
+_SOURCES: WeakKeyDictionary[types.FunctionType, Source] = WeakKeyDictionary()
 
 
 def source_of(function: types.FunctionType) -> Source:
-    """The code's own source, whatever it was wrapped in. Raises Nondeterminism."""
-    code = function.__code__
-    if code not in _SOURCES:
+    """The function's own source, whatever it was wrapped in. Raises Nondeterminism."""
+    if function not in _SOURCES:
+        code = function.__code__
         tree = _tree_of(code, Where(function))
         parents = syntax.parents_of(tree)
-        _SOURCES[code] = Source(
+        _SOURCES[function] = Source(
             text=_text_of(tree),
             words=frozenset(_words_of(tree)),
             names=tuple(_named(code, tree)),
             faults=tuple(syntax.faults(tree, parents)),
             parents=parents,
         )
-    return _SOURCES[code]
+    return _SOURCES[function]
 
 
 def _tree_of(code: types.CodeType, where: Where) -> ast.FunctionDef | ast.AsyncFunctionDef:

@@ -5,6 +5,7 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -215,3 +216,28 @@ def test_rows_come_in_the_order_of_their_key() -> None:
     assert [row.id for row in accounts.where(cents=1)] == ["a", "b", "c"]
     unordered = connection.execute("SELECT id FROM account").fetchall()
     assert unordered == [("c",), ("b",), ("a",)]
+
+
+COMPUTED = """
+import time
+def pays(ctx, at={default}):
+    return at
+"""
+
+
+def defined(tmp_path: Path, name: str, default: str) -> Callable[..., Any]:
+    """The same code in a file of its own: a default is no part of a function's code."""
+    path = tmp_path / f"{name}.py"
+    path.write_text(COMPUTED.format(default=default))
+    known: dict[str, Any] = {"__name__": "tests.runtime.attacks"}
+    exec(compile(path.read_text(), str(path), "exec"), known)
+    made: Callable[..., Any] = known["pays"]
+    return made
+
+
+def test_the_same_code_with_a_computed_default_is_refused(tmp_path: Path) -> None:
+    plain, computed = defined(tmp_path, "one", "1"), defined(tmp_path, "two", "int(time.time())")
+    assert plain.__code__ == computed.__code__
+    check(plain)
+    with pytest.raises(Nondeterminism, match="a default that is computed"):
+        check(computed)
