@@ -100,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
 def _holds(args: argparse.Namespace) -> str:
     if args.format == "vcon":
         return export_vcon.holds(args)
+    if args.format in SOUND:
+        return "anybody can hear it"
     if args.recipient:
         return "and locked for whom you named: they alone can hear it, and open_keys.py says how"
     return "it holds the recording in clear, and data/keys.json its keys; --recipient locks them"

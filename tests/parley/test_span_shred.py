@@ -96,6 +96,7 @@ def test_the_seconds_go_and_the_others_stay(call: Playing, said: Any, people: li
     to = call.data / "call.wav"
     code, out, err = said("export", "last", "--format", "wav", "--to", to)
     assert (code, "missing" in out) == (0, False), err
+    assert "anybody can hear it" in out and "keys.json" not in out
     with wave.open(str(to)) as file:
         assert file.getnframes() == 2 * 8_000
     vcon = call.data / "a.vcon"
